@@ -1,0 +1,24 @@
+// Package api holds the OpenAPI 3.0.3 documents of what the server speaks.
+//
+// The documents are the contract: requests are validated against them before a
+// handler sees them, they are served as they stand, and tests validate every
+// answer against them. They are written by hand and say what is served now, no
+// more. This package only carries their bytes; it does not parse them.
+//
+// One extension is used: x-max-body, on an operation, is the longest request
+// body it takes, in bytes.
+package api
+
+import _ "embed"
+
+//go:embed multi.yaml
+var multi string
+
+//go:embed cis.yaml
+var cis string
+
+// Multi returns the document of the paths under /multi, in YAML. The caller owns the bytes.
+func Multi() []byte { return []byte(multi) }
+
+// CIS returns the document of the paths under /cis and /oidc, in YAML. The caller owns the bytes.
+func CIS() []byte { return []byte(cis) }

@@ -1,0 +1,174 @@
+package api_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"countersign/api"
+)
+
+func load(t *testing.T, data []byte) *openapi3.T {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(data)
+	if err != nil {
+		t.Fatalf("load: %v", err)
+	}
+	return doc
+}
+
+// each calls fn for every operation of both documents.
+func each(t *testing.T, fn func(t *testing.T, surface, method, path string, op *openapi3.Operation)) {
+	t.Helper()
+	for surface, data := range map[string][]byte{"multi": api.Multi(), "cis": api.CIS()} {
+		doc := load(t, data)
+		if doc.Paths.Len() == 0 {
+			t.Errorf("%s: no paths", surface)
+		}
+		for path, item := range doc.Paths.Map() {
+			for method, op := range item.Operations() {
+				t.Run(method+" "+path, func(t *testing.T) { fn(t, surface, method, path, op) })
+			}
+		}
+	}
+}
+
+func TestDocumentsAreValid(t *testing.T) {
+	t.Parallel()
+	for surface, data := range map[string][]byte{"multi": api.Multi(), "cis": api.CIS()} {
+		doc := load(t, data)
+		if got, want := doc.OpenAPI, "3.0.3"; got != want {
+			t.Errorf("%s: openapi: got %q, want %q", surface, got, want)
+		}
+		if err := doc.Validate(context.Background(), openapi3.EnableSchemaPatternValidation()); err != nil {
+			t.Errorf("%s: %v", surface, err)
+		}
+	}
+}
+
+// TestBytesAreTheCallers guards the documents against a caller that writes into what it got.
+func TestBytesAreTheCallers(t *testing.T) {
+	t.Parallel()
+	api.Multi()[0] = '#'
+	if got := string(api.Multi()[:7]); got != "openapi" {
+		t.Errorf("got %q after a write, want %q", got, "openapi")
+	}
+}
+
+func TestEveryOperationIsExplained(t *testing.T) {
+	t.Parallel()
+	ids := map[string]string{}
+	each(t, func(t *testing.T, surface, method, path string, op *openapi3.Operation) {
+		for field, value := range map[string]string{
+			"operationId": op.OperationID, "summary": op.Summary, "description": op.Description,
+		} {
+			if strings.TrimSpace(value) == "" {
+				t.Errorf("no %s", field)
+			}
+		}
+		if other, ok := ids[surface+op.OperationID]; ok {
+			t.Errorf("operationId %s: also at %s", op.OperationID, other)
+		}
+		ids[surface+op.OperationID] = method + " " + path
+		if len(op.Tags) != 1 {
+			t.Errorf("tags: got %v, want one", op.Tags)
+		}
+		for _, p := range op.Parameters {
+			if p.Value.Description == "" || p.Value.Example == nil {
+				t.Errorf("parameter %s: no description or no example", p.Value.Name)
+			}
+		}
+	})
+}
+
+func TestEveryResponseIsExplained(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, _, _, _ string, op *openapi3.Operation) {
+		for _, status := range []string{"500", "503", "default"} {
+			if op.Responses.Value(status) == nil {
+				t.Errorf("no response %s", status)
+			}
+		}
+		for status, ref := range op.Responses.Map() {
+			r := ref.Value
+			if r.Description == nil || strings.TrimSpace(*r.Description) == "" {
+				t.Errorf("response %s: no description", status)
+			}
+			h := r.Headers["request-ref"]
+			if h == nil || !h.Value.Required {
+				t.Errorf("response %s: request-ref is not required", status)
+			}
+			if (status == "423" || status == "429" || status == "503") && r.Headers["Retry-After"] == nil {
+				t.Errorf("response %s: no Retry-After", status)
+			}
+		}
+	})
+}
+
+// TestResponsesAreTight holds every object that can be sent to the members it names.
+func TestResponsesAreTight(t *testing.T) {
+	t.Parallel()
+	free := []string{"custom_data", "custom_app_data"} // the caller's own objects, sent back as they came
+	each(t, func(t *testing.T, _, _, _ string, op *openapi3.Operation) {
+		seen := map[*openapi3.Schema]bool{}
+		var walk func(at string, ref *openapi3.SchemaRef)
+		walk = func(at string, ref *openapi3.SchemaRef) {
+			if ref == nil || seen[ref.Value] {
+				return
+			}
+			s := ref.Value
+			seen[s] = true
+			if s.Type.Is("object") && (s.AdditionalProperties.Has == nil || *s.AdditionalProperties.Has) {
+				t.Errorf("%s: additional members are allowed", at)
+			}
+			for name, p := range s.Properties {
+				if !slices.Contains(free, name) {
+					walk(at+"."+name, p)
+				}
+			}
+			walk(at+"[]", s.Items)
+			for _, list := range []openapi3.SchemaRefs{s.OneOf, s.AnyOf, s.AllOf} {
+				for _, one := range list {
+					walk(at, one)
+				}
+			}
+		}
+		for status, ref := range op.Responses.Map() {
+			for mime, media := range ref.Value.Content {
+				walk(status+" "+mime, media.Schema)
+			}
+		}
+	})
+}
+
+// TestBodiesAreBounded wants a limit on every call that takes a body, and no request that names its members exhaustively: real
+// clients send members that we do not know.
+func TestBodiesAreBounded(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, _, method, path string, op *openapi3.Operation) {
+		if method == "GET" {
+			return
+		}
+		want := 8192
+		if method == "POST" && path == "/cis/v1/users" {
+			want = 65536
+		}
+		if got, _ := op.Extensions["x-max-body"].(float64); int(got) != want {
+			t.Errorf("x-max-body: got %v, want %d", op.Extensions["x-max-body"], want)
+		}
+		if op.RequestBody == nil {
+			return
+		}
+		for mime, media := range op.RequestBody.Value.Content {
+			if has := media.Schema.Value.AdditionalProperties.Has; has != nil && !*has {
+				t.Errorf("%s: unknown members are refused", mime)
+			}
+			if media.Schema.Value.Example == nil {
+				t.Errorf("%s: no example", mime)
+			}
+		}
+	})
+}
