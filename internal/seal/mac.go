@@ -22,7 +22,7 @@ const (
 // MAC computes HMAC-SHA256 under subkeys of a root that never changes. It is
 // safe for concurrent use and does not print.
 type MAC struct {
-	prk []byte // HKDF's pseudorandom key, extracted from the root
+	prk hidden[[]byte] // HKDF's pseudorandom key, extracted from the root
 
 	// subkeys is replaced, never written to, so that readers need no lock. It
 	// grows by one entry for each label and purpose, of which a program has a
@@ -42,7 +42,7 @@ func NewMAC(root []byte) (*MAC, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal: MAC root: %w", err)
 	}
-	m := &MAC{prk: prk}
+	m := &MAC{prk: hide(prk)}
 	m.subkeys.Store(&map[subkeyName]*[sha256.Size]byte{})
 	return m, nil
 }
@@ -91,7 +91,7 @@ func (m *MAC) subkey(name subkeyName) *[sha256.Size]byte {
 // because [hkdf.Expand] can return an error, which here could only be ignored.
 func (m *MAC) expand(name subkeyName) *[sha256.Size]byte {
 	var key [sha256.Size]byte
-	h := hmac.New(sha256.New, m.prk)
+	h := hmac.New(sha256.New, m.prk())
 	h.Write([]byte(name.label))
 	h.Write([]byte(name.purpose))
 	h.Write([]byte{1})

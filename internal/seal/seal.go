@@ -55,14 +55,11 @@ const (
 	keyIDLabel   = "countersign/seal/v1/key-id/"
 )
 
-// redacted is all that is ever printed of a value of this package.
-const redacted = "[redacted]"
-
 // Ring is the current master key and the older ones that values may still be
 // sealed under. It is safe for concurrent use and does not print.
 type Ring struct {
 	current keyID
-	keys    map[keyID]cipher.AEAD
+	keys    hidden[map[keyID]cipher.AEAD]
 }
 
 // keyID names a master key. It is derived from the key, so that operators have
@@ -76,22 +73,22 @@ type keyID [idSize]byte
 // Nonces are random, so a master key must be replaced before it has sealed 2^32
 // values (NIST SP 800-38D §8.3).
 func NewRing(current []byte, older ...[]byte) (*Ring, error) {
-	r := &Ring{current: idOf(current), keys: make(map[keyID]cipher.AEAD)}
+	keys := make(map[keyID]cipher.AEAD)
 	for i, key := range append([][]byte{current}, older...) {
 		if err := checkKey(key); err != nil {
 			return nil, fmt.Errorf("seal: %s: %w", ordinal(i), err)
 		}
 		id := idOf(key)
-		if _, ok := r.keys[id]; ok {
+		if _, ok := keys[id]; ok {
 			return nil, fmt.Errorf("seal: %s: its id %x is taken: a key is given twice, or a new one must be generated", ordinal(i), id)
 		}
 		aead, err := newAEAD(key)
 		if err != nil {
 			return nil, fmt.Errorf("seal: %s: %w", ordinal(i), err)
 		}
-		r.keys[id] = aead
+		keys[id] = aead
 	}
-	return r, nil
+	return &Ring{current: idOf(current), keys: hide(keys)}, nil
 }
 
 func ordinal(i int) string {
@@ -129,7 +126,7 @@ func (r *Ring) Seal(place string, plain []byte) ([]byte, error) {
 	out := make([]byte, 0, headerSize+overhead+len(plain))
 	out = append(out, r.current[:]...)
 	out = append(out, algAES256GCM)
-	return r.keys[r.current].Seal(out, nil, plain, additional(out, place)), nil
+	return r.keys()[r.current].Seal(out, nil, plain, additional(out, place)), nil
 }
 
 // Open returns what was sealed at place, or [ErrUnknownKey] or [ErrTampered].
@@ -139,7 +136,7 @@ func (r *Ring) Open(place string, sealed []byte) ([]byte, error) {
 	}
 	header, body := sealed[:headerSize], sealed[headerSize:]
 	id := keyID(header[:idSize])
-	aead, ok := r.keys[id]
+	aead, ok := r.keys()[id]
 	if !ok {
 		return nil, fmt.Errorf("%w: %x", ErrUnknownKey, id)
 	}

@@ -7,13 +7,23 @@ import (
 	"log/slog"
 )
 
+// redacted is all that is ever printed of a value of this package.
+const redacted = "[redacted]"
+
+// hidden holds a value where fmt cannot print it. Where fmt cannot call Format,
+// on an unexported field, it prints what a slice, a map and even a pointer hold,
+// but never what a func does.
+type hidden[T any] func() T
+
+func hide[T any](v T) hidden[T] { return func() T { return v } }
+
 // Secret is a string that does not print: under every verb of fmt, in slog, and
 // marshalled as text or JSON it is [redacted]. Only [Secret.Reveal] shows it.
 // The zero Secret is the empty one.
 //
 // It is a struct and not a kind of string for three reasons. fmt cannot call
 // methods on an unexported field, and there would print a string but prints
-// only the address of a pointer; database/sql would store a string in the
+// only the address of a pointer to one; database/sql would store a string in the
 // clear but refuses a struct; and == does not compile, so that comparing
 // secrets takes [Secret.Equal].
 type Secret struct {

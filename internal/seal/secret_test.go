@@ -2,9 +2,13 @@ package seal_test
 
 import (
 	"bytes"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"database/sql/driver"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -16,22 +20,26 @@ import (
 
 const plain = "hunter2-hunter2"
 
-// holder has a secret where fmt cannot reach its methods.
-type holder struct{ hidden seal.Secret }
-
 // TestNothingPrints prints each type of the package, alone and inside others,
 // and looks for any form of what must stay hidden.
 func TestNothingPrints(t *testing.T) {
 	ring, mac, secret := newRing(t, key("ring")), newMAC(t, key("mac")), seal.NewSecret(plain)
+	mac.Sum("a purpose") // so that there is a subkey to show
 	values := map[string]any{
 		"Secret": secret, "*Secret": &secret, "Ring": *ring, "*Ring": ring, "*MAC": mac,
 	}
 	nested := map[string]any{
 		"exported field":   struct{ S seal.Secret }{secret},
-		"unexported field": holder{secret},
-		"slice":            []seal.Secret{secret},
-		"map":              map[string]seal.Secret{"k": secret},
-		"slice of any":     []any{secret, ring, mac},
+		"unexported field": struct{ s seal.Secret }{secret},
+		"unexported ring":  struct{ r seal.Ring }{*ring},
+		"pointers": struct {
+			s *seal.Secret
+			r *seal.Ring
+			m *seal.MAC
+		}{&secret, ring, mac},
+		"slice":        []seal.Secret{secret},
+		"map":          map[string]seal.Secret{"k": secret},
+		"slice of any": []any{secret, ring, mac},
 	}
 	for _, verb := range strings.Fields("%v %+v %#v %s %q %x %X %d %t %c %U %b %o %e %T") {
 		for name, v := range values {
@@ -71,13 +79,28 @@ func TestNothingPrints(t *testing.T) {
 func wantHidden(t *testing.T, what, out string) {
 	t.Helper()
 	lower := strings.ToLower(out)
-	for _, s := range [][]byte{[]byte(plain), key("ring"), key("mac")} {
+	for _, s := range append(derived(t), []byte(plain), key("ring"), key("mac")) {
 		for _, form := range []string{string(s), hex.EncodeToString(s), strings.Trim(fmt.Sprint(s), "[]")} {
 			if strings.Contains(lower, form) {
 				t.Errorf("%s shows a secret: %s", what, out)
 			}
 		}
 	}
+}
+
+// derived returns what the package keeps in place of the keys given to it.
+func derived(t *testing.T) [][]byte {
+	t.Helper()
+	sealing, err1 := hkdf.Key(sha256.New, key("ring"), nil, "countersign/seal/v1/aes-256-gcm", 32)
+	prk, err2 := hkdf.Extract(sha256.New, key("mac"), nil)
+	sub, err3 := hkdf.Expand(sha256.New, prk, "countersign/mac/v1/a purpose", 32)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	// AES keeps its key as words, so look for the first of them too.
+	word := fmt.Append(nil, binary.BigEndian.Uint32(sealing))
+	wordLE := fmt.Append(nil, binary.LittleEndian.Uint32(sealing))
+	return [][]byte{sealing, prk, sub, word, wordLE}
 }
 
 func TestSecretReveal(t *testing.T) {
