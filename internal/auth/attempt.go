@@ -1,0 +1,171 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"countersign/internal/passhash"
+	"countersign/internal/seal"
+)
+
+// maxPasswordBytes is where input is refused before it costs a hash.
+const maxPasswordBytes = 1024
+
+// errRaced means that a row changed between reading and writing; the caller reads again.
+var errRaced = errors.New("row changed meanwhile")
+
+// attempt is one try at an account's password, from its reservation to its settlement.
+type attempt struct {
+	by      Actor
+	policy  LockPolicy
+	account Account // Attempts is the row as this attempt last saw it
+	freshly bool    // the reservation found an ended lock
+}
+
+// key names the account among the accounts of all tenants.
+func (a *attempt) key() string { return string(a.by.Tenant) + "/" + string(a.account.Subject) }
+
+// reserve counts the attempt before it is made. While as many attempts as may fail are in flight it waits, at most attemptWait: honest
+// parallel logins all get through. It fails with CodeLocked or CodeBusy.
+func (s *Service) reserve(ctx context.Context, a *attempt) error {
+	wait, cancel := context.WithTimeout(ctx, s.attemptWait)
+	defer cancel()
+	turn, err := s.turns.enter(wait, a.key())
+	if err != nil {
+		return s.gaveUp(ctx, a)
+	}
+	defer s.turns.leave(a.key(), turn)
+	for {
+		now := s.now()
+		next, code, ok := a.account.Attempts.reserve(now, a.policy)
+		switch {
+		case code == CodeLocked:
+			return &Error{Code: CodeLocked, RetryAfter: next.LockedUntil.Sub(now)}
+		case code == CodeBusy:
+			if turn.wait(wait, 20*time.Millisecond) != nil {
+				return s.gaveUp(ctx, a)
+			}
+		case ok:
+			ended := !a.account.Attempts.LockedUntil.IsZero()
+			done, err := s.putAttempts(wait, a, next)
+			if err != nil {
+				return err
+			}
+			if done {
+				a.freshly = ended
+				return nil
+			}
+		}
+		if err := s.reread(wait, a); err != nil {
+			if wait.Err() != nil {
+				return s.gaveUp(ctx, a)
+			}
+			return err
+		}
+	}
+}
+
+// gaveUp is the answer to a caller whose wait for a reservation ended; or ctx's error when it was the caller who left.
+func (s *Service) gaveUp(ctx context.Context, a *attempt) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	limit := Limit{Count: a.policy.Failures, Window: a.policy.For}
+	return &Error{Code: CodeBusy, RetryAfter: time.Second, Limits: []Limit{limit, limit}}
+}
+
+// putAttempts writes the counter alone, and remembers what it wrote.
+func (s *Service) putAttempts(ctx context.Context, a *attempt, next Attempts) (bool, error) {
+	from := a.account.Attempts.Version
+	next.Version = from + 1
+	done := false
+	err := s.store.Write(ctx, func(w Writes) (err error) {
+		done, err = w.PutAttempts(a.by.Tenant, a.account.Subject, AttemptPassword, next, from)
+		return err
+	})
+	if done && err == nil {
+		a.account.Attempts = next
+	}
+	return done, err
+}
+
+func (s *Service) reread(ctx context.Context, a *attempt) error {
+	return s.store.View(ctx, func(r Reads) (err error) {
+		a.account.Attempts, err = r.Attempts(a.by.Tenant, a.account.Subject, AttemptPassword)
+		return err
+	})
+}
+
+// verify hashes the password outside any transaction. An account without a password, or without a user, costs the same work, and so
+// does one whose hash is older than today's parameters (A-029, B-10, B-11).
+func (s *Service) verify(ctx context.Context, a *attempt, password seal.Secret) (bool, error) {
+	ok, err := s.hasher.Verify(ctx, a.account.Password.Hash, normalised(password), s.shapes(a.by.Tenant)...)
+	var busy *passhash.BusyError
+	if errors.As(err, &busy) {
+		err = &Error{Code: CodeOverloaded, RetryAfter: busy.RetryAfter, Cause: err}
+	}
+	return ok && err == nil, err
+}
+
+// settle ends the attempt and writes, in the same transaction, what its outcome leads to: rows and events. When a lock fell while a
+// successful attempt was in flight it fails with CodeLocked and writes nothing but the count.
+func (s *Service) settle(ctx context.Context, a *attempt, o outcome, rows func(Writes) error, events ...Event) error {
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	defer s.turns.settled(a.key())
+	for {
+		now := s.now()
+		before := a.account.Attempts
+		next := before.settle(o, now, a.policy)
+		if o == succeeded && next.locked(now) {
+			locked := s.event(a.by, EventLoginRefused, now)
+			locked.User, locked.Reason = a.account.User.ID, CodeLocked.String()
+			o, rows, events = withdrawn, nil, []Event{locked}
+			continue
+		}
+		next.Version = before.Version + 1
+		err := s.store.Write(ctx, func(w Writes) error {
+			done, err := w.PutAttempts(a.by.Tenant, a.account.Subject, AttemptPassword, next, before.Version)
+			if err != nil {
+				return err
+			}
+			if !done {
+				return errRaced
+			}
+			if rows != nil {
+				if err := rows(w); err != nil {
+					return err
+				}
+			}
+			return w.AddEvents(slices.Concat(s.turnsOf(a, before, next, now), events)...)
+		})
+		if !errors.Is(err, errRaced) {
+			if err == nil && next.locked(now) && o != failed {
+				return &Error{Code: CodeLocked, RetryAfter: next.LockedUntil.Sub(now)}
+			}
+			return err
+		}
+		if err := s.reread(ctx, a); err != nil {
+			return err
+		}
+	}
+}
+
+// turnsOf lists the events of a counter whose lock ended before this attempt, or that it locked.
+func (s *Service) turnsOf(a *attempt, before, after Attempts, now time.Time) []Event {
+	var events []Event
+	add := func(kind EventKind, note string) {
+		e := s.event(a.by, kind, now)
+		e.User, e.Note = a.account.User.ID, note
+		events = append(events, e)
+	}
+	if a.freshly {
+		add(EventUnlocked, "the lock ended")
+	}
+	if after.locked(now) && !before.locked(now) {
+		add(EventLocked, "until "+after.LockedUntil.Format(time.RFC3339))
+	}
+	return events
+}

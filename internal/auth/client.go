@@ -1,0 +1,210 @@
+package auth
+
+import (
+	"context"
+	"crypto/subtle"
+	"slices"
+	"time"
+
+	"countersign/internal/jose"
+	"countersign/internal/seal"
+)
+
+// ClientID names software that calls us with its own credentials. It is unique
+// over all tenants, since a token request names nothing else.
+type ClientID string
+
+// ClientKind says what a client's tokens are good for.
+type ClientKind string
+
+const (
+	ClientApplication ClientKind = "application" // an end-user application's back end (contract/cis §0.2 ClientAccessToken)
+	ClientManagement  ClientKind = "management"  // administers the tenant (contract/cis §0.2 AdminAccessToken)
+)
+
+// Client is software that calls /cis and /oidc with its own credentials.
+type Client struct {
+	Tenant       TenantID
+	ID           ClientID
+	Kind         ClientKind
+	AppID        string
+	AppName      string
+	Secrets      []ClientSecret // at most two live, so that a secret can be replaced without an outage
+	RedirectURIs []string
+	Resources    []string // what may be asked for as resource; RFC 8707
+	Claims       []string // claims always put into the ID token
+	Alg          jose.Alg // signs this client's tokens; empty: ES256
+
+	AccessTokenFor  time.Duration // zero: one hour
+	RefreshTokenFor time.Duration // zero: 14 days; also the absolute life of a family
+	CreatedAt       time.Time
+	DisabledAt      time.Time // zero: live
+}
+
+// ClientSecret is the keyed hash of one secret.
+type ClientSecret struct {
+	Hash      [32]byte // MAC of client id and secret
+	CreatedAt time.Time
+}
+
+// DefaultAudience is aud of a token for nothing in particular: this server's own API (contract/cis §0.2, §2.2).
+const DefaultAudience = "userid-api"
+
+// Types of the tokens we sign, as in the header's typ.
+const (
+	typAccess = "at+jwt" // RFC 9068 §2.1
+	typID     = "JWT"
+)
+
+// ClientCredentials is what a client sends to prove itself.
+type ClientCredentials struct {
+	ID     ClientID
+	Secret seal.Secret
+}
+
+// ClientToken is an access token of a client's own.
+type ClientToken struct {
+	AccessToken string
+	ExpiresIn   time.Duration
+	Scope       string
+}
+
+// AuthenticateClient lets a client in by its secret. Failures are throttled by address, never by the client's public id, so that nobody
+// can lock a client out.
+//
+// Errors: CodeUnknownClient, CodeThrottled, CodeMaintenance.
+func (s *Service) AuthenticateClient(ctx context.Context, in ClientCredentials, via Via) (Actor, error) {
+	now := s.now()
+	if err := s.throttle.charge("", via.Address, now); err != nil {
+		return Actor{}, err
+	}
+	by := Actor{Client: in.ID, Via: via}
+	hash := s.clientSecret(in)
+	err := s.lookup(ctx, func(d *directory) error {
+		c := d.clients[in.ID]
+		if c == nil || !c.DisabledAt.IsZero() {
+			return refuse(CodeUnknownClient)
+		}
+		by.Tenant = c.Tenant
+		for _, known := range c.Secrets {
+			if subtle.ConstantTimeCompare(known.Hash[:], hash[:]) == 1 {
+				return nil
+			}
+		}
+		return refuse(CodeUnknownClient)
+	})
+	if err != nil {
+		return by, err
+	}
+	s.throttle.refund("", via.Address, now)
+	return by, s.open(by.Tenant)
+}
+
+func (s *Service) clientSecret(in ClientCredentials) [32]byte {
+	return s.mac.Sum("client secret", []byte(in.ID), []byte(in.Secret.Reveal()))
+}
+
+// ClientToken issues an access token of the client's own (RFC 6749 §4.4, contract/cis §2.3). A resource must be configured for the
+// client (RFC 8707 §2).
+//
+// Errors: CodeInvalidTarget, and those of the actor.
+func (s *Service) ClientToken(ctx context.Context, by Actor, resource string) (ClientToken, error) {
+	var revision int64
+	if err := s.store.View(ctx, func(r Reads) (err error) { revision, err = r.Revision(); return err }); err != nil {
+		return ClientToken{}, err
+	}
+	if err := s.current(ctx, by, revision); err != nil {
+		return ClientToken{}, err
+	}
+	client := s.dir.Load().clients[by.Client]
+	audience, err := client.audience(resource)
+	if err != nil {
+		return ClientToken{}, err
+	}
+	now := s.now()
+	claims := s.baseClaims(client, string(client.ID), audience, now)
+	claims["roles"] = []string{}
+	if client.Kind == ClientManagement {
+		claims["role"], claims["roles"] = "Admin", []string{"Admin"}
+	}
+	claims["ts_roles"], claims["ts_permissions"] = []string{}, []string{}
+	token, err := s.sign(ctx, client, typAccess, claims)
+	if err != nil {
+		return ClientToken{}, err
+	}
+	e := s.event(by, EventTokenIssued, now)
+	e.Reason = "client"
+	err = s.store.Write(ctx, func(w Writes) error { return w.AddEvents(e) })
+	return ClientToken{AccessToken: token, ExpiresIn: client.accessTokenFor()}, err
+}
+
+// AuthenticateClientToken lets the bearer of a client's own access token in. A token of a user, or one made for another audience, is
+// refused.
+//
+// Errors: CodeInvalidToken, CodeMaintenance.
+func (s *Service) AuthenticateClientToken(ctx context.Context, token string, via Via) (Actor, error) {
+	by := Actor{Via: via}
+	err := s.lookup(ctx, func(d *directory) error {
+		claims, err := d.public.Verify(token, jose.Want{
+			Typ: []string{typAccess}, Issuer: s.issuer, Audience: DefaultAudience, Now: s.now(),
+		})
+		if err != nil {
+			return &Error{Code: CodeInvalidToken, Cause: err}
+		}
+		id, _ := claims.String("client_id")
+		subject, _ := claims.String("sub")
+		_, users := claims["sid"]
+		c := d.clients[ClientID(id)]
+		if c == nil || subject != id || users || !c.DisabledAt.IsZero() {
+			return refuse(CodeInvalidToken)
+		}
+		by.Tenant, by.Client = c.Tenant, c.ID
+		return nil
+	})
+	if err != nil {
+		return by, err
+	}
+	return by, s.open(by.Tenant)
+}
+
+// audience is aud for a token that asks for a resource.
+func (c *Client) audience(resource string) (string, error) {
+	switch {
+	case resource == "":
+		return DefaultAudience, nil
+	case slices.Contains(c.Resources, resource):
+		return resource, nil
+	}
+	return "", refuseField(CodeInvalidTarget, "resource")
+}
+
+func (c *Client) accessTokenFor() time.Duration { return orElse(c.AccessTokenFor, time.Hour) }
+
+func (c *Client) refreshTokenFor() time.Duration { return orElse(c.RefreshTokenFor, 14*24*time.Hour) }
+
+func orElse(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
+}
+
+// baseClaims are what every access token of a client carries (contract/cis §2.2, §2.3).
+func (s *Service) baseClaims(c *Client, subject, audience string, now time.Time) jose.Claims {
+	return jose.Claims{
+		"iss": s.issuer, "sub": subject, "aud": audience, "iat": now, "exp": now.Add(c.accessTokenFor()), "jti": randomText(16),
+		"client_id": string(c.ID), "app_id": c.AppID, "app_name": c.AppName, "tid": string(c.Tenant), "scope": "",
+	}
+}
+
+func (s *Service) sign(ctx context.Context, c *Client, typ string, claims jose.Claims) (string, error) {
+	alg := c.Alg
+	if alg == "" {
+		alg = jose.ES256
+	}
+	key, err := s.signer(ctx, alg)
+	if err != nil {
+		return "", err
+	}
+	return jose.Sign(key, typ, claims)
+}

@@ -1,0 +1,170 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"countersign/internal/jose"
+)
+
+// directory is a Directory with what is looked up in it. It is never changed,
+// only replaced. Every call compares its revision with the store's, in a
+// statement that the call needs anyway, so that a revoked key or a disabled
+// client is refused by the next request on every node (C-28).
+type directory struct {
+	Directory
+	tenants map[TenantID]*Tenant
+	keys    map[[32]byte]*APIKey
+	keyIDs  map[keyRef]*APIKey
+	clients map[ClientID]*Client
+	signers []signer
+	public  *jose.Set
+}
+
+type keyRef struct {
+	tenant TenantID
+	id     string
+}
+
+type signer struct {
+	SigningKey
+	key *jose.Key
+}
+
+// errStale means that a call was begun under an older directory.
+var errStale = errors.New("directory changed")
+
+// reload replaces the directory by the store's present one.
+func (s *Service) reload(ctx context.Context) error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	var raw Directory
+	err := s.store.View(ctx, func(r Reads) (err error) { raw, err = r.Directory(); return err })
+	if err != nil {
+		return fmt.Errorf("read directory: %w", err)
+	}
+	d := &directory{
+		Directory: raw,
+		tenants:   make(map[TenantID]*Tenant, len(raw.Tenants)),
+		keys:      make(map[[32]byte]*APIKey, len(raw.APIKeys)),
+		keyIDs:    make(map[keyRef]*APIKey, len(raw.APIKeys)),
+		clients:   make(map[ClientID]*Client, len(raw.Clients)),
+	}
+	for i := range raw.Tenants {
+		d.tenants[raw.Tenants[i].ID] = &raw.Tenants[i]
+	}
+	for i := range raw.APIKeys {
+		k := &raw.APIKeys[i]
+		d.keys[k.Hash], d.keyIDs[keyRef{k.Tenant, k.ID}] = k, k
+	}
+	for i := range raw.Clients {
+		d.clients[raw.Clients[i].ID] = &raw.Clients[i]
+	}
+	if err := s.openKeys(d); err != nil {
+		return err
+	}
+	if old := s.dir.Load(); old == nil || old.Revision <= d.Revision {
+		s.dir.Store(d)
+	}
+	return nil
+}
+
+// current makes sure that the directory is not older than the revision a call has read, and that it still lets the call's actor in.
+func (s *Service) current(ctx context.Context, by Actor, revision int64) error {
+	if s.dir.Load().Revision < revision {
+		if err := s.reload(ctx); err != nil {
+			return err
+		}
+	}
+	return s.admitted(by)
+}
+
+// admitted reports whether the present directory lets the actor in.
+func (s *Service) admitted(by Actor) error {
+	d := s.dir.Load()
+	switch {
+	case by.Client != "":
+		if c := d.clients[by.Client]; c == nil || !c.DisabledAt.IsZero() || c.Tenant != by.Tenant {
+			return refuse(CodeUnknownClient)
+		}
+	case by.Key != "":
+		if k := d.keyIDs[keyRef{by.Tenant, by.Key}]; k == nil || !k.RevokedAt.IsZero() {
+			return refuse(CodeUnknownKey)
+		}
+	}
+	return s.open(by.Tenant)
+}
+
+// open reports whether the tenant takes calls.
+func (s *Service) open(t TenantID) error {
+	if tenant := s.dir.Load().tenants[t]; tenant == nil || tenant.Settings.Maintenance {
+		return refuse(CodeMaintenance)
+	}
+	return nil
+}
+
+func (s *Service) settings(t TenantID) Settings {
+	if tenant := s.dir.Load().tenants[t]; tenant != nil {
+		return tenant.Settings
+	}
+	return DefaultSettings()
+}
+
+// shapes lists the hash shapes whose work a refusal in the tenant costs: those in use and the one of new hashes (B-11).
+func (s *Service) shapes(t TenantID) []string {
+	now := s.hasher.Shape()
+	shapes := []string{now}
+	for _, in := range s.dir.Load().Shapes[t] {
+		if in != now {
+			shapes = append(shapes, in)
+		}
+	}
+	return shapes
+}
+
+// lookup runs a search in the directory and, when it refuses, once more in case the directory was old: what another process added a
+// moment ago is found, and a caller that is not ours costs one statement at most.
+func (s *Service) lookup(ctx context.Context, find func(*directory) error) error {
+	if find(s.dir.Load()) == nil {
+		return nil
+	}
+	if err := s.Resync(ctx); err != nil {
+		return err
+	}
+	return find(s.dir.Load())
+}
+
+// Resync reads the directory anew if the store's is younger. Routes that publish a part of it, such as the key set, call it first.
+func (s *Service) Resync(ctx context.Context) error {
+	var revision int64
+	if err := s.store.View(ctx, func(r Reads) (err error) { revision, err = r.Revision(); return err }); err != nil {
+		return err
+	}
+	if revision <= s.dir.Load().Revision {
+		return nil
+	}
+	return s.reload(ctx)
+}
+
+// update runs a serialisable transaction for an actor that the transaction's own view of the directory still lets in.
+func (s *Service) update(ctx context.Context, by Actor, fn func(Tx) error) error {
+	for {
+		var seen int64
+		err := s.store.Update(ctx, func(tx Tx) (err error) {
+			if seen, err = tx.Revision(); err != nil {
+				return err
+			}
+			if seen > s.dir.Load().Revision {
+				return errStale
+			}
+			return fn(tx)
+		})
+		if !errors.Is(err, errStale) {
+			return err
+		}
+		if err := s.current(ctx, by, seen); err != nil {
+			return err
+		}
+	}
+}

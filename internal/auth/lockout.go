@@ -1,0 +1,122 @@
+package auth
+
+import "time"
+
+// Subject is under what attempts are counted: a user, or the keyed hash of an identifier that nobody has.
+type Subject string
+
+// SubjectOf returns the subject of a user.
+func SubjectOf(id UserID) Subject { return Subject("user:" + string(id)) }
+
+// AttemptFactor is what is attempted; each has a counter of its own.
+type AttemptFactor string
+
+// AttemptPassword counts wrong passwords, over both contracts and all identifiers.
+const AttemptPassword AttemptFactor = "password"
+
+// LockPolicy says when failures lock, and for how long.
+type LockPolicy struct {
+	Failures    int           // consecutive; 1 to 100
+	For         time.Duration // from the locking failure
+	ForgetAfter time.Duration // failures older than this no longer count; the same for accounts that do not exist
+}
+
+// Attempts counts the failures of one subject and factor.
+//
+// An attempt is counted before it is made and given back when it succeeds, so
+// that however many run at once no more than LockPolicy.Failures wrong ones are ever checked: Failures + Pending never exceeds it. What a crash
+// leaves pending becomes failures (security, C-01).
+type Attempts struct {
+	Version     int64     // of the row; 0: there is none
+	Failures    int       // consecutive
+	Pending     int       // reserved and not settled
+	PendingAt   time.Time // of the latest reservation
+	FailedAt    time.Time // of the latest failure
+	LockedUntil time.Time // zero: not locked
+	SucceededAt time.Time // of the latest success: the user's last authentication
+	ExpiresAt   time.Time // when nothing here matters any more; zero: never
+}
+
+// pendingLimit is how long a reservation may go unsettled. It is far above the longest wait and hash, so only a crash exceeds it.
+const pendingLimit = time.Minute
+
+// outcome is how an attempt ended.
+type outcome int
+
+const (
+	succeeded outcome = iota
+	failed
+	withdrawn // never made: the reservation is given back
+)
+
+// locked reports whether the lock holds at the time now. It ends by the clock alone.
+func (a Attempts) locked(now time.Time) bool { return now.Before(a.LockedUntil) }
+
+// aged returns a as it stands at the time now: reservations that a crash left behind are failures of the moment they were made, an ended
+// lock starts a fresh run, and old failures are forgotten.
+func (a Attempts) aged(now time.Time, p LockPolicy) Attempts {
+	if a.Pending > 0 && now.Sub(a.PendingAt) >= pendingLimit {
+		a.Failures, a.Pending, a.FailedAt = a.Failures+a.Pending, 0, a.PendingAt
+		a = a.lockIfDue(p)
+	}
+	if !a.LockedUntil.IsZero() && !a.locked(now) {
+		a.Failures, a.LockedUntil = 0, time.Time{}
+	}
+	if a.LockedUntil.IsZero() && a.Failures > 0 && now.Sub(a.FailedAt) >= p.ForgetAfter {
+		a.Failures = 0
+	}
+	return a
+}
+
+// lockIfDue locks from the latest failure on. A lock that is there is neither extended nor shortened.
+func (a Attempts) lockIfDue(p LockPolicy) Attempts {
+	if a.Failures >= p.Failures && a.LockedUntil.IsZero() {
+		a.LockedUntil = a.FailedAt.Add(p.For)
+	}
+	return a
+}
+
+// reserve counts an attempt about to be made. The code is CodeLocked or CodeBusy when it must not be made, and then the result differs
+// from a only by age.
+func (a Attempts) reserve(now time.Time, p LockPolicy) (Attempts, Code, bool) {
+	a = a.aged(now, p)
+	switch {
+	case a.locked(now):
+		return a, CodeLocked, false
+	case a.Failures+a.Pending >= p.Failures:
+		return a, CodeBusy, false
+	}
+	a.Pending++
+	a.PendingAt = now
+	return a.kept(p), 0, true
+}
+
+// settle ends an attempt that reserve counted. A success under a lock that fell meanwhile changes nothing: locked is locked.
+func (a Attempts) settle(o outcome, now time.Time, p LockPolicy) Attempts {
+	a = a.aged(now, p)
+	a.Pending = max(a.Pending-1, 0)
+	switch {
+	case o == succeeded && !a.locked(now):
+		a.Failures, a.SucceededAt = 0, now
+	case o == failed:
+		a.Failures, a.FailedAt = a.Failures+1, now
+		a = a.lockIfDue(p)
+	}
+	return a.kept(p)
+}
+
+// kept computes how long the row matters. A row that records a success is the user's last authentication and stays.
+func (a Attempts) kept(p LockPolicy) Attempts {
+	a.ExpiresAt = time.Time{}
+	if a.SucceededAt.IsZero() {
+		a.ExpiresAt = later(later(a.FailedAt, a.PendingAt).Add(p.ForgetAfter), a.LockedUntil)
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

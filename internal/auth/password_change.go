@@ -1,0 +1,247 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"countersign/internal/passhash"
+	"countersign/internal/seal"
+)
+
+// PasswordUpdate is the answer to a user's own change of password.
+type PasswordUpdate struct {
+	Login
+	ExpiresAt time.Time // of the new password; zero: never
+}
+
+// UpdatePassword replaces a user's password on proof of the old one, and is counted like a login. In one transaction it ends every
+// other session, token and refresh family of the user, uses up a temporary token, and opens a new session.
+//
+// Errors: those of Authenticate and of an attempt, with CodePasswordIncorrect for a wrong old password; CodePasswordTooShort,
+// CodePasswordTooLong, CodePasswordTooSimple, CodePasswordUsed.
+func (s *Service) UpdatePassword(ctx context.Context, by Actor, bearer string, old, new seal.Secret) (PasswordUpdate, error) {
+	if err := errors.Join(tooLong("oldPassword", old), tooLong("newPassword", new)); err != nil {
+		return PasswordUpdate{}, err
+	}
+	b, err := s.Authenticate(ctx, by, bearer, TokenAuth, TokenAccess, TokenTemporary)
+	if err != nil {
+		return PasswordUpdate{}, err
+	}
+	policy := s.settings(by.Tenant).Password
+	if err := policy.check(new, b.User); err != nil {
+		return PasswordUpdate{}, s.refuseChange(ctx, by, b.User.ID, err)
+	}
+	a, err := s.proveOld(ctx, by, b.User.ID, old)
+	if err != nil {
+		return PasswordUpdate{}, err
+	}
+	next, err := s.replacement(ctx, a, new, policy, false)
+	if err != nil {
+		_ = s.settle(ctx, a, succeeded, nil)
+		return PasswordUpdate{}, s.refuseChange(ctx, by, b.User.ID, err)
+	}
+	return s.swapOwn(ctx, a, b, next)
+}
+
+// proveOld is an attempt at the password of a user who is already known.
+func (s *Service) proveOld(ctx context.Context, by Actor, id UserID, old seal.Secret) (*attempt, error) {
+	if err := s.charge(by); err != nil {
+		return nil, err
+	}
+	a := &attempt{by: by}
+	err := s.store.View(ctx, func(r Reads) (err error) { a.account, err = r.AccountByUser(by.Tenant, id); return err })
+	if err != nil {
+		return nil, err
+	}
+	err = s.prove(ctx, a, old)
+	if code := CodeOf(err); code == CodeWrongPassword || code == CodeNoPassword {
+		err = refuse(CodePasswordIncorrect)
+	}
+	return a, err
+}
+
+// replacement makes the password that follows the account's present one, unless it is one of the last ones.
+func (s *Service) replacement(ctx context.Context, a *attempt, new seal.Secret, policy PasswordPolicy, temporary bool) (Password, error) {
+	present := a.account.Password
+	former := []string{present.Hash}
+	if policy.History > 1 {
+		err := s.store.View(ctx, func(r Reads) error {
+			older, err := r.PasswordHistory(a.by.Tenant, a.account.User.ID, policy.History-1)
+			former = append(former, older...)
+			return err
+		})
+		if err != nil {
+			return Password{}, err
+		}
+	}
+	for _, hash := range former[:min(len(former), policy.History)] {
+		same, err := s.hasher.Verify(ctx, hash, normalised(new))
+		if err != nil {
+			return Password{}, overloaded(err)
+		}
+		if same {
+			return Password{}, refuse(CodePasswordUsed)
+		}
+	}
+	next, err := s.newHash(ctx, new)
+	if err != nil {
+		return Password{}, overloaded(err)
+	}
+	now := s.now()
+	next.Tenant, next.User, next.Version = present.Tenant, present.User, present.Version+1
+	next.SetAt, next.ExpiresAt, next.Temporary = now, policy.expiry(now, temporary), temporary
+	return next, nil
+}
+
+// overloaded gives a full gate its code.
+func overloaded(err error) error {
+	var busy *passhash.BusyError
+	if errors.As(err, &busy) {
+		return &Error{Code: CodeOverloaded, RetryAfter: busy.RetryAfter, Cause: err}
+	}
+	return err
+}
+
+// swapOwn writes a user's own change and opens the session that goes on.
+func (s *Service) swapOwn(ctx context.Context, a *attempt, b Bearer, next Password) (PasswordUpdate, error) {
+	now, u := next.SetAt, a.account.User
+	u.Epoch++
+	session := s.newSession(a.by, u, SurfaceMulti, MethodPassword, now)
+	login, token := s.firstToken(session, a.account.Memberships, now)
+	changed := s.event(a.by, EventPasswordChanged, now)
+	changed.User, changed.Session, changed.Reason = u.ID, b.Session.ID, string(b.Token.Kind)
+	issued := s.event(a.by, EventTokenIssued, now)
+	issued.User, issued.Session, issued.Reason = u.ID, session.ID, string(login.Kind)
+	err := s.settle(ctx, a, succeeded, func(w Writes) error {
+		if b.Token.Kind == TokenTemporary {
+			if first, err := w.UseToken(b.Token.Hash, now); err != nil || !first {
+				return orRefuse(err, CodeInvalidToken)
+			}
+		}
+		if swapped, err := w.SwapPassword(next, a.account.Password.Version, true, true); err != nil || !swapped {
+			return orRefuse(err, CodePasswordIncorrect) // somebody else changed it first
+		}
+		if err := w.AddSession(session); err != nil {
+			return err
+		}
+		return w.AddToken(token)
+	}, changed, issued)
+	return PasswordUpdate{Login: login, ExpiresAt: next.ExpiresAt}, err
+}
+
+func orRefuse(err error, c Code) error {
+	if err != nil {
+		return err
+	}
+	return refuse(c)
+}
+
+// refuseChange writes the event of a change that was not made and returns why.
+func (s *Service) refuseChange(ctx context.Context, by Actor, id UserID, why error) error {
+	if CodeOf(why) == CodeInternal || CodeOf(why) == CodeOverloaded {
+		return why
+	}
+	e := s.event(by, EventPasswordRefused, s.now())
+	e.User, e.Reason = id, CodeOf(why).String()
+	if err := s.store.Write(ctx, func(w Writes) error { return w.AddEvents(e) }); err != nil {
+		return err
+	}
+	return why
+}
+
+// NewPassword is a password that a client sets for a user.
+type NewPassword struct {
+	Value     seal.Secret
+	Temporary bool // the user has to replace it at the first login
+	Unchecked bool // the policy is not applied (contract/cis §1.2, enforce_complexity: false)
+}
+
+// AddPassword gives a user without a password one.
+//
+// Errors: CodeUserNotFound, CodePasswordExists, CodeInputTooLong, the policy's, CodeOverloaded.
+func (s *Service) AddPassword(ctx context.Context, by Actor, id UserID, in NewPassword) error {
+	a, err := s.accountFor(ctx, by, id, in)
+	if err != nil {
+		return err
+	}
+	if a.account.Password.Hash != "" {
+		return s.refuseChange(ctx, by, id, refuse(CodePasswordExists))
+	}
+	p, err := s.firstPassword(ctx, a.account.User, in)
+	if err != nil {
+		return s.refuseChange(ctx, by, id, err)
+	}
+	e := s.event(by, EventPasswordAdded, p.SetAt)
+	e.User = id
+	err = s.update(ctx, by, func(tx Tx) error {
+		if err := tx.AddPassword(p); err != nil {
+			return err
+		}
+		return tx.AddEvents(e)
+	})
+	if errors.Is(err, ErrExists) {
+		return s.refuseChange(ctx, by, id, refuse(CodePasswordExists))
+	}
+	return err
+}
+
+// ReplacePassword sets another password for a user who has one, and ends all of their sessions. A lock stays: it is not the client that
+// was locked out.
+//
+// Errors: CodeUserNotFound, CodePasswordMissing, CodePasswordUsed, CodeInputTooLong, the policy's, CodeOverloaded.
+func (s *Service) ReplacePassword(ctx context.Context, by Actor, id UserID, in NewPassword) error {
+	a, err := s.accountFor(ctx, by, id, in)
+	if err != nil {
+		return err
+	}
+	if a.account.Password.Hash == "" {
+		return s.refuseChange(ctx, by, id, refuse(CodePasswordMissing))
+	}
+	next, err := s.replacement(ctx, a, in.Value, s.settings(by.Tenant).Password, in.Temporary)
+	if err != nil {
+		return s.refuseChange(ctx, by, id, err)
+	}
+	e := s.event(by, EventPasswordChanged, next.SetAt)
+	e.User, e.Note = id, "replaced by the client"
+	return s.update(ctx, by, func(tx Tx) error {
+		fresh, err := tx.AccountByUser(by.Tenant, id)
+		if err != nil {
+			return err
+		}
+		next.Version = fresh.Password.Version + 1
+		if swapped, err := tx.SwapPassword(next, fresh.Password.Version, true, true); err != nil || !swapped {
+			return orRefuse(err, CodePasswordMissing)
+		}
+		return tx.AddEvents(e)
+	})
+}
+
+// accountFor reads the user that a client manages and checks the new password against the policy.
+func (s *Service) accountFor(ctx context.Context, by Actor, id UserID, in NewPassword) (*attempt, error) {
+	if err := tooLong("password", in.Value); err != nil {
+		return nil, err
+	}
+	account, err := s.account(ctx, by, id)
+	if err != nil {
+		return nil, err
+	}
+	if !in.Unchecked {
+		if err := s.settings(by.Tenant).Password.check(in.Value, account.User); err != nil {
+			return nil, s.refuseChange(ctx, by, id, err)
+		}
+	}
+	return &attempt{by: by, account: account}, nil
+}
+
+// firstPassword hashes the password of a user who has none.
+func (s *Service) firstPassword(ctx context.Context, u User, in NewPassword) (Password, error) {
+	p, err := s.newHash(ctx, in.Value)
+	if err != nil {
+		return Password{}, overloaded(err)
+	}
+	now := s.now()
+	p.Tenant, p.User, p.Version, p.SetAt, p.Temporary = u.Tenant, u.ID, 1, now, in.Temporary
+	p.ExpiresAt = s.settings(u.Tenant).Password.expiry(now, in.Temporary)
+	return p, nil
+}

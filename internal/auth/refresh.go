@@ -1,0 +1,172 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+)
+
+// RefreshToken is one link of a family: the tokens that follow from one grant. The first is the family's root, and the whole family
+// is revoked by revoking it.
+type RefreshToken struct {
+	Tenant    TenantID
+	Hash      TokenHash
+	Root      TokenHash // of the first token of the family; its own hash in the first
+	Session   SessionID
+	User      UserID
+	Client    ClientID
+	Audience  string
+	Scope     string
+	Org       IdentityRef
+	Claims    []string // claims asked for at the authentication, repeated in every ID token
+	IssuedAt  time.Time
+	ExpiresAt time.Time
+	RotatedAt time.Time // zero: the live leaf
+}
+
+// LiveRefresh is a refresh token with what its liveness depends on.
+type LiveRefresh struct {
+	Token        RefreshToken
+	FamilyEndsAt time.Time // ExpiresAt of the root
+	RevokedAt    time.Time // of the family; zero: not revoked
+	LiveSession
+}
+
+// RefreshReplay is how long after its rotation a refresh token still returns the same successor, for a client that lost the answer
+// (security 0.2-4). After it, or once the successor was used, the token's return revokes the family.
+const RefreshReplay = 10 * time.Second
+
+// Refresh exchanges a refresh token for new tokens and rotates it. The session is not touched (contract/cis §2.6); user, client,
+// session and lock are looked at again.
+//
+// Errors: CodeInvalidRefresh; CodeReusedRefresh, by which the family is now revoked; CodeLocked.
+func (s *Service) Refresh(ctx context.Context, by Actor, token string) (TokenSet, error) {
+	secret, ok := s.openToken(sealRefresh, token)
+	if !ok {
+		return TokenSet{}, refuse(CodeInvalidRefresh)
+	}
+	for {
+		now := s.now()
+		live, err := s.readRefresh(ctx, by, sha256.Sum256(secret[:]), now)
+		if err != nil {
+			return TokenSet{}, err
+		}
+		next, nextHash := s.tokenOf(sealRefresh, s.successor(secret))
+		replay := !live.Token.RotatedAt.IsZero()
+		if replay {
+			if err := s.replayable(ctx, by, live, nextHash, now); err != nil {
+				return TokenSet{}, err
+			}
+		}
+		set, err := s.refreshed(ctx, by, live, next, nextHash, replay, now)
+		if !errors.Is(err, errRaced) {
+			return set, err
+		}
+	}
+}
+
+// successor derives the next refresh token's secret, so that a replay inside the window can return the same one without storing it.
+func (s *Service) successor(secret [tokenSecretBytes]byte) [tokenSecretBytes]byte {
+	return s.mac.Derive("refresh successor", secret[:])
+}
+
+// readRefresh finds a refresh token that its client may use now, rotated or not.
+func (s *Service) readRefresh(ctx context.Context, by Actor, hash TokenHash, now time.Time) (LiveRefresh, error) {
+	var live LiveRefresh
+	err := s.store.View(ctx, func(r Reads) (err error) { live, err = r.Refresh(hash); return err })
+	if errors.Is(err, ErrNotFound) {
+		return live, refuse(CodeInvalidRefresh)
+	}
+	if err != nil {
+		return live, err
+	}
+	if err := s.current(ctx, by, live.Revision); err != nil {
+		return live, err
+	}
+	t := live.Token
+	switch {
+	case t.Tenant != by.Tenant || t.Client != by.Client || !live.RevokedAt.IsZero() || !live.alive(now) ||
+		!now.Before(t.ExpiresAt) || !now.Before(live.FamilyEndsAt):
+		return live, s.refuseToken(ctx, by, Bearer{LiveSession: live.LiveSession}, refuse(CodeInvalidRefresh))
+	case now.Before(live.LockedUntil):
+		locked := &Error{Code: CodeLocked, RetryAfter: live.LockedUntil.Sub(now)}
+		return live, s.refuseToken(ctx, by, Bearer{LiveSession: live.LiveSession}, locked)
+	}
+	return live, nil
+}
+
+// replayable reports whether a rotated token may once more return its successor. Otherwise somebody else has a copy, and the family is
+// revoked.
+func (s *Service) replayable(ctx context.Context, by Actor, live LiveRefresh, next TokenHash, now time.Time) error {
+	if now.Sub(live.Token.RotatedAt) < RefreshReplay {
+		var child LiveRefresh
+		err := s.store.View(ctx, func(r Reads) (err error) { child, err = r.Refresh(next); return err })
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+		if err == nil && child.Token.RotatedAt.IsZero() {
+			return nil
+		}
+	}
+	e := s.event(by, EventTokenRevoked, now)
+	e.User, e.Session, e.Reason = live.User.ID, live.Session.ID, CodeReusedRefresh.String()
+	err := s.store.Write(ctx, func(w Writes) error {
+		if _, err := w.RevokeRefreshFamily(live.Token.Root, now); err != nil {
+			return err
+		}
+		return w.AddEvents(e)
+	})
+	return orRefuse(err, CodeReusedRefresh)
+}
+
+// refreshed writes a rotation and returns the new tokens; errRaced when another request rotated first.
+func (s *Service) refreshed(
+	ctx context.Context, by Actor, live LiveRefresh, next string, nextHash TokenHash, replay bool, now time.Time,
+) (TokenSet, error) {
+	client, old := s.dir.Load().clients[by.Client], live.Token
+	session := live.Session
+	session.Org = old.Org
+	leaf := old
+	leaf.Hash, leaf.IssuedAt, leaf.RotatedAt = nextHash, now, time.Time{}
+	leaf.ExpiresAt = earlier(now.Add(client.refreshTokenFor()), live.FamilyEndsAt)
+	set, err := s.tokens(ctx, client, BackendGrant{Claims: old.Claims}, old.Audience, issuance{
+		user: live.User, memberships: live.Memberships, session: session, lastAuth: live.SucceededAt, now: now,
+	})
+	if err != nil {
+		return TokenSet{}, err
+	}
+	set.RefreshToken = next
+	e := s.event(by, EventTokenRefreshed, now)
+	e.User, e.Session = live.User.ID, live.Session.ID
+	if replay {
+		e.Note = "the same successor again"
+	}
+	err = s.store.Write(ctx, func(w Writes) error {
+		if !replay {
+			if first, err := w.RotateRefresh(old.Hash, now); err != nil || !first {
+				return errors.Join(err, raced(first))
+			}
+			if err := w.AddRefresh(leaf); err != nil {
+				return err
+			}
+		}
+		return w.AddEvents(e)
+	})
+	return set, err
+}
+
+func raced(won bool) error {
+	if won {
+		return nil
+	}
+	return errRaced
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+

@@ -1,0 +1,202 @@
+package auth
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"countersign/internal/seal"
+)
+
+// SessionID names a session. It is unguessable, and still no credential: every call that takes one also needs an authenticated caller.
+type SessionID string
+
+// Surface is the wire contract a session was made through.
+type Surface string
+
+const (
+	SurfaceMulti Surface = "multi"
+	SurfaceCIS   Surface = "cis"
+)
+
+// Method is how a user proved something, in the values of amr (RFC 8176, contract/cis §2.4).
+type Method string
+
+const (
+	MethodPassword Method = "pwd"
+	MethodMFA      Method = "mfa" // at least two different methods; computed, never stored
+)
+
+// Session is the server's record that a user is authenticated.
+type Session struct {
+	Tenant    TenantID
+	ID        SessionID
+	Surface   Surface
+	User      UserID
+	Epoch     int64 // the user's when the session was made
+	Client    ClientID
+	Methods   []Method
+	Org       IdentityRef // a login for one organization
+	CreatedAt time.Time
+	AuthAt    time.Time // of the latest authentication
+	SeenAt    time.Time // of the latest activity that was written
+	IdleLimit time.Duration
+	EndsAt    time.Time // absolute limit
+	EndedAt   time.Time // zero: not ended
+	EndedWhy  string
+}
+
+// LiveSession is a session with what its liveness depends on.
+type LiveSession struct {
+	Session     Session
+	User        User
+	LockedUntil time.Time // of the user's password
+	SucceededAt time.Time // of the user's last authentication by password
+	Revision    int64
+	Memberships []Membership
+}
+
+// Bearer is a token of /multi with what its liveness depends on.
+type Bearer struct {
+	Token Token
+	LiveSession
+}
+
+// alive reports whether the session authenticates its user at the time now. Expiry is decided here, on use, and nowhere else.
+func (l LiveSession) alive(now time.Time) bool {
+	s := l.Session
+	return s.EndedAt.IsZero() && now.Before(s.EndsAt) && now.Before(s.SeenAt.Add(s.IdleLimit)) &&
+		s.Epoch == l.User.Epoch && l.User.Status != UserSuspended
+}
+
+// amr lists the session's methods, with mfa when there are two different ones (contract/cis §2.6).
+func (s Session) amr() []string {
+	var amr []string
+	for _, m := range s.Methods {
+		if !slices.Contains(amr, string(m)) {
+			amr = append(amr, string(m))
+		}
+	}
+	if len(amr) > 1 {
+		amr = append(amr, string(MethodMFA))
+	}
+	return amr
+}
+
+// newSession makes a session of a user who has just authenticated by one method.
+func (s *Service) newSession(by Actor, u User, surface Surface, m Method, now time.Time) Session {
+	policy := s.settings(by.Tenant).Session
+	if surface == SurfaceCIS {
+		policy = s.settings(by.Tenant).BackendSession
+	}
+	return Session{
+		Tenant: by.Tenant, ID: newSessionID(), Surface: surface, User: u.ID, Epoch: u.Epoch, Client: by.Client, Methods: []Method{m},
+		CreatedAt: now, AuthAt: now, SeenAt: now, IdleLimit: policy.IdleLimit, EndsAt: now.Add(policy.AbsoluteLimit),
+	}
+}
+
+// Login is a successful login on /multi.
+type Login struct {
+	Token      string
+	Kind       TokenKind
+	User       UserID
+	Membership Membership // zero: the user acts for nobody yet
+}
+
+// LoginPassword authenticates a user of /multi and opens a session.
+//
+// Errors: those of an attempt (see provePassword), and CodePasswordExpired and CodePasswordTemp with Error.Token, which is good for one
+// UpdatePassword.
+func (s *Service) LoginPassword(ctx context.Context, by Actor, in PasswordLogin) (Login, error) {
+	a, err := s.provePassword(ctx, by, in)
+	if err != nil {
+		return Login{}, err
+	}
+	now, u := s.now(), a.account.User
+	if code, due := a.account.Password.dueFor(now); due {
+		return Login{}, s.demandUpdate(ctx, a, code, SurfaceMulti, now)
+	}
+	session := s.newSession(by, u, SurfaceMulti, MethodPassword, now)
+	login, token := s.firstToken(session, a.account.Memberships, now)
+	err = s.admit(ctx, a, in.Password, session, string(login.Kind), func(w Writes) error {
+		if err := w.AddSession(session); err != nil {
+			return err
+		}
+		return w.AddToken(token)
+	})
+	return login, err
+}
+
+// firstToken makes the token that begins a session of /multi: ACCESS for the only identity unless the tenant wants AUTH always.
+func (s *Service) firstToken(session Session, ms []Membership, now time.Time) (Login, Token) {
+	text, hash := s.newToken(sealBearer)
+	login := Login{Token: text, Kind: TokenAuth, User: session.User}
+	token := Token{Tenant: session.Tenant, Hash: hash, Session: session.ID, Kind: TokenAuth, IssuedAt: now}
+	login.Membership, _ = current(ms)
+	if len(ms) == 1 && s.settings(session.Tenant).LoginToken == LoginTokenAuto {
+		login.Kind, token.Kind = TokenAccess, TokenAccess
+		token.Identity, token.Credential = ms[0].Identity.Ref, ms[0].Credential
+	}
+	return login, token
+}
+
+// admit settles a successful attempt with the rows that let the user in.
+func (s *Service) admit(ctx context.Context, a *attempt, password seal.Secret, session Session, kind string, rows func(Writes) error) error {
+	now, u := session.SeenAt, a.account.User
+	rehashed := s.rehashed(ctx, a, password)
+	in := s.event(a.by, EventLogin, now)
+	in.User, in.Session, in.Reason = u.ID, session.ID, string(session.Methods[len(session.Methods)-1])
+	issued := s.event(a.by, EventTokenIssued, now)
+	issued.User, issued.Session, issued.Reason = u.ID, session.ID, kind
+	events := []Event{in, issued}
+	if rehashed != nil {
+		e := s.event(a.by, EventPasswordRehash, now)
+		e.User, e.Note = u.ID, rehashed.Shape
+		events = append(events, e)
+	}
+	return s.settle(ctx, a, succeeded, func(w Writes) error {
+		if u.Status == UserPending {
+			if _, err := w.ActivateUser(u.Tenant, u.ID, now); err != nil {
+				return err
+			}
+		}
+		if rehashed != nil {
+			if _, err := w.SwapPassword(*rehashed, a.account.Password.Version, false, false); err != nil {
+				return err
+			}
+		}
+		return rows(w)
+	}, events...)
+}
+
+// demandUpdate settles the attempt of a right password that has to be replaced first, and returns the refusal with a temporary token.
+// The token has a session of its own that can do nothing else.
+func (s *Service) demandUpdate(ctx context.Context, a *attempt, code Code, surface Surface, now time.Time) error {
+	u := a.account.User
+	text, hash := s.newToken(sealBearer)
+	session := s.newSession(a.by, u, surface, MethodPassword, now)
+	session.EndsAt = now.Add(TemporaryTokenFor)
+	token := Token{
+		Tenant: u.Tenant, Hash: hash, Session: session.ID, Kind: TokenTemporary, IssuedAt: now, ExpiresAt: session.EndsAt,
+	}
+	refused := s.event(a.by, EventLoginRefused, now)
+	refused.User, refused.Reason = u.ID, code.String()
+	issued := s.event(a.by, EventTokenIssued, now)
+	issued.User, issued.Session, issued.Reason = u.ID, session.ID, string(TokenTemporary)
+	err := s.settle(ctx, a, succeeded, func(w Writes) error {
+		if err := w.AddSession(session); err != nil {
+			return err
+		}
+		return w.AddToken(token)
+	}, refused, issued)
+	if err != nil {
+		return err
+	}
+	return &Error{Code: code, Token: text}
+}
+
+// Identities lists whom the holder of a token may act for, in the order the links were made.
+func (s *Service) Identities(ctx context.Context, by Actor, bearer string) ([]Membership, error) {
+	b, err := s.Authenticate(ctx, by, bearer, TokenAuth, TokenAccess)
+	return b.Memberships, err
+}

@@ -1,0 +1,131 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Store keeps the state of the domain. Its three methods differ in what they promise about concurrency:
+//
+//   - View reads one consistent snapshot. What it read may be old by the time it returns.
+//   - Update is atomic and serialisable: fn sees and leaves the state as if it
+//     ran alone, and may be run again when the database asks for it, so fn only
+//     reads and writes through tx and has no other effect.
+//   - Write is atomic but not serialisable: it offers only verbs that settle
+//     their own races (inserts, compare-and-swap), which is what the hot paths
+//     use. fn may be run again as well.
+//
+// An error from fn rolls everything back and is returned as it is. A failed commit returns an error; whether it took effect may then
+// be unknown, and the rules are written so that trying again is safe. ctx bounds waiting and running.
+//
+// A verb that finds nothing returns an error that is ErrNotFound; an insert that meets an existing key one that is ErrExists. Times
+// are stored in whole microseconds, UTC; the zero time is kept as zero.
+type Store interface {
+	View(ctx context.Context, fn func(Reads) error) error
+	Update(ctx context.Context, fn func(Tx) error) error
+	Write(ctx context.Context, fn func(Writes) error) error
+}
+
+// ErrNotFound is returned by a verb that reads or changes one row and finds none.
+var ErrNotFound = errors.New("not found")
+
+// ErrExists is returned by an insert whose key is taken.
+var ErrExists = errors.New("already exists")
+
+// Tx is what an Update may do.
+type Tx interface {
+	Reads
+	Writes
+}
+
+// Reads is the sum of the reading verbs; none changes anything.
+type Reads interface {
+	// Directory returns the whole configuration: tenants, API keys, clients,
+	// signing keys, and the shapes of password hashes in use by tenant.
+	Directory() (Directory, error)
+	// Revision returns the number that every change of the Directory raises.
+	Revision() (int64, error)
+	// Meta returns a value of the store's own notes.
+	Meta(key string) (string, error)
+
+	// AccountByIdentifier finds the user with the identifier and what a login needs of them, in one statement. When nobody has it,
+	// Account.Found is false, Account.Subject is phantom and Account.Attempts are phantom's. Absent attempts are the zero Attempts.
+	AccountByIdentifier(t TenantID, kind IdentifierKind, canonical string, phantom Subject) (Account, error)
+	// AccountByUser is the same for a known user id; ErrNotFound when there is none.
+	AccountByUser(t TenantID, id UserID) (Account, error)
+	// Attempts returns the row of one subject and factor, zero when there is none.
+	Attempts(t TenantID, subject Subject, factor AttemptFactor) (Attempts, error)
+	// PasswordHistory returns the latest n former hashes, newest first.
+	PasswordHistory(t TenantID, id UserID, n int) ([]string, error)
+	// Authenticators lists what is bound to the user, oldest first.
+	Authenticators(t TenantID, id UserID) ([]Authenticator, error)
+
+	// Bearer finds a token of /multi by the hash of its secret, with its session, its user and the user's lock, in one statement.
+	Bearer(hash TokenHash) (Bearer, error)
+	// Session returns a session with what its liveness depends on, in one statement.
+	Session(t TenantID, id SessionID) (LiveSession, error)
+	// Refresh finds a refresh token by hash with the root of its family, its session, its user and the user's lock, in one statement.
+	Refresh(hash TokenHash) (LiveRefresh, error)
+
+	// Identity returns one identity.
+	Identity(t TenantID, ref IdentityRef) (Identity, error)
+	// Events returns events of a tenant after the given id (empty: from the first) in order of id, at most n.
+	Events(t TenantID, after EventID, n int) ([]Event, error)
+}
+
+// Writes is the sum of the verbs that change something and settle their own races.
+type Writes interface {
+	// PutTenant, PutAPIKey, PutProgrammeKey, PutClient and PutSigningKey insert or replace one entry of the Directory; each raises
+	// the Revision.
+	PutTenant(Tenant) error
+	PutAPIKey(APIKey) error
+	PutProgrammeKey(ProgrammeKey) error
+	PutClient(Client) error
+	PutSigningKey(SigningKey) error
+	// SetMeta sets a value; AddMeta sets it only if the key is new and reports whether it did.
+	SetMeta(key, value string) error
+	AddMeta(key, value string) (bool, error)
+
+	// AddUser inserts a user and all of their identifiers; ErrExists when the id or any identifier is taken.
+	AddUser(User, []Identifier) error
+	// MoveUserStatus changes the status and raises the epoch, which ends the user's sessions, if the status is still from.
+	MoveUserStatus(t TenantID, id UserID, from, to UserStatus, at time.Time) (bool, error)
+	// ActivateUser turns a pending user active; false when they were not pending.
+	ActivateUser(t TenantID, id UserID, at time.Time) (bool, error)
+	AddIdentity(Identity) error
+	AddMembership(Membership) error
+	// TouchMembership notes that the user last worked for this identity.
+	TouchMembership(t TenantID, id UserID, ref IdentityRef, at time.Time) error
+	AddAuthenticator(Authenticator) error
+
+	// AddPassword inserts the user's password; ErrExists when there is one.
+	AddPassword(Password) error
+	// SwapPassword replaces the user's password if its version is still from, keeps the replaced hash in the history when keep is set,
+	// raises the user's epoch when endSessions is set, and reports whether it did. p.Version is the new version.
+	SwapPassword(p Password, from int64, keep, endSessions bool) (bool, error)
+	// PutAttempts writes the row if its version is still from (0: absent) and reports whether it did. a.Version is the new version.
+	PutAttempts(t TenantID, subject Subject, factor AttemptFactor, a Attempts, from int64) (bool, error)
+
+	AddSession(Session) error
+	// JoinSession adds the methods of a new authentication to a live session and moves SeenAt and AuthAt; false when it ended.
+	JoinSession(t TenantID, id SessionID, methods []Method, at time.Time) (bool, error)
+	// TouchSession moves SeenAt forward, never back; false when the session ended.
+	TouchSession(t TenantID, id SessionID, at time.Time) (bool, error)
+	// EndSession ends a session and so all of its tokens; false when it had ended.
+	EndSession(t TenantID, id SessionID, at time.Time, why string) (bool, error)
+	AddToken(Token) error
+	// UseToken marks a single-use token as used; false when it was used before.
+	UseToken(hash TokenHash, at time.Time) (bool, error)
+	AddRefresh(RefreshToken) error
+	// RotateRefresh marks a live refresh token as rotated; false when it was rotated or revoked before.
+	RotateRefresh(hash TokenHash, at time.Time) (bool, error)
+	// RevokeRefreshFamily revokes a whole family by its root; false when it was revoked before.
+	RevokeRefreshFamily(root TokenHash, at time.Time) (bool, error)
+
+	// AddEvents inserts all events in one statement; none is no statement.
+	AddEvents(...Event) error
+
+	// Sweep deletes rows that ended before the given time and no rule looks at any more, at most n of each kind; it returns how many.
+	Sweep(before time.Time, n int) (int, error)
+}

@@ -1,0 +1,106 @@
+package auth
+
+import "time"
+
+// TenantID is the slug of one isolated customer of the server.
+type TenantID string
+
+// Mode says whether a tenant's messages are real.
+type Mode string
+
+const (
+	ModeLive    Mode = "live"    // messages are sent
+	ModeSandbox Mode = "sandbox" // codes are fixed and messages stay in the inbox
+)
+
+// Tenant is one isolated customer of the server. Every row that belongs to a tenant carries its id in key and index.
+type Tenant struct {
+	ID        TenantID
+	Name      string
+	Mode      Mode
+	Settings  Settings
+	Webhook   Webhook
+	CreatedAt time.Time
+}
+
+// Webhook is where a tenant wants its events.
+type Webhook struct {
+	URL string
+}
+
+// Settings are what a tenant may decide. DefaultSettings has the zero-effort values.
+type Settings struct {
+	Password        PasswordPolicy
+	Lockout         LockPolicy
+	Session         SessionPolicy // of /multi
+	BackendSession  SessionPolicy // of /cis
+	LoginToken      LoginToken
+	IdentitiesReply IdentitiesReply
+	RateLimits      bool // limit refused attempts by address
+	RevealAccounts  bool // the telling codes of the contracts; off: nothing tells whether an account exists
+	Maintenance     bool // every call of the tenant is answered 503
+}
+
+// SessionPolicy holds the two ends of a session.
+type SessionPolicy struct {
+	IdleLimit     time.Duration // after the last activity
+	AbsoluteLimit time.Duration // after the authentication, whatever the activity
+}
+
+// LoginToken says which kind of token a password login on /multi returns.
+type LoginToken string
+
+const (
+	LoginTokenAuto LoginToken = "auto" // ACCESS with one identity, AUTH with several
+	LoginTokenAuth LoginToken = "auth" // always AUTH
+)
+
+// IdentitiesReply is the form of the answer of GET /multi/identities.
+type IdentitiesReply string
+
+const (
+	IdentitiesArray IdentitiesReply = "array" // as in the seed documents
+	IdentitiesPage  IdentitiesReply = "page"  // {identities, count, responseCount}
+)
+
+// DefaultSettings returns the settings of a tenant that says nothing.
+func DefaultSettings() Settings {
+	return Settings{
+		Password:        PolicyWeavr(),
+		Lockout:         LockPolicy{Failures: 5, For: 30 * time.Minute, ForgetAfter: 24 * time.Hour},
+		Session:         SessionPolicy{IdleLimit: 5 * time.Minute, AbsoluteLimit: 12 * time.Hour},
+		BackendSession:  SessionPolicy{IdleLimit: 14 * 24 * time.Hour, AbsoluteLimit: 90 * 24 * time.Hour},
+		LoginToken:      LoginTokenAuto,
+		IdentitiesReply: IdentitiesArray,
+		RateLimits:      true,
+	}
+}
+
+// APIKey lets a back end call /multi. The key itself is kept twice: as a keyed
+// hash to find it by, and sealed, because it signs the tenant's webhooks.
+type APIKey struct {
+	Tenant    TenantID
+	ID        string
+	Name      string
+	Hash      [32]byte // MAC of the key
+	Sealed    []byte
+	CreatedAt time.Time
+	RevokedAt time.Time // zero: live
+}
+
+// ProgrammeKey opens the simulator of a sandbox tenant.
+type ProgrammeKey struct {
+	Tenant TenantID
+	Hash   [32]byte // MAC of the key
+}
+
+// Directory is a snapshot of the configuration that every request needs: small, read by all, changed rarely.
+type Directory struct {
+	Revision      int64
+	Tenants       []Tenant
+	APIKeys       []APIKey
+	ProgrammeKeys []ProgrammeKey
+	Clients       []Client
+	SigningKeys   []SigningKey
+	Shapes        map[TenantID][]string // distinct Password.Shape by tenant
+}

@@ -1,0 +1,268 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// UserID names a person within their tenant: decimal digits, never used again.
+type UserID string
+
+// UserStatus is where a user stands. The moves between statuses are in UserStatus.next.
+type UserStatus string
+
+const (
+	UserPending   UserStatus = "pending"   // made by an API call, has not authenticated yet
+	UserActive    UserStatus = "active"    // may authenticate
+	UserSuspended UserStatus = "suspended" // stopped by an administrator
+)
+
+// User is the person.
+type User struct {
+	Tenant          TenantID
+	ID              UserID
+	Status          UserStatus
+	StatusChangedAt time.Time
+	Epoch           int64 // raised by whatever ends all of the user's sessions at once; a session lives only in the epoch it was made in
+	Email           string
+	EmailVerifiedAt time.Time // zero: not verified
+	Phone           string    // E.164
+	PhoneVerifiedAt time.Time
+	Username        string
+	Profile         Profile
+	CreatedAt       time.Time
+	UpdatedAt       time.Time
+}
+
+// Profile is what we keep of a user and never act on.
+type Profile struct {
+	Title, FirstName, MiddleName, LastName string
+	Birthday, Picture, Language            string
+	Address                                Address
+	ExternalUserID, ExternalAccountID      string
+	SecondaryEmails, SecondaryPhones       []string
+	CustomData, CustomAppData              string // JSON objects as they came, or empty
+}
+
+// Address is a postal address.
+type Address struct {
+	Country, State, City, Street, PostalCode, Type string
+}
+
+// IdentifierKind is the kind of what a person types to say who they are.
+type IdentifierKind string
+
+const (
+	ByEmail    IdentifierKind = "email"
+	ByPhone    IdentifierKind = "phone"
+	ByUsername IdentifierKind = "username"
+	ByUserID   IdentifierKind = "user_id" // the user's own id, so that every look-up goes one way
+)
+
+// Identifier is one way to name a user. Canonical is unique within tenant and kind.
+type Identifier struct {
+	Tenant    TenantID
+	Kind      IdentifierKind
+	Canonical string // computed once, by Canonical, so that no two databases can disagree about who is who
+	User      UserID
+}
+
+// Account is what a login needs of a user.
+type Account struct {
+	Found       bool
+	Revision    int64 // of the Directory at the moment of reading
+	User        User
+	Password    Password // zero Hash: none
+	Memberships []Membership
+	Subject     Subject // under which attempts are counted
+	Attempts    Attempts
+}
+
+// next returns the status that follows an administrator's or a login's event; the second value is false where the move is not allowed.
+func (s UserStatus) next(e UserEvent) (UserStatus, bool) {
+	switch {
+	case e == UserAuthenticates && s == UserPending:
+		return UserActive, true
+	case e == UserAuthenticates && s == UserActive:
+		return UserActive, true
+	case e == UserIsSuspended && s != UserSuspended:
+		return UserSuspended, true
+	case e == UserIsResumed && s == UserSuspended:
+		return UserActive, true
+	}
+	return s, false
+}
+
+// UserEvent moves a user's status.
+type UserEvent string
+
+const (
+	UserAuthenticates UserEvent = "authenticates"
+	UserIsSuspended   UserEvent = "suspended"
+	UserIsResumed     UserEvent = "resumed"
+)
+
+// NewUser is a user that a client makes.
+type NewUser struct {
+	Email    string
+	Phone    string
+	Username string
+	Profile  Profile
+	Password *NewPassword // nil: none yet
+}
+
+// CreateUser makes a user of the actor's tenant, with a password if one is given. At least one identifier is needed.
+//
+// Errors: CodeIdentifierInvalid, CodeIdentifierRequired, CodeUserExists, CodeInputTooLong, the policy's, CodeOverloaded.
+func (s *Service) CreateUser(ctx context.Context, by Actor, in NewUser) (Account, error) {
+	now := s.now()
+	u := User{
+		Tenant: by.Tenant, ID: newUserID(), Status: UserPending, StatusChangedAt: now, Epoch: 1, Email: in.Email, Phone: in.Phone,
+		Username: in.Username, Profile: in.Profile, CreatedAt: now, UpdatedAt: now,
+	}
+	ids, err := identifiersOf(u)
+	if err != nil {
+		return Account{}, err
+	}
+	var password *Password
+	if in.Password != nil {
+		if password, err = s.checkedPassword(ctx, u, *in.Password); err != nil {
+			return Account{}, err
+		}
+	}
+	created := s.event(by, EventUserCreated, now)
+	created.User = u.ID
+	added := s.event(by, EventPasswordAdded, now)
+	added.User = u.ID
+	err = s.update(ctx, by, func(tx Tx) error {
+		if err := tx.AddUser(u, ids); err != nil {
+			return err
+		}
+		if password == nil {
+			return tx.AddEvents(created)
+		}
+		if err := tx.AddPassword(*password); err != nil {
+			return err
+		}
+		return tx.AddEvents(created, added)
+	})
+	if errors.Is(err, ErrExists) {
+		return Account{}, refuse(CodeUserExists)
+	}
+	if err != nil {
+		return Account{}, err
+	}
+	return s.account(ctx, by, u.ID)
+}
+
+func (s *Service) checkedPassword(ctx context.Context, u User, in NewPassword) (*Password, error) {
+	if err := tooLong("credentials.password", in.Value); err != nil {
+		return nil, err
+	}
+	if !in.Unchecked {
+		if err := s.settings(u.Tenant).Password.check(in.Value, u); err != nil {
+			return nil, err
+		}
+	}
+	p, err := s.firstPassword(ctx, u, in)
+	return &p, err
+}
+
+// User returns a user of the actor's tenant with what a client may see of their password. Error: CodeUserNotFound.
+func (s *Service) User(ctx context.Context, by Actor, id UserID) (Account, error) {
+	return s.account(ctx, by, id)
+}
+
+// UserBy finds a user by an identifier. Errors: CodeUserNotFound, CodeIdentifierInvalid.
+func (s *Service) UserBy(ctx context.Context, by Actor, kind IdentifierKind, value string) (Account, error) {
+	canonical, err := Canonical(kind, value)
+	if err != nil {
+		return Account{}, err
+	}
+	var a Account
+	err = s.store.View(ctx, func(r Reads) (err error) {
+		a, err = r.AccountByIdentifier(by.Tenant, kind, canonical, s.phantom(by.Tenant, kind, canonical))
+		return err
+	})
+	if err != nil {
+		return Account{}, err
+	}
+	if err := s.current(ctx, by, a.Revision); err != nil {
+		return Account{}, err
+	}
+	if !a.Found {
+		return Account{}, refuse(CodeUserNotFound)
+	}
+	return a, nil
+}
+
+func (s *Service) account(ctx context.Context, by Actor, id UserID) (Account, error) {
+	var a Account
+	err := s.store.View(ctx, func(r Reads) (err error) { a, err = r.AccountByUser(by.Tenant, id); return err })
+	if errors.Is(err, ErrNotFound) {
+		return Account{}, refuse(CodeUserNotFound)
+	}
+	if err != nil {
+		return Account{}, err
+	}
+	return a, s.current(ctx, by, a.Revision)
+}
+
+// Suspend and Resume are an operator's. They take effect on every node before they return: a suspension raises the epoch in which the
+// user's sessions live. Error: CodeUserNotFound.
+func (s *Service) Suspend(ctx context.Context, t TenantID, id UserID) error {
+	return s.moveUser(ctx, t, id, UserIsSuspended, EventSuspended)
+}
+
+// Resume lets a suspended user in again.
+func (s *Service) Resume(ctx context.Context, t TenantID, id UserID) error {
+	return s.moveUser(ctx, t, id, UserIsResumed, EventResumed)
+}
+
+func (s *Service) moveUser(ctx context.Context, t TenantID, id UserID, e UserEvent, kind EventKind) error {
+	now := s.now()
+	err := s.store.Update(ctx, func(tx Tx) error {
+		a, err := tx.AccountByUser(t, id)
+		if err != nil {
+			return err
+		}
+		to, ok := a.User.Status.next(e)
+		if !ok {
+			return nil
+		}
+		moved, err := tx.MoveUserStatus(t, id, a.User.Status, to, now)
+		if err != nil || !moved {
+			return errors.Join(err, raced(moved))
+		}
+		note := s.event(Actor{Tenant: t}, kind, now)
+		note.User = id
+		return tx.AddEvents(note)
+	})
+	if errors.Is(err, ErrNotFound) {
+		return refuse(CodeUserNotFound)
+	}
+	return err
+}
+
+// Unlock lifts a lock and clears the failures of a user's password; an operator's. Error: CodeUserNotFound.
+func (s *Service) Unlock(ctx context.Context, t TenantID, id UserID) error {
+	now := s.now()
+	err := s.store.Update(ctx, func(tx Tx) error {
+		a, err := tx.AccountByUser(t, id)
+		if err != nil {
+			return err
+		}
+		cleared := Attempts{Version: a.Attempts.Version + 1, SucceededAt: a.Attempts.SucceededAt}
+		if done, err := tx.PutAttempts(t, SubjectOf(id), AttemptPassword, cleared, a.Attempts.Version); err != nil || !done {
+			return errors.Join(err, raced(done))
+		}
+		e := s.event(Actor{Tenant: t}, EventUnlocked, now)
+		e.User, e.Note = id, "by an operator"
+		return tx.AddEvents(e)
+	})
+	if errors.Is(err, ErrNotFound) {
+		return refuse(CodeUserNotFound)
+	}
+	return err
+}
