@@ -1,0 +1,124 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+)
+
+// OpenPostgres opens a PostgreSQL database by its URL. To another machine it wants a verified TLS connection unless the URL says
+// otherwise with sslmode. The rest is as with Open.
+func OpenPostgres(ctx context.Context, dsn string, o Options) (*Store, error) {
+	s, err := connectPostgres(ctx, dsn, o)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return s.ready(ctx)
+}
+
+// connectPostgres opens the database without a look at its schema.
+func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error) {
+	config, err := postgresConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	db := stdlib.OpenDB(*config)
+	conns := cmp.Or(o.MaxConns, 16)
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	s := &Store{options: o, reader: db, writer: db, dialect: dialect{
+		view:      &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+		update:    &sql.TxOptions{Isolation: sql.LevelSerializable},
+		write:     &sql.TxOptions{Isolation: sql.LevelReadCommitted},
+		retryable: postgresCode("40001", "40P01"), // serialization_failure, deadlock_detected
+		duplicate: postgresCode("23505"),          // unique_violation
+		orphan:    postgresCode("23503"),          // foreign_key_violation
+		goose:     goose.DialectPostgres,
+		adapt:     func(text string) string { return text },
+		locker:    advisoryLock{},
+		versions:  "SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('goose_db_version')",
+	}}
+	var encoding string
+	if err := db.QueryRowContext(ctx, "SHOW server_encoding").Scan(&encoding); err != nil {
+		return nil, errors.Join(blame(ctx, "connect", err), db.Close())
+	}
+	if encoding != "UTF8" {
+		return nil, errors.Join(fmt.Errorf("the database is encoded in %s: want UTF8", encoding), db.Close())
+	}
+	return s, nil
+}
+
+// postgresConfig reads a URL. Its errors say nothing of what they are about, since a URL that cannot be read cannot be relieved of its
+// password either.
+func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
+	bad := errors.New("the URL is not valid: special characters in user name and password must be percent-encoded")
+	u, err := url.Parse(dsn)
+	if err != nil {
+		return nil, bad
+	}
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, bad
+	}
+	if query := u.Query(); !query.Has("sslmode") && remote(config) {
+		query.Set("sslmode", "verify-full")
+		u.RawQuery = query.Encode()
+		if config, err = pgx.ParseConfig(u.String()); err != nil {
+			return nil, bad
+		}
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "countersign"
+	}
+	return config, nil
+}
+
+// remote reports whether one of the hosts is another machine.
+func remote(config *pgx.ConnConfig) bool {
+	hosts := []string{config.Host}
+	for _, f := range config.Fallbacks {
+		hosts = append(hosts, f.Host)
+	}
+	return slices.ContainsFunc(hosts, func(host string) bool {
+		a, err := netip.ParseAddr(host)
+		local := strings.HasPrefix(host, "/") || host == "localhost" || err == nil && a.IsLoopback()
+		return !local
+	})
+}
+
+// postgresCode returns a function that reports whether an error has one of the SQLSTATE codes.
+func postgresCode(codes ...string) func(error) bool {
+	return func(err error) bool {
+		var e *pgconn.PgError
+		return errors.As(err, &e) && slices.Contains(codes, e.Code)
+	}
+}
+
+// advisoryLock lets one process migrate at a time.
+type advisoryLock struct{}
+
+// migrationLock is an arbitrary number that nothing else in the database may lock.
+const migrationLock = 0x636f756e746572 // "counter"
+
+// SessionLock implements lock.SessionLocker.
+func (advisoryLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock))
+	return err
+}
+
+// SessionUnlock implements lock.SessionLocker.
+func (advisoryLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", int64(migrationLock))
+	return err
+}

@@ -1,0 +1,15 @@
+-- name: Identity :many
+SELECT * FROM identities WHERE tenant_id = $1 AND type = $2 AND id = $3;
+
+-- name: AddIdentity :execrows
+INSERT INTO identities (tenant_id, type, id, name, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING;
+
+-- name: AddMembership :execrows
+INSERT INTO memberships (tenant_id, user_id, identity_type, identity_id, credential, position, last_used_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT DO NOTHING;
+
+-- name: TouchMembership :execrows
+UPDATE memberships SET last_used_at = CASE WHEN last_used_at < sqlc.arg(at) THEN sqlc.arg(at) ELSE last_used_at END
+WHERE tenant_id = sqlc.arg(tenant_id) AND user_id = sqlc.arg(user_id)
+    AND identity_type = sqlc.arg(identity_type) AND identity_id = sqlc.arg(identity_id);

@@ -1,0 +1,71 @@
+-- name: Bearer :many
+SELECT
+    sqlc.embed(t), sqlc.embed(s), sqlc.embed(u), d.revision, a.locked_until,
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at,
+    i.name AS identity_name, i.created_at AS identity_created_at
+FROM tokens t
+JOIN sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id
+JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+CROSS JOIN directory d
+LEFT JOIN attempts a ON a.tenant_id = u.tenant_id AND a.factor = 'password' AND a.subject = 'user:' || u.id
+LEFT JOIN memberships m ON m.tenant_id = u.tenant_id AND m.user_id = u.id
+LEFT JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id
+WHERE t.hash = sqlc.arg(hash);
+
+-- name: Refresh :many
+SELECT
+    sqlc.embed(r), f.expires_at AS family_ends_at, f.revoked_at AS family_revoked_at,
+    sqlc.embed(s), sqlc.embed(u), d.revision, a.locked_until,
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at,
+    i.name AS identity_name, i.created_at AS identity_created_at
+FROM refresh_tokens r
+JOIN refresh_tokens f ON f.hash = r.root AND f.tenant_id = r.tenant_id
+JOIN sessions s ON s.tenant_id = r.tenant_id AND s.id = r.session_id
+JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
+CROSS JOIN directory d
+LEFT JOIN attempts a ON a.tenant_id = u.tenant_id AND a.factor = 'password' AND a.subject = 'user:' || u.id
+LEFT JOIN memberships m ON m.tenant_id = u.tenant_id AND m.user_id = u.id
+LEFT JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id
+WHERE r.hash = sqlc.arg(hash);
+
+-- A token whose session is missing gets the end 0: it is good for nothing and swept at once.
+-- name: AddToken :execrows
+INSERT INTO tokens (hash, tenant_id, session_id, kind, identity_type, identity_id, credential, issued_at, expires_at, used_at,
+    stepped_up_at, session_ends_at)
+VALUES (sqlc.arg(hash), sqlc.arg(tenant_id), sqlc.arg(session_id), sqlc.arg(kind), sqlc.arg(identity_type), sqlc.arg(identity_id),
+    sqlc.arg(credential), sqlc.arg(issued_at), sqlc.arg(expires_at), sqlc.arg(used_at), sqlc.arg(stepped_up_at),
+    COALESCE((SELECT s.ends_at FROM sessions s WHERE s.tenant_id = sqlc.arg(tenant_id) AND s.id = sqlc.arg(session_id)), 0))
+ON CONFLICT DO NOTHING;
+
+-- name: UseToken :execrows
+UPDATE tokens SET used_at = sqlc.arg(at) WHERE hash = sqlc.arg(hash) AND used_at = 0;
+
+-- name: HasToken :many
+SELECT hash FROM tokens WHERE hash = $1;
+
+-- name: SweepTokens :execrows
+DELETE FROM tokens WHERE hash IN (
+    SELECT t.hash FROM tokens t WHERE t.session_ends_at < sqlc.arg(before) ORDER BY t.session_ends_at LIMIT sqlc.arg(n)
+);
+
+-- name: AddRefresh :execrows
+INSERT INTO refresh_tokens (hash, tenant_id, root, session_id, user_id, client_id, audience, scope, org_type, org_id, claims,
+    issued_at, expires_at, rotated_at, revoked_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0)
+ON CONFLICT DO NOTHING;
+
+-- name: RotateRefresh :execrows
+UPDATE refresh_tokens SET rotated_at = sqlc.arg(at)
+WHERE refresh_tokens.hash = sqlc.arg(hash) AND rotated_at = 0
+    AND EXISTS (SELECT 1 FROM refresh_tokens f WHERE f.hash = refresh_tokens.root AND f.revoked_at = 0);
+
+-- name: RevokeRefreshFamily :execrows
+UPDATE refresh_tokens SET revoked_at = sqlc.arg(at) WHERE hash = sqlc.arg(root) AND revoked_at = 0;
+
+-- name: HasRefresh :many
+SELECT hash FROM refresh_tokens WHERE hash = $1;
+
+-- name: SweepRefreshTokens :execrows
+DELETE FROM refresh_tokens WHERE hash IN (
+    SELECT r.hash FROM refresh_tokens r WHERE r.expires_at < sqlc.arg(before) ORDER BY r.expires_at LIMIT sqlc.arg(n)
+);

@@ -1,0 +1,22 @@
+-- name: AddUser :execrows
+INSERT INTO users (tenant_id, id, status, status_changed_at, epoch, email, email_verified_at, phone, phone_verified_at, username,
+    profile, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+ON CONFLICT DO NOTHING;
+
+-- name: AddIdentifier :execrows
+INSERT INTO identifiers (tenant_id, kind, canonical, user_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING;
+
+-- name: HasUser :many
+SELECT id FROM users WHERE tenant_id = $1 AND id = $2;
+
+-- name: MoveUserStatus :execrows
+UPDATE users SET status = sqlc.arg(status_to), status_changed_at = sqlc.arg(at), updated_at = sqlc.arg(at), epoch = epoch + 1
+WHERE tenant_id = sqlc.arg(tenant_id) AND id = sqlc.arg(id) AND status = sqlc.arg(status_from);
+
+-- name: ActivateUser :execrows
+UPDATE users SET status = 'active', status_changed_at = sqlc.arg(at), updated_at = sqlc.arg(at)
+WHERE tenant_id = sqlc.arg(tenant_id) AND id = sqlc.arg(id) AND status = 'pending';
+
+-- name: RaiseEpoch :execrows
+UPDATE users SET epoch = epoch + 1 WHERE tenant_id = $1 AND id = $2;

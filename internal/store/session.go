@@ -1,0 +1,148 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"countersign/internal/auth"
+	"countersign/internal/store/sqlc"
+)
+
+// sessionPolicy is auth.SessionPolicy as JSON.
+type sessionPolicy struct {
+	IdleLimit     time.Duration `json:"idle_limit"`
+	AbsoluteLimit time.Duration `json:"absolute_limit"`
+}
+
+// Session implements auth.Reads.
+func (r reads) Session(t auth.TenantID, id auth.SessionID) (auth.LiveSession, error) {
+	const verb = "read session"
+	rows, err := r.q.Session(r.ctx, sqlc.SessionParams{TenantID: string(t), ID: string(id)})
+	if _, err := one(r, verb, rows, err); err != nil {
+		return auth.LiveSession{}, err
+	}
+	return liveSession(verb, rows)
+}
+
+// liveSession reads the rows of one session, one for each membership of its user.
+func liveSession(verb string, rows []sqlc.SessionRow) (auth.LiveSession, error) {
+	row := rows[0]
+	u, err := user(row.User)
+	if err != nil {
+		return auth.LiveSession{}, fmt.Errorf("%s: %w", verb, err)
+	}
+	l := auth.LiveSession{
+		Session:     session(row.Session),
+		User:        u,
+		LockedUntil: moment(row.LockedUntil.Int64),
+		Revision:    row.Revision,
+	}
+	for _, m := range rows {
+		l.Memberships = append(l.Memberships, memberships(u.Tenant, string(u.ID), membershipColumns{
+			m.IdentityType, m.IdentityID, m.Credential, m.Position, m.LastUsedAt, m.IdentityName, m.IdentityCreatedAt,
+		})...)
+	}
+	sortMemberships(l.Memberships)
+	return l, nil
+}
+
+func session(row sqlc.Session) auth.Session {
+	return auth.Session{
+		Tenant:    auth.TenantID(row.TenantID),
+		ID:        auth.SessionID(row.ID),
+		Surface:   auth.Surface(row.Surface),
+		User:      auth.UserID(row.UserID),
+		Epoch:     row.Epoch,
+		Client:    auth.ClientID(row.ClientID),
+		Methods:   splitMethods(row.Methods),
+		Org:       auth.IdentityRef{Type: auth.IdentityType(row.OrgType), ID: row.OrgID},
+		CreatedAt: moment(row.CreatedAt),
+		AuthAt:    moment(row.AuthAt),
+		SeenAt:    moment(row.SeenAt),
+		IdleLimit: span(row.IdleLimit),
+		EndsAt:    moment(row.EndsAt),
+		EndedAt:   moment(row.EndedAt),
+		EndedWhy:  row.EndedWhy,
+	}
+}
+
+// joinMethods puts a space before and behind each method. It is no JSON, so that JoinSession can add to the set in one statement.
+func joinMethods(ms []auth.Method) string {
+	var b strings.Builder
+	b.WriteByte(' ')
+	for _, m := range ms {
+		b.WriteString(string(m))
+		b.WriteByte(' ')
+	}
+	return b.String()
+}
+
+// splitMethods is the reverse of joinMethods.
+func splitMethods(s string) []auth.Method {
+	var ms []auth.Method
+	for m := range strings.FieldsSeq(s) {
+		ms = append(ms, auth.Method(m))
+	}
+	return ms
+}
+
+// AddSession implements auth.Writes.
+func (w writes) AddSession(s auth.Session) error {
+	n, err := w.q.AddSession(w.ctx, sqlc.AddSessionParams{
+		TenantID:  string(s.Tenant),
+		ID:        string(s.ID),
+		Surface:   string(s.Surface),
+		UserID:    string(s.User),
+		Epoch:     s.Epoch,
+		ClientID:  string(s.Client),
+		Methods:   joinMethods(s.Methods),
+		OrgType:   string(s.Org.Type),
+		OrgID:     s.Org.ID,
+		CreatedAt: micros(s.CreatedAt),
+		AuthAt:    micros(s.AuthAt),
+		SeenAt:    micros(s.SeenAt),
+		IdleLimit: s.IdleLimit.Microseconds(),
+		EndsAt:    micros(s.EndsAt),
+		EndedAt:   micros(s.EndedAt),
+		EndedWhy:  s.EndedWhy,
+	})
+	return w.added("add session", n, err)
+}
+
+// JoinSession implements auth.Writes: one statement for each method, and for none as well.
+func (w writes) JoinSession(t auth.TenantID, id auth.SessionID, methods []auth.Method, at time.Time) (bool, error) {
+	if len(methods) == 0 {
+		methods = []auth.Method{""}
+	}
+	for _, m := range methods {
+		n, err := w.q.JoinSession(w.ctx, sqlc.JoinSessionParams{
+			TenantID: string(t),
+			ID:       string(id),
+			Method:   string(m),
+			At:       micros(at),
+		})
+		if ok, err := moved(w, "join session", n, err, w.hasSession(t, id)); !ok {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// TouchSession implements auth.Writes.
+func (w writes) TouchSession(t auth.TenantID, id auth.SessionID, at time.Time) (bool, error) {
+	n, err := w.q.TouchSession(w.ctx, sqlc.TouchSessionParams{TenantID: string(t), ID: string(id), At: micros(at)})
+	return moved(w, "touch session", n, err, w.hasSession(t, id))
+}
+
+// EndSession implements auth.Writes.
+func (w writes) EndSession(t auth.TenantID, id auth.SessionID, at time.Time, why string) (bool, error) {
+	n, err := w.q.EndSession(w.ctx, sqlc.EndSessionParams{TenantID: string(t), ID: string(id), At: micros(at), Why: why})
+	return moved(w, "end session", n, err, w.hasSession(t, id))
+}
+
+func (w writes) hasSession(t auth.TenantID, id auth.SessionID) func() ([]string, error) {
+	return func() ([]string, error) {
+		return w.q.HasSession(w.ctx, sqlc.HasSessionParams{TenantID: string(t), ID: string(id)})
+	}
+}

@@ -1,0 +1,173 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// sqliteFloor is the first SQLite without the bug by which two connections could corrupt a write-ahead log.
+const sqliteFloor = "3.51.3"
+
+// OpenSQLite opens the database in a file, which it makes if need be, readable by its owner alone. Only one process may have it open;
+// a second is refused. The rest is as with Open.
+func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
+	s, err := connectSQLite(ctx, path, o)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return s.ready(ctx)
+}
+
+// connectSQLite opens the database without a look at its schema.
+func connectSQLite(ctx context.Context, path string, o Options) (*Store, error) {
+	s, err := lockSQLite(ctx, path, o)
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", path, err)
+	}
+	return s, nil
+}
+
+func lockSQLite(ctx context.Context, path string, o Options) (_ *Store, err error) {
+	if path == "" || strings.HasPrefix(path, ":memory:") || strings.HasPrefix(path, "file:") {
+		return nil, errors.New("not the name of a file")
+	}
+	if path, err = makePrivate(path); err != nil {
+		return nil, err
+	}
+	release, err := lockFile(path + ".lock")
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{options: o, dialect: dialect{
+		view:      &sql.TxOptions{ReadOnly: true}, // BEGIN; its first read fixes the snapshot
+		update:    nil,                            // BEGIN IMMEDIATE; there is one writer, so it runs alone
+		write:     nil,
+		retryable: func(error) bool { return false },
+		duplicate: sqliteCode(sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE),
+		orphan:    sqliteCode(sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY),
+		release:   release,
+		goose:     goose.DialectSQLite3,
+		adapt:     func(text string) string { return strings.ReplaceAll(text, ` COLLATE "C"`, "") },
+		versions:  "SELECT COUNT(*) FROM sqlite_master WHERE name = 'goose_db_version'",
+	}}
+	s.writer = sqlitePool(path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)")
+	s.reader = sqlitePool(path, cmp.Or(o.MaxConns, 8), "_pragma=query_only(1)")
+	if err := checkSQLite(ctx, s.writer); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// sqlitePool returns a pool of connections that are kept once they are made.
+func sqlitePool(path string, conns int, params ...string) *sql.DB {
+	params = append(params,
+		"_pragma=busy_timeout(5000)",
+		"_pragma=synchronous(FULL)", // NORMAL loses acknowledged commits with the power
+		"_pragma=foreign_keys(1)",
+		"_pragma=trusted_schema(0)",
+		"_pragma=temp_store(MEMORY)",
+		"_dqs=0",
+	)
+	name := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(params, "&")
+	db := sql.OpenDB(sqliteConnector{name})
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return db
+}
+
+// checkSQLite opens the first connection, which makes the log, and checks what it got.
+func checkSQLite(ctx context.Context, db *sql.DB) error {
+	var version, journal string
+	if err := db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
+		return err
+	}
+	if compareVersions(version, sqliteFloor) < 0 {
+		return fmt.Errorf("SQLite %s can corrupt the database: need %s", version, sqliteFloor)
+	}
+	if err := db.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal); err != nil {
+		return err
+	}
+	if journal != "wal" {
+		return fmt.Errorf("the file system does not support a write-ahead log (journal mode %q)", journal)
+	}
+	return nil
+}
+
+// compareVersions compares dotted numbers.
+func compareVersions(a, b string) int {
+	number := func(s string) int {
+		n, _ := strconv.Atoi(s)
+		return n
+	}
+	return slices.CompareFunc(strings.Split(a, "."), strings.Split(b, "."), func(x, y string) int {
+		return cmp.Compare(number(x), number(y))
+	})
+}
+
+// makePrivate makes the file and its directory, whatever the umask, unless they exist, and returns the file's one true name. The
+// write-ahead log gets the mode of the file.
+func makePrivate(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Dir(path)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return "", err
+		}
+		if err := os.Chmod(dir, 0o700); err != nil {
+			return "", err
+		}
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	switch {
+	case err == nil:
+		if err := errors.Join(f.Chmod(0o600), f.Close()); err != nil {
+			return "", err
+		}
+	case !errors.Is(err, fs.ErrExist):
+		return "", err
+	}
+	return filepath.EvalSymlinks(path)
+}
+
+// lockFile takes a lock that the system gives back when the process ends, however it ends. The file stays, since removing it would let
+// two processes lock two files of one name.
+func lockFile(path string) (release func() error, err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, fmt.Errorf("in use by another server, which holds %s", path)
+		}
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return f.Close, nil
+}
+
+// sqliteCode returns a function that reports whether an error is one of SQLite's extended result codes.
+func sqliteCode(codes ...int) func(error) bool {
+	return func(err error) bool {
+		var e *sqlite.Error
+		return errors.As(err, &e) && slices.Contains(codes, e.Code())
+	}
+}

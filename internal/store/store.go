@@ -1,0 +1,209 @@
+// Package store is auth.Store in SQL, on SQLite and on PostgreSQL.
+//
+// It owns the schema (migrations/), the queries (queries/, compiled into
+// sqlc/), the mapping between rows and the types of package auth, and what a
+// transaction is on each database. It holds no rule: it does not know when a
+// session is alive or an account locked.
+//
+// One text of schema and queries serves both databases. What differs is a
+// dialect, declared once in sqlite.go and once in postgres.go: how to open,
+// how to isolate, which errors mean "again" and which "taken", and how two
+// processes that migrate at once keep out of each other's way.
+//
+// The files carry the names of those of package auth whose types they store.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"countersign/internal/auth"
+	"countersign/internal/store/sqlc"
+)
+
+// Options say how a store is opened. The zero value is good for production.
+type Options struct {
+	// Migrate brings the schema up to date instead of refusing an older one.
+	Migrate bool
+	// MaxConns bounds the connections to PostgreSQL, and the readers of SQLite, which has one writer beside them. Zero: 16 and 8.
+	MaxConns int
+	// OnStatement, if set, is called with each SQL statement of a verb, not with BEGIN, COMMIT and ROLLBACK.
+	OnStatement func(query string)
+	// OnTx, if set, is called with "update" or "write" at the start of each try of a write transaction.
+	OnTx func(kind string)
+}
+
+// Store is an auth.Store. Its methods may be called concurrently.
+type Store struct {
+	dialect dialect
+	reader  *sql.DB
+	writer  *sql.DB // on PostgreSQL the same as reader
+	options Options
+}
+
+var _ auth.Store = (*Store)(nil)
+
+// Open opens the database that dsn names: "sqlite:FILE" or a bare file name, or a PostgreSQL URL. It refuses a schema that
+// is not the one this binary was built for, unless Options.Migrate is set and the schema is older. No error holds the dsn, which may
+// hold a password.
+func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
+	s, err := connect(ctx, dsn, o)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return s.ready(ctx)
+}
+
+// connect opens the database without a look at its schema.
+func connect(ctx context.Context, dsn string, o Options) (*Store, error) {
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		return connectSQLite(ctx, path, o)
+	}
+	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
+		return connectPostgres(ctx, dsn, o)
+	}
+	if dsn == "" || strings.ContainsAny(dsn, ":=@") { // what was meant may hold a password, and must not become a file
+		return nil, errors.New("database: want sqlite:FILE or postgres://…")
+	}
+	return connectSQLite(ctx, dsn, o)
+}
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.reader.PingContext(ctx); err != nil {
+		return fmt.Errorf("ping store: %w", err)
+	}
+	return nil
+}
+
+// Close waits for running transactions and closes the database.
+func (s *Store) Close() error {
+	var err error
+	if s.reader != s.writer {
+		err = s.reader.Close() // first, so that the writer is the last one and folds the log back into the file
+	}
+	err = errors.Join(err, s.writer.Close())
+	if s.dialect.release != nil {
+		err = errors.Join(err, s.dialect.release())
+	}
+	return err
+}
+
+// View implements auth.Store. Most views are one statement, which sees one snapshot by itself and needs no transaction around it. At a
+// second statement View starts over inside a transaction, so fn may be run twice.
+func (s *Store) View(ctx context.Context, fn func(auth.Reads) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	h := &handle{DBTX: s.reader, store: s, single: true}
+	err := fn(newReads(ctx, h))
+	if !h.again {
+		return err
+	}
+	t, err := s.reader.BeginTx(ctx, s.dialect.view)
+	if err != nil {
+		return blame(ctx, "begin view", err)
+	}
+	defer t.Rollback()
+	return fn(newReads(ctx, &handle{DBTX: t, store: s}))
+}
+
+// Update implements auth.Store.
+func (s *Store) Update(ctx context.Context, fn func(auth.Tx) error) error {
+	return s.transact(ctx, "update", s.dialect.update, func(t *tx) error { return fn(t) })
+}
+
+// Write implements auth.Store.
+func (s *Store) Write(ctx context.Context, fn func(auth.Writes) error) error {
+	return s.transact(ctx, "write", s.dialect.write, func(t *tx) error { return fn(t) })
+}
+
+// tx is both halves of an auth.Tx over one handle.
+type tx struct {
+	reads
+	writes
+}
+
+// maxTries bounds how often a transaction is run that other ones keep getting in the way of.
+const maxTries = 12
+
+// transact runs fn in a write transaction until it commits, fails for good, or has been tried maxTries times.
+func (s *Store) transact(ctx context.Context, kind string, o *sql.TxOptions, fn func(*tx) error) error {
+	for try := 1; ; try++ {
+		err := ctx.Err()
+		if err != nil {
+			return err
+		}
+		var again bool
+		if again, err = s.attempt(ctx, kind, o, fn); !again {
+			return err
+		}
+		if try == maxTries {
+			return fmt.Errorf("%s: gave up after %d tries: %w", kind, try, err)
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", kind, ctx.Err())
+		case <-time.After(pause(try)):
+		}
+	}
+}
+
+// pause returns how long to stay away after the given number of tries: a random time, twice as long on average after each.
+func pause(tries int) time.Duration {
+	return rand.N(time.Millisecond << min(tries, 7))
+}
+
+// attempt runs fn in one transaction and reports whether a failure is worth another try.
+func (s *Store) attempt(ctx context.Context, kind string, o *sql.TxOptions, fn func(*tx) error) (again bool, err error) {
+	if s.options.OnTx != nil {
+		s.options.OnTx(kind)
+	}
+	t, err := s.writer.BeginTx(ctx, o)
+	if err != nil {
+		return s.dialect.retryable(err), blame(ctx, "begin "+kind, err)
+	}
+	defer t.Rollback() // after a commit it does nothing
+	h := &handle{DBTX: t, store: s}
+	err = fn(&tx{newReads(ctx, h), newWrites(ctx, h)})
+	if h.doomed != nil {
+		if err == nil {
+			err = h.doomed
+		}
+		return s.dialect.retryable(h.doomed), err
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := t.Commit(); err != nil {
+		return s.dialect.retryable(err), blame(ctx, "commit "+kind, err)
+	}
+	return false, nil
+}
+
+// dialect is what the two databases differ in.
+type dialect struct {
+	view, update, write *sql.TxOptions
+
+	retryable func(error) bool // the transaction lost a race and may be run again
+	duplicate func(error) bool // a key is taken
+	orphan    func(error) bool // a row names a parent that does not exist
+	release   func() error     // called after the last connection is closed; may be nil
+
+	goose    goose.Dialect
+	adapt    func(string) string // what becomes of the text of a migration
+	locker   lock.SessionLocker  // keeps two processes from migrating at once; may be nil
+	versions string              // a query for the number of tables that hold the schema's version
+}
+
+// newReads and newWrites give the verbs of auth.Reads and auth.Writes over one handle.
+func newReads(ctx context.Context, h *handle) reads   { return reads{ctx, sqlc.New(h), h} }
+func newWrites(ctx context.Context, h *handle) writes { return writes{ctx, sqlc.New(h), h} }

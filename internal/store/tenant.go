@@ -1,0 +1,176 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"countersign/internal/auth"
+	"countersign/internal/store/sqlc"
+)
+
+// settings is auth.Settings as JSON. Every member is always written; one that is missing was unknown to the binary that wrote it and
+// has its default.
+type settings struct {
+	Password        passwordPolicy       `json:"password"`
+	Lockout         lockPolicy           `json:"lockout"`
+	Session         sessionPolicy        `json:"session"`
+	BackendSession  sessionPolicy        `json:"backend_session"`
+	LoginToken      auth.LoginToken      `json:"login_token"`
+	IdentitiesReply auth.IdentitiesReply `json:"identities_reply"`
+	RateLimits      bool                 `json:"rate_limits"`
+	RevealAccounts  bool                 `json:"reveal_accounts"`
+	Maintenance     bool                 `json:"maintenance"`
+}
+
+func toSettings(s auth.Settings) settings {
+	return settings{
+		Password:        passwordPolicy(s.Password),
+		Lockout:         lockPolicy(s.Lockout),
+		Session:         sessionPolicy(s.Session),
+		BackendSession:  sessionPolicy(s.BackendSession),
+		LoginToken:      s.LoginToken,
+		IdentitiesReply: s.IdentitiesReply,
+		RateLimits:      s.RateLimits,
+		RevealAccounts:  s.RevealAccounts,
+		Maintenance:     s.Maintenance,
+	}
+}
+
+func (s settings) auth() auth.Settings {
+	return auth.Settings{
+		Password:        auth.PasswordPolicy(s.Password),
+		Lockout:         auth.LockPolicy(s.Lockout),
+		Session:         auth.SessionPolicy(s.Session),
+		BackendSession:  auth.SessionPolicy(s.BackendSession),
+		LoginToken:      s.LoginToken,
+		IdentitiesReply: s.IdentitiesReply,
+		RateLimits:      s.RateLimits,
+		RevealAccounts:  s.RevealAccounts,
+		Maintenance:     s.Maintenance,
+	}
+}
+
+// webhook is auth.Webhook as JSON.
+type webhook struct {
+	URL string `json:"url,omitzero"`
+}
+
+// Directory implements auth.Reads.
+func (r reads) Directory() (d auth.Directory, err error) {
+	if err := r.h.several(); err != nil {
+		return d, err
+	}
+	if d.Revision, err = r.Revision(); err != nil {
+		return d, err
+	}
+	const verb = "read directory"
+	tenants, err := r.q.Tenants(r.ctx)
+	if d.Tenants, err = list(r, verb, tenants, err, tenant); err != nil {
+		return d, err
+	}
+	keys, err := r.q.APIKeys(r.ctx)
+	if d.APIKeys, err = list(r, verb, keys, err, apiKey); err != nil {
+		return d, err
+	}
+	programmeKeys, err := r.q.ProgrammeKeys(r.ctx)
+	if d.ProgrammeKeys, err = list(r, verb, programmeKeys, err, programmeKey); err != nil {
+		return d, err
+	}
+	clients, err := r.q.Clients(r.ctx)
+	if d.Clients, err = list(r, verb, clients, err, client); err != nil {
+		return d, err
+	}
+	signingKeys, err := r.q.SigningKeys(r.ctx)
+	if d.SigningKeys, err = list(r, verb, signingKeys, err, signingKey); err != nil {
+		return d, err
+	}
+	d.Shapes, err = r.shapes(verb)
+	return d, err
+}
+
+// Revision implements auth.Reads.
+func (r reads) Revision() (int64, error) {
+	rows, err := r.q.Revision(r.ctx)
+	return one(r, "read revision", rows, err)
+}
+
+func tenant(row sqlc.Tenant) (auth.Tenant, error) {
+	s := toSettings(auth.DefaultSettings())
+	var h webhook
+	err := errors.Join(decode(row.Settings, &s), decode(row.Webhook, &h))
+	return auth.Tenant{
+		ID:        auth.TenantID(row.ID),
+		Name:      row.Name,
+		Mode:      auth.Mode(row.Mode),
+		Settings:  s.auth(),
+		Webhook:   auth.Webhook(h),
+		CreatedAt: moment(row.CreatedAt),
+	}, err
+}
+
+func apiKey(row sqlc.ApiKey) (auth.APIKey, error) {
+	h, err := digest[[32]byte](row.Hash)
+	return auth.APIKey{
+		Tenant:    auth.TenantID(row.TenantID),
+		ID:        row.ID,
+		Name:      row.Name,
+		Hash:      h,
+		Sealed:    unblob(row.Sealed),
+		CreatedAt: moment(row.CreatedAt),
+		RevokedAt: moment(row.RevokedAt),
+	}, err
+}
+
+func programmeKey(row sqlc.ProgrammeKey) (auth.ProgrammeKey, error) {
+	h, err := digest[[32]byte](row.Hash)
+	return auth.ProgrammeKey{Tenant: auth.TenantID(row.TenantID), Hash: h}, err
+}
+
+// PutTenant implements auth.Writes.
+func (w writes) PutTenant(t auth.Tenant) error {
+	s, err := encode(toSettings(t.Settings))
+	if err != nil {
+		return fmt.Errorf("put tenant: %w", err)
+	}
+	h, err := encode(webhook(t.Webhook))
+	if err != nil {
+		return fmt.Errorf("put tenant: %w", err)
+	}
+	return w.put("put tenant", w.q.PutTenant(w.ctx, sqlc.PutTenantParams{
+		ID:        string(t.ID),
+		Name:      t.Name,
+		Mode:      string(t.Mode),
+		Settings:  s,
+		Webhook:   h,
+		CreatedAt: micros(t.CreatedAt),
+	}))
+}
+
+// PutAPIKey implements auth.Writes.
+func (w writes) PutAPIKey(k auth.APIKey) error {
+	return w.put("put API key", w.q.PutAPIKey(w.ctx, sqlc.PutAPIKeyParams{
+		TenantID:  string(k.Tenant),
+		ID:        k.ID,
+		Name:      k.Name,
+		Hash:      k.Hash[:],
+		Sealed:    blob(k.Sealed),
+		CreatedAt: micros(k.CreatedAt),
+		RevokedAt: micros(k.RevokedAt),
+	}))
+}
+
+// PutProgrammeKey implements auth.Writes.
+func (w writes) PutProgrammeKey(k auth.ProgrammeKey) error {
+	return w.put("put programme key", w.q.PutProgrammeKey(w.ctx, sqlc.PutProgrammeKeyParams{
+		TenantID: string(k.Tenant),
+		Hash:     k.Hash[:],
+	}))
+}
+
+// put raises the revision after a change of the directory.
+func (w writes) put(verb string, err error) error {
+	if err == nil {
+		err = w.q.RaiseRevision(w.ctx)
+	}
+	return w.h.fail(w.ctx, verb, err)
+}

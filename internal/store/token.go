@@ -1,0 +1,176 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"countersign/internal/auth"
+	"countersign/internal/store/sqlc"
+)
+
+// Bearer implements auth.Reads.
+func (r reads) Bearer(hash auth.TokenHash) (auth.Bearer, error) {
+	const verb = "read token"
+	found, err := r.q.Bearer(r.ctx, hash[:])
+	first, err := one(r, verb, found, err)
+	if err != nil {
+		return auth.Bearer{}, err
+	}
+	rows := make([]sqlc.SessionRow, len(found))
+	for i, f := range found {
+		rows[i] = sqlc.SessionRow{
+			Session:           f.Session,
+			User:              f.User,
+			Revision:          f.Revision,
+			LockedUntil:       f.LockedUntil,
+			IdentityType:      f.IdentityType,
+			IdentityID:        f.IdentityID,
+			Credential:        f.Credential,
+			Position:          f.Position,
+			LastUsedAt:        f.LastUsedAt,
+			IdentityName:      f.IdentityName,
+			IdentityCreatedAt: f.IdentityCreatedAt,
+		}
+	}
+	live, err := liveSession(verb, rows)
+	return auth.Bearer{Token: token(first.Token, hash), LiveSession: live}, err
+}
+
+func token(row sqlc.Token, hash auth.TokenHash) auth.Token {
+	return auth.Token{
+		Tenant:      auth.TenantID(row.TenantID),
+		Hash:        hash,
+		Session:     auth.SessionID(row.SessionID),
+		Kind:        auth.TokenKind(row.Kind),
+		Identity:    auth.IdentityRef{Type: auth.IdentityType(row.IdentityType), ID: row.IdentityID},
+		Credential:  auth.CredentialType(row.Credential),
+		IssuedAt:    moment(row.IssuedAt),
+		ExpiresAt:   moment(row.ExpiresAt),
+		UsedAt:      moment(row.UsedAt),
+		SteppedUpAt: moment(row.SteppedUpAt),
+	}
+}
+
+// AddToken implements auth.Writes.
+func (w writes) AddToken(t auth.Token) error {
+	n, err := w.q.AddToken(w.ctx, sqlc.AddTokenParams{
+		Hash:         t.Hash[:],
+		TenantID:     string(t.Tenant),
+		SessionID:    string(t.Session),
+		Kind:         string(t.Kind),
+		IdentityType: string(t.Identity.Type),
+		IdentityID:   t.Identity.ID,
+		Credential:   string(t.Credential),
+		IssuedAt:     micros(t.IssuedAt),
+		ExpiresAt:    micros(t.ExpiresAt),
+		UsedAt:       micros(t.UsedAt),
+		SteppedUpAt:  micros(t.SteppedUpAt),
+	})
+	return w.added("add token", n, err)
+}
+
+// UseToken implements auth.Writes.
+func (w writes) UseToken(hash auth.TokenHash, at time.Time) (bool, error) {
+	n, err := w.q.UseToken(w.ctx, sqlc.UseTokenParams{Hash: hash[:], At: micros(at)})
+	return moved(w, "use token", n, err, func() ([][]byte, error) { return w.q.HasToken(w.ctx, hash[:]) })
+}
+
+// Refresh implements auth.Reads.
+func (r reads) Refresh(hash auth.TokenHash) (auth.LiveRefresh, error) {
+	const verb = "read refresh token"
+	found, err := r.q.Refresh(r.ctx, hash[:])
+	first, err := one(r, verb, found, err)
+	if err != nil {
+		return auth.LiveRefresh{}, err
+	}
+	t, err := refreshToken(first.RefreshToken)
+	if err != nil {
+		return auth.LiveRefresh{}, fmt.Errorf("%s: %w", verb, err)
+	}
+	rows := make([]sqlc.SessionRow, len(found))
+	for i, f := range found {
+		rows[i] = sqlc.SessionRow{
+			Session:           f.Session,
+			User:              f.User,
+			Revision:          f.Revision,
+			LockedUntil:       f.LockedUntil,
+			IdentityType:      f.IdentityType,
+			IdentityID:        f.IdentityID,
+			Credential:        f.Credential,
+			Position:          f.Position,
+			LastUsedAt:        f.LastUsedAt,
+			IdentityName:      f.IdentityName,
+			IdentityCreatedAt: f.IdentityCreatedAt,
+		}
+	}
+	live, err := liveSession(verb, rows)
+	return auth.LiveRefresh{
+		Token:        t,
+		FamilyEndsAt: moment(first.FamilyEndsAt),
+		RevokedAt:    moment(first.FamilyRevokedAt),
+		LiveSession:  live,
+	}, err
+}
+
+func refreshToken(row sqlc.RefreshToken) (auth.RefreshToken, error) {
+	h, bad := digest[auth.TokenHash](row.Hash)
+	root, badRoot := digest[auth.TokenHash](row.Root)
+	t := auth.RefreshToken{
+		Tenant:    auth.TenantID(row.TenantID),
+		Hash:      h,
+		Root:      root,
+		Session:   auth.SessionID(row.SessionID),
+		User:      auth.UserID(row.UserID),
+		Client:    auth.ClientID(row.ClientID),
+		Audience:  row.Audience,
+		Scope:     row.Scope,
+		Org:       auth.IdentityRef{Type: auth.IdentityType(row.OrgType), ID: row.OrgID},
+		IssuedAt:  moment(row.IssuedAt),
+		ExpiresAt: moment(row.ExpiresAt),
+		RotatedAt: moment(row.RotatedAt),
+	}
+	return t, errors.Join(bad, badRoot, decode(row.Claims, &t.Claims))
+}
+
+// AddRefresh implements auth.Writes.
+func (w writes) AddRefresh(t auth.RefreshToken) error {
+	const verb = "add refresh token"
+	claims, err := encode(t.Claims)
+	if err != nil {
+		return fmt.Errorf("%s: %w", verb, err)
+	}
+	n, err := w.q.AddRefresh(w.ctx, sqlc.AddRefreshParams{
+		Hash:      t.Hash[:],
+		TenantID:  string(t.Tenant),
+		Root:      t.Root[:],
+		SessionID: string(t.Session),
+		UserID:    string(t.User),
+		ClientID:  string(t.Client),
+		Audience:  t.Audience,
+		Scope:     t.Scope,
+		OrgType:   string(t.Org.Type),
+		OrgID:     t.Org.ID,
+		Claims:    claims,
+		IssuedAt:  micros(t.IssuedAt),
+		ExpiresAt: micros(t.ExpiresAt),
+		RotatedAt: micros(t.RotatedAt),
+	})
+	return w.added(verb, n, err)
+}
+
+// RotateRefresh implements auth.Writes.
+func (w writes) RotateRefresh(hash auth.TokenHash, at time.Time) (bool, error) {
+	n, err := w.q.RotateRefresh(w.ctx, sqlc.RotateRefreshParams{Hash: hash[:], At: micros(at)})
+	return moved(w, "rotate refresh token", n, err, w.hasRefresh(hash))
+}
+
+// RevokeRefreshFamily implements auth.Writes.
+func (w writes) RevokeRefreshFamily(root auth.TokenHash, at time.Time) (bool, error) {
+	n, err := w.q.RevokeRefreshFamily(w.ctx, sqlc.RevokeRefreshFamilyParams{Root: root[:], At: micros(at)})
+	return moved(w, "revoke refresh tokens", n, err, w.hasRefresh(root))
+}
+
+func (w writes) hasRefresh(hash auth.TokenHash) func() ([][]byte, error) {
+	return func() ([][]byte, error) { return w.q.HasRefresh(w.ctx, hash[:]) }
+}

@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"countersign/internal/auth"
+	"countersign/internal/store/sqlc"
+)
+
+// handle is what verbs run their statements on: a transaction, or the database itself for the one statement of a View.
+type handle struct {
+	sqlc.DBTX
+	store  *Store
+	single bool  // no transaction: one statement and no more
+	used   bool  // that one was run
+	again  bool  // another was wanted
+	doomed error // a statement failed, and with it the transaction
+}
+
+// errAgain is what the second statement of a single handle gets. View sees again and does not return it.
+var errAgain = errors.New("more than one statement")
+
+// errText is returned for text that PostgreSQL cannot hold, so that SQLite does not either.
+var errText = errors.New("text holds a NUL or is not UTF-8")
+
+// ExecContext implements sqlc.DBTX.
+func (h *handle) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if err := h.before(query, args); err != nil {
+		return nil, err
+	}
+	return h.DBTX.ExecContext(ctx, query, args...)
+}
+
+// QueryContext implements sqlc.DBTX. Every query that reads is a ":many" and comes through here; "QueryRowContext" could not refuse.
+func (h *handle) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if err := h.before(query, args); err != nil {
+		return nil, err
+	}
+	return h.DBTX.QueryContext(ctx, query, args...)
+}
+
+// before refuses a statement or announces it.
+func (h *handle) before(query string, args []any) error {
+	for _, a := range args {
+		if s, ok := a.(string); ok && !storable(s) {
+			return errText
+		}
+	}
+	if h.single && h.used {
+		h.again = true
+		return errAgain
+	}
+	h.used = true
+	if on := h.store.options.OnStatement; on != nil {
+		on(query)
+	}
+	return nil
+}
+
+// several makes a View that is about to run several statements start over at once.
+func (h *handle) several() error {
+	if h.single {
+		h.again = true
+		return errAgain
+	}
+	return nil
+}
+
+// fail turns the error of a statement into that of its verb. The transaction cannot be committed after it: PostgreSQL does not allow
+// that, and SQLite must not behave otherwise.
+func (h *handle) fail(ctx context.Context, verb string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, errAgain) {
+		return err
+	}
+	switch {
+	case h.store.dialect.duplicate(err):
+		err = fmt.Errorf("%s: %w", verb, auth.ErrExists)
+	case h.store.dialect.orphan(err):
+		err = fmt.Errorf("%s: parent: %w", verb, auth.ErrNotFound)
+	default:
+		err = blame(ctx, verb, err)
+	}
+	h.doom(err)
+	return err
+}
+
+// doom keeps the transaction from being committed.
+func (h *handle) doom(err error) {
+	if h.doomed == nil {
+		h.doomed = err
+	}
+}
+
+// blame adds the verb to an error, and the end of the context where that is the true cause.
+func blame(ctx context.Context, verb string, err error) error {
+	if c := ctx.Err(); c != nil && !errors.Is(err, c) {
+		return fmt.Errorf("%s: %w: %w", verb, c, err)
+	}
+	return fmt.Errorf("%s: %w", verb, err)
+}
+
+func storable(s string) bool {
+	return strings.IndexByte(s, 0) < 0 && utf8.ValidString(s)
+}
+
+// reads implements auth.Reads.
+type reads struct {
+	ctx context.Context
+	q   *sqlc.Queries
+	h   *handle
+}
+
+// one returns the only row. Nothing is stored under a key that cannot be stored.
+func one[T any](r reads, verb string, rows []T, err error) (T, error) {
+	var zero T
+	switch {
+	case errors.Is(err, errText) || err == nil && len(rows) == 0:
+		return zero, fmt.Errorf("%s: %w", verb, auth.ErrNotFound)
+	case err != nil:
+		return zero, r.h.fail(r.ctx, verb, err)
+	}
+	return rows[0], nil
+}
+
+// list maps rows to values.
+func list[R, T any](r reads, verb string, rows []R, err error, value func(R) (T, error)) ([]T, error) {
+	if err != nil {
+		return nil, r.h.fail(r.ctx, verb, err)
+	}
+	values := make([]T, len(rows))
+	for i, row := range rows {
+		if values[i], err = value(row); err != nil {
+			return nil, fmt.Errorf("%s: %w", verb, err)
+		}
+	}
+	return values, nil
+}
+
+// writes implements auth.Writes.
+type writes struct {
+	ctx context.Context
+	q   *sqlc.Queries
+	h   *handle
+}
+
+// added judges an insert by the number of rows it made. Inserts step aside for an existing row rather than fail, since on PostgreSQL a
+// failed statement ends the transaction.
+func (w writes) added(verb string, n int64, err error) error {
+	if err != nil {
+		return w.h.fail(w.ctx, verb, err)
+	}
+	if n == 0 {
+		return fmt.Errorf("%s: %w", verb, auth.ErrExists)
+	}
+	return nil
+}
+
+// moved judges a compare-and-swap by the number of rows it changed. When it changed none, exists tells whether there is a row at all.
+func moved[K any](w writes, verb string, n int64, err error, exists func() ([]K, error)) (bool, error) {
+	if err != nil {
+		return false, w.h.fail(w.ctx, verb, err)
+	}
+	if n > 0 {
+		return true, nil
+	}
+	rows, err := exists()
+	_, err = one(reads(w), verb, rows, err)
+	return false, err
+}
