@@ -1,0 +1,307 @@
+package seed_test
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"countersign/internal/auth"
+	"countersign/internal/seed"
+)
+
+// every uses each key at least once.
+const every = `
+tenants:
+  - id: acme-1
+    name: "Acme, 1"
+    mode: live
+    settings:
+      password: {preset: nist, min_length: 12, max_length: 64, level: 2, four_classes: true, history: 7,
+                 block_list: false, expires_after: 90d, temporary_for: 1d12h}
+      lockout: {failures: 3, for: 15m, forget_after: 2h}
+      session: {idle: 10m, absolute: 8h}
+      backend_session: {idle: 1d, absolute: 30d}
+      login_token: auth
+      identities_reply: page
+      rate_limits: false
+      reveal_accounts: true
+      maintenance: true
+    api_keys:
+      - {name: backend, key: sk_1}
+      - {name: batch, key: sk_2}
+    programme_keys: [pk_1, pk_2]
+    webhook: {url: "https://acme.example/hooks?token=t"}
+    clients:
+      - id: app
+        secret: app-secret
+        kind: application
+        app_id: app-id
+        app_name: App
+        alg: RS256
+        claims: [email, username]
+        redirect_uris: ["https://acme.example/cb", "com.acme.app:/cb"]
+        resources: ["urn:acme:api"]
+    identities:
+      - {type: CONSUMER, id: "1", name: Ada}
+      - {type: CORPORATE, id: "123456789012345678", name: Engines}
+    users:
+      - id: "7"
+        name: Ada
+        surname: Lovelace
+        email: ada@example.com
+        email_verified: true
+        username: ada
+        phone: "+35699111111"
+        phone_verified: true
+        suspended: true
+        password: {hash: "$2y$10$abc", expired: true, temporary: true}
+        root_of: ["CONSUMER:1"]
+        user_of: ["CORPORATE:123456789012345678"]
+        authenticators: [{kind: sms}, {kind: device, channel: BIOMETRIC, simulated: false}]
+      - email: bob@example.com
+        password: {value: "Pa55word!"}
+  - id: other
+    mode: sandbox
+    users:
+      - {email: ada@example.com, id: "7"}
+`
+
+func TestParseReadsEveryKey(t *testing.T) {
+	t.Parallel()
+	got, err := seed.Parse("f", []byte(every))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(every))
+	const day = 24 * time.Hour
+	consumer := auth.IdentityRef{Type: auth.Consumer, ID: "1"}
+	corporate := auth.IdentityRef{Type: auth.Corporate, ID: "123456789012345678"}
+	want := auth.Setup{
+		Digest: hex.EncodeToString(sum[:]),
+		Tenants: []auth.TenantSetup{{
+			Tenant: auth.Tenant{
+				ID: "acme-1", Name: "Acme, 1", Mode: auth.ModeLive,
+				Webhook: auth.Webhook{URL: "https://acme.example/hooks?token=t"},
+				Settings: auth.Settings{
+					Password: auth.PasswordPolicy{
+						MinLength: 12, MaxLength: 64, Level: 2, FourClasses: true, History: 7,
+						ExpiresAfter: 90 * day, TemporaryFor: 36 * time.Hour,
+					},
+					Lockout:         auth.LockPolicy{Failures: 3, For: 15 * time.Minute, ForgetAfter: 2 * time.Hour},
+					Session:         auth.SessionPolicy{IdleLimit: 10 * time.Minute, AbsoluteLimit: 8 * time.Hour},
+					BackendSession:  auth.SessionPolicy{IdleLimit: day, AbsoluteLimit: 30 * day},
+					LoginToken:      auth.LoginTokenAuth,
+					IdentitiesReply: auth.IdentitiesPage,
+					RevealAccounts:  true,
+					Maintenance:     true,
+				},
+			},
+			APIKeys:       []auth.APIKeySetup{{Name: "backend", Key: "sk_1"}, {Name: "batch", Key: "sk_2"}},
+			ProgrammeKeys: []string{"pk_1", "pk_2"},
+			Clients: []auth.ClientSetup{{
+				ID: "app", Secret: "app-secret", Kind: auth.ClientApplication, AppID: "app-id", AppName: "App",
+				RedirectURIs: []string{"https://acme.example/cb", "com.acme.app:/cb"}, Resources: []string{"urn:acme:api"},
+				Claims: []string{"email", "username"}, Alg: "RS256",
+			}},
+			Identities: []auth.Identity{{Ref: consumer, Name: "Ada"}, {Ref: corporate, Name: "Engines"}},
+			Users: []auth.UserSetup{
+				{
+					ID: "7", FirstName: "Ada", LastName: "Lovelace", Email: "ada@example.com", EmailVerified: true,
+					Username: "ada", Phone: "+35699111111", PhoneVerified: true, Suspended: true,
+					Password: &auth.PasswordSetup{Hash: "$2y$10$abc", Expired: true, Temporary: true},
+					RootOf:   []auth.IdentityRef{consumer}, UserOf: []auth.IdentityRef{corporate},
+					Authenticators: []auth.AuthenticatorSetup{
+						{Kind: auth.AuthenticatorSMS}, {Kind: auth.AuthenticatorDevice, Channel: "BIOMETRIC"},
+					},
+				},
+				{Email: "bob@example.com", Password: &auth.PasswordSetup{Value: "Pa55word!"}},
+			},
+		}, {
+			Tenant: auth.Tenant{ID: "other", Name: "other", Mode: auth.ModeSandbox, Settings: auth.DefaultSettings()},
+			Users:  []auth.UserSetup{{ID: "7", Email: "ada@example.com"}},
+		}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("setup (-want +got):\n%s", diff)
+	}
+}
+
+func TestPasswordPresets(t *testing.T) {
+	t.Parallel()
+	weavr9 := auth.PolicyWeavr()
+	weavr9.MinLength = 9
+	for value, want := range map[string]auth.PasswordPolicy{
+		"weavr":                          auth.PolicyWeavr(),
+		"mosaic":                         auth.PolicyMosaic(),
+		"nist":                           auth.PolicyNIST(),
+		"{preset: mosaic}":               auth.PolicyMosaic(),
+		"{min_length: 9}":                weavr9,
+		"{min_length: 9, preset: weavr}": weavr9,
+	} {
+		data := "tenants: [{id: a, mode: live, settings: {password: " + value + "}}]"
+		got, err := seed.Parse("f", []byte(data))
+		if err != nil {
+			t.Errorf("password: %s: %v", value, err)
+			continue
+		}
+		if diff := cmp.Diff(want, got.Tenants[0].Tenant.Settings.Password); diff != "" {
+			t.Errorf("password: %s (-want +got):\n%s", value, diff)
+		}
+	}
+}
+
+func TestDurations(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]time.Duration{
+		"90s": 90 * time.Second, "30m": 30 * time.Minute, "1h30m": 90 * time.Minute, "14d": 14 * 24 * time.Hour,
+		"1d12h": 36 * time.Hour, "36500d": 36500 * 24 * time.Hour, "1.5h": 90 * time.Minute,
+	} {
+		got, err := seed.Parse("f", []byte("tenants: [{id: a, mode: live, settings: {session: {idle: "+value+"}}}]"))
+		if err != nil {
+			t.Errorf("%s: %v", value, err)
+			continue
+		}
+		if idle := got.Tenants[0].Tenant.Settings.Session.IdleLimit; idle != want {
+			t.Errorf("%s: got %v, want %v", value, idle, want)
+		}
+	}
+	for _, value := range []string{
+		"30", `""`, "0s", "-1h", "d", "1.5d", "-1d", "1d-1h", "1d+1h", "1dd", "36501d", "36500d1s", "99999999d", "1h 30m", "1w",
+		"1d2562047h", "9999999999h", "[1h]",
+	} {
+		if _, err := seed.Parse("f", []byte("tenants: [{id: a, mode: live, settings: {session: {idle: "+value+"}}}]")); err == nil {
+			t.Errorf("%s: accepted", value)
+		}
+	}
+}
+
+func TestDigestIsOfTheBytes(t *testing.T) {
+	t.Parallel()
+	digest := func(data string) string {
+		s, err := seed.Parse("f", []byte(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Digest
+	}
+	const file = "tenants: [{id: a, mode: live}]\n"
+	if got, want := digest(file), digest(file); got != want {
+		t.Errorf("same bytes: got %s and %s", got, want)
+	}
+	if got, other := digest(file), digest(file+"# x\n"); got == other {
+		t.Errorf("other bytes: got %s for both", got)
+	}
+}
+
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	s, err := seed.Parse("demo.yaml", seed.Demo())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Tenants) != 1 {
+		t.Fatalf("tenants: got %d, want 1", len(s.Tenants))
+	}
+	demo := s.Tenants[0]
+	if got, want := demo.Tenant.Mode, auth.ModeSandbox; got != want {
+		t.Errorf("mode: got %s, want %s", got, want)
+	}
+	if diff := cmp.Diff([]auth.APIKeySetup{{Name: "backend", Key: "sk_demo"}}, demo.APIKeys); diff != "" {
+		t.Errorf("API keys (-want +got):\n%s", diff)
+	}
+	type facts struct {
+		Root, User         int
+		Expired, Temporary bool
+	}
+	got := map[string]facts{}
+	for _, u := range demo.Users {
+		got[u.Email] = facts{len(u.RootOf), len(u.UserOf), u.Password.Expired, u.Password.Temporary}
+	}
+	want := map[string]facts{
+		"ada@example.com":     {Root: 1},
+		"charles@example.com": {Root: 2},
+		"grace@example.com":   {Root: 1, Expired: true},
+		"alan@example.com":    {Root: 1, Temporary: true},
+		"mary@example.com":    {User: 1},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("users (-want +got):\n%s", diff)
+	}
+	seed.Demo()[0] = 'x'
+	if seed.Demo()[0] == 'x' {
+		t.Error("a write into Demo's bytes reached the next caller")
+	}
+}
+
+// TestErrorsStopAtTwenty also holds the order of the lines.
+func TestErrorsStopAtTwenty(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	b.WriteString("tenants:\n")
+	for range 25 {
+		b.WriteString("  - {id: a_, mode: live}\n")
+	}
+	_, err := seed.Parse("f", []byte(b.String()))
+	lines := errorLines(err)
+	if len(lines) != 21 {
+		t.Fatalf("got %d lines, want 21:\n%v", len(lines), err)
+	}
+	for i, line := range lines {
+		if want := fmt.Sprintf("f:%d: ", i+2); !strings.HasPrefix(line, want) {
+			t.Errorf("line %d: got %q, want prefix %q", i, line, want)
+		}
+	}
+	if want := "f:22: and 5 more from here on"; lines[20] != want {
+		t.Errorf("last: got %q, want %q", lines[20], want)
+	}
+}
+
+func errorLines(err error) []string {
+	if err == nil {
+		return nil
+	}
+	return strings.Split(err.Error(), "\n")
+}
+
+var errorLine = regexp.MustCompile(`^f:([1-9][0-9]*): \S`)
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(every))
+	f.Add(seed.Demo())
+	for _, c := range badFiles {
+		f.Add([]byte(c.data))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s, err := seed.Parse("f", data)
+		if err == nil {
+			if len(s.Tenants) == 0 || len(s.Digest) != 64 {
+				t.Errorf("got %d tenants and digest %q", len(s.Tenants), s.Digest)
+			}
+			return
+		}
+		lines := errorLines(err)
+		if len(lines) > 21 {
+			t.Errorf("got %d problems, want at most 21", len(lines))
+		}
+		last := 0
+		for _, line := range lines {
+			m := errorLine.FindStringSubmatch(line)
+			if m == nil {
+				t.Errorf("got %q, want f:LINE: in front", line)
+				continue
+			}
+			if n, _ := strconv.Atoi(m[1]); n < last {
+				t.Errorf("line %d follows line %d", n, last)
+			} else {
+				last = n
+			}
+		}
+	})
+}

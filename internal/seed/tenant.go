@@ -1,0 +1,157 @@
+package seed
+
+import (
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"countersign/internal/auth"
+)
+
+func (r *reader) setup(n *yaml.Node) auth.Setup {
+	var s auth.Setup
+	given := r.object(n, "the file", need("tenants", list(r, "tenants", &s.Tenants, r.tenant)))
+	if tenants := given["tenants"]; tenants != nil && tenants.Kind == yaml.SequenceNode && len(tenants.Content) == 0 {
+		r.fail(tenants.Line, "tenants: found an empty list; at least one tenant is needed")
+	}
+	return s
+}
+
+func (r *reader) tenant(n *yaml.Node) auth.TenantSetup {
+	t := auth.TenantSetup{Tenant: auth.Tenant{Settings: auth.DefaultSettings()}}
+	u := users{reader: r, tenant: &t, scope: scopeOf(n)}
+	r.object(n, "tenant",
+		need("id", func(n *yaml.Node) {
+			match(r, "tenant id", &t.Tenant.ID, `^[a-z0-9][a-z0-9-]{0,62}$`,
+				"1 to 63 of a-z, 0-9 and -, not starting with -")(n)
+			if id := string(t.Tenant.ID); id != "" {
+				r.unique(n, "tenant", id, "the tenant "+id)
+			}
+		}),
+		may("name", text(r, "tenant name", &t.Tenant.Name)),
+		need("mode", choice(r, "mode", &t.Tenant.Mode, auth.ModeLive, auth.ModeSandbox)),
+		may("settings", func(n *yaml.Node) { r.settings(n, &t.Tenant.Settings) }),
+		may("api_keys", list(r, "api_keys", &t.APIKeys, r.apiKey)),
+		may("programme_keys", list(r, "programme_keys", &t.ProgrammeKeys, r.programmeKey)),
+		may("webhook", func(n *yaml.Node) {
+			r.object(n, "webhook", need("url", r.uri("webhook url", &t.Tenant.Webhook.URL, "http", "https")))
+		}),
+		may("clients", list(r, "clients", &t.Clients, r.client)),
+		may("identities", list(r, "identities", &t.Identities, u.identity)),
+		may("users", list(r, "users", &t.Users, u.user)),
+	)
+	if t.Tenant.Name == "" {
+		t.Tenant.Name = string(t.Tenant.ID)
+	}
+	return t
+}
+
+func (r *reader) settings(n *yaml.Node, s *auth.Settings) {
+	r.object(n, "settings",
+		may("password", func(n *yaml.Node) { r.policy(n, &s.Password) }),
+		may("lockout", func(n *yaml.Node) { r.lockout(n, &s.Lockout) }),
+		may("session", func(n *yaml.Node) { r.session(n, "session", &s.Session) }),
+		may("backend_session", func(n *yaml.Node) { r.session(n, "backend_session", &s.BackendSession) }),
+		may("login_token", choice(r, "login_token", &s.LoginToken, auth.LoginTokenAuto, auth.LoginTokenAuth)),
+		may("identities_reply", choice(r, "identities_reply", &s.IdentitiesReply, auth.IdentitiesArray, auth.IdentitiesPage)),
+		may("rate_limits", r.flag("rate_limits", &s.RateLimits)),
+		may("reveal_accounts", r.flag("reveal_accounts", &s.RevealAccounts)),
+		may("maintenance", r.flag("maintenance", &s.Maintenance)),
+	)
+}
+
+// policy reads a password policy: the name of a preset, or single settings that
+// depart from the preset they name, else from the one in p.
+func (r *reader) policy(n *yaml.Node, p *auth.PasswordPolicy) {
+	if n.Kind != yaml.MappingNode {
+		r.preset(n, p)
+		return
+	}
+	const longest = 256 // in code points; 1,024 bytes of UTF-8, the longest input that is hashed
+	r.object(n, "password",
+		may("preset", func(n *yaml.Node) { r.preset(n, p) }),
+		may("min_length", r.count("min_length", &p.MinLength, 1, longest)),
+		may("max_length", r.count("max_length", &p.MaxLength, 1, longest)),
+		may("level", r.count("level", &p.Level, 0, 5)),
+		may("four_classes", r.flag("four_classes", &p.FourClasses)),
+		may("history", r.count("history", &p.History, 0, 20)),
+		may("block_list", r.flag("block_list", &p.BlockList)),
+		may("expires_after", r.span("expires_after", &p.ExpiresAfter, time.Hour)),
+		may("temporary_for", r.span("temporary_for", &p.TemporaryFor, time.Minute)),
+	)
+	if p.MinLength > p.MaxLength {
+		r.fail(n.Line, "password: found min_length %d over max_length %d; allowed: at most as much", p.MinLength, p.MaxLength)
+	}
+}
+
+func (r *reader) preset(n *yaml.Node, p *auth.PasswordPolicy) {
+	var name string
+	choice(r, "password", &name, "weavr", "mosaic", "nist")(n)
+	switch name {
+	case "weavr":
+		*p = auth.PolicyWeavr()
+	case "mosaic":
+		*p = auth.PolicyMosaic()
+	case "nist":
+		*p = auth.PolicyNIST()
+	}
+}
+
+// lockout reads when failures lock. Above five failures a tenant no longer
+// meets RTS Art. 4(3)(b) of PSD2, which is its own choice to make; without any
+// limit it would no longer be an authentication server.
+func (r *reader) lockout(n *yaml.Node, p *auth.LockPolicy) {
+	r.object(n, "lockout",
+		may("failures", r.count("failures", &p.Failures, 1, 100)),
+		may("for", r.span("for", &p.For, time.Minute)),
+		may("forget_after", r.span("forget_after", &p.ForgetAfter, time.Minute)),
+	)
+}
+
+func (r *reader) session(n *yaml.Node, what string, p *auth.SessionPolicy) {
+	r.object(n, what,
+		may("idle", r.span("idle", &p.IdleLimit, time.Second)),
+		may("absolute", r.span("absolute", &p.AbsoluteLimit, time.Second)),
+	)
+}
+
+func (r *reader) apiKey(n *yaml.Node) (k auth.APIKeySetup) {
+	r.object(n, "API key",
+		need("name", text(r, "API key name", &k.Name)),
+		need("key", func(n *yaml.Node) {
+			text(r, "key", &k.Key)(n)
+			if k.Key != "" {
+				r.unique(n, "API key", k.Key, "the same API key")
+			}
+		}),
+	)
+	return k
+}
+
+func (r *reader) programmeKey(n *yaml.Node) (key string) {
+	text(r, "programme key", &key)(n)
+	if key != "" {
+		r.unique(n, "programme key", key, "the same programme key")
+	}
+	return key
+}
+
+func (r *reader) client(n *yaml.Node) (c auth.ClientSetup) {
+	r.object(n, "client",
+		need("id", func(n *yaml.Node) {
+			text(r, "client id", &c.ID)(n)
+			if c.ID != "" {
+				r.unique(n, "client", string(c.ID), "the client "+quote(string(c.ID)))
+			}
+		}),
+		need("secret", text(r, "client secret", &c.Secret)),
+		need("kind", choice(r, "client kind", &c.Kind, auth.ClientApplication, auth.ClientManagement)),
+		may("app_id", text(r, "app_id", &c.AppID)),
+		may("app_name", text(r, "app_name", &c.AppName)),
+		may("redirect_uris", r.uris("redirect_uris", &c.RedirectURIs)),
+		may("resources", r.uris("resources", &c.Resources)),
+		may("claims", texts(r, "claims", &c.Claims)),
+		may("alg", choice(r, "alg", &c.Alg, "ES256", "RS256")),
+	)
+	return c
+}
