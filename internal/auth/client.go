@@ -208,3 +208,6 @@ func (s *Service) sign(ctx context.Context, c *Client, typ string, claims jose.C
 	}
 	return jose.Sign(key, typ, claims)
 }
+
+// Issuer is iss of every token.
+func (s *Service) Issuer() string { return s.issuer }

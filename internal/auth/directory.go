@@ -168,3 +168,14 @@ func (s *Service) update(ctx context.Context, by Actor, fn func(Tx) error) error
 		}
 	}
 }
+
+// Settings are the actor's tenant's.
+func (s *Service) Settings(by Actor) Settings { return s.settings(by.Tenant) }
+
+// Client is the actor's own entry; zero when the actor is no client.
+func (s *Service) Client(by Actor) Client {
+	if c := s.dir.Load().clients[by.Client]; c != nil {
+		return *c
+	}
+	return Client{}
+}

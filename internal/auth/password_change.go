@@ -153,8 +153,9 @@ func (s *Service) refuseChange(ctx context.Context, by Actor, id UserID, why err
 // NewPassword is a password that a client sets for a user.
 type NewPassword struct {
 	Value     seal.Secret
-	Temporary bool // the user has to replace it at the first login
-	Unchecked bool // the policy is not applied (contract/cis §1.2, enforce_complexity: false)
+	Temporary bool   // the user has to replace it at the first login
+	Unchecked bool   // the policy is not applied (contract/cis §1.2, enforce_complexity: false)
+	Username  string // AddPassword: gives the user this username too; empty: none
 }
 
 // AddPassword gives a user without a password one.

@@ -169,4 +169,3 @@ func earlier(a, b time.Time) time.Time {
 	}
 	return b
 }
-

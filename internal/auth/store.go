@@ -8,7 +8,7 @@ import (
 
 // Store keeps the state of the domain. Its three methods differ in what they promise about concurrency:
 //
-//   - View reads one consistent snapshot. What it read may be old by the time it returns.
+//   - View reads one consistent snapshot. What it read may be old by the time it returns. fn may be run again.
 //   - Update is atomic and serialisable: fn sees and leaves the state as if it
 //     ran alone, and may be run again when the database asks for it, so fn only
 //     reads and writes through tx and has no other effect.

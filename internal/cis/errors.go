@@ -1,0 +1,200 @@
+package cis
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"countersign/internal/auth"
+	"countersign/internal/httpx"
+)
+
+// shape is how an operation writes its errors; contract/cis §4.
+type shape int
+
+const (
+	numeric  shape = iota // B: {message, error_code: status, ts_error_code}
+	symbolic              // C: {error_code: name, message}
+)
+
+// wire is what the contract says for one code of the domain.
+type wire struct {
+	status  int
+	name    string // ts_error_code, or error_code in shape C; empty: left out
+	message string // "" for a login that needs a new password: the message is the name of why
+}
+
+// wireOf is the dialect's table. What must not be told apart is merged here: an unknown user, a wrong password, no password and a
+// suspended user are one answer.
+func wireOf(c auth.Code) wire {
+	switch c {
+	case auth.CodeInvalidToken, auth.CodeUnknownClient, auth.CodeUnknownKey:
+		return wire{http.StatusUnauthorized, "unauthorized_request", "Invalid token"}
+	case auth.CodeInvalidRefresh, auth.CodeReusedRefresh:
+		return wire{http.StatusUnauthorized, "auth_invalid_credentials", "Invalid refresh token"}
+	case auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodeSuspended, auth.CodePasswordIncorrect:
+		return wire{http.StatusUnauthorized, "auth_invalid_credentials", "Invalid username or password"}
+	case auth.CodeLocked:
+		return wire{http.StatusForbidden, "auth_locked", "The account is locked for a while"}
+	case auth.CodePasswordExpired:
+		return wire{http.StatusForbidden, "", "password_expired"}
+	case auth.CodePasswordTemp:
+		return wire{http.StatusForbidden, "", "temporary_password"}
+	case auth.CodeClientRefused, auth.CodeWrongTokenKind, auth.CodeForeignIdentity, auth.CodeIdentityRequired:
+		return wire{http.StatusForbidden, "insufficient_permissions", "The client may not do this"}
+	case auth.CodeNotMember:
+		return wire{http.StatusForbidden, "insufficient_permissions", "The user is not a member of the organization"}
+	case auth.CodeBusy, auth.CodeThrottled:
+		return wire{http.StatusTooManyRequests, "too_many_requests", "Too many requests"}
+	case auth.CodeOverloaded, auth.CodeMaintenance:
+		return wire{http.StatusServiceUnavailable, "system_unavailable", "Temporarily unavailable"}
+	case auth.CodeSessionNotFound, auth.CodeSessionForeign:
+		return wire{http.StatusBadRequest, "auth_session_not_found", "Session not found"}
+	case auth.CodeInvalidTarget:
+		return wire{http.StatusBadRequest, "system_invalid_input", "The resource is not configured for the client"}
+	case auth.CodeInvalidScope, auth.CodeIdentifierInvalid:
+		return wire{http.StatusBadRequest, "system_invalid_input", "Malformed value"}
+	case auth.CodeInputTooLong:
+		return wire{http.StatusBadRequest, "system_invalid_input", "Too long"}
+	case auth.CodeIdentifierRequired:
+		return wire{http.StatusBadRequest, "system_invalid_input", "One of email, phone_number and username is needed"}
+	case auth.CodePasswordTooShort:
+		return wire{http.StatusBadRequest, "auth_password_weak", "The password is too short"}
+	case auth.CodePasswordTooLong:
+		return wire{http.StatusBadRequest, "auth_password_weak", "The password is too long"}
+	case auth.CodePasswordTooSimple:
+		return wire{http.StatusBadRequest, "auth_password_weak", "The password is too simple"}
+	case auth.CodePasswordUsed:
+		return wire{http.StatusBadRequest, "auth_password_recently_used", "The password was used recently"}
+	case auth.CodePasswordExists:
+		return wire{http.StatusConflict, "auth_password_already_configured", "The user has a password"}
+	case auth.CodePasswordMissing:
+		return wire{http.StatusConflict, "auth_password_already_configured", "The user has no password"}
+	case auth.CodeUserExists:
+		return wire{http.StatusConflict, "user_already_exists", "A user with this identifier exists"}
+	case auth.CodeUserNotFound:
+		return wire{http.StatusNotFound, "user_not_found", "User not found"}
+	case auth.CodeNotFound:
+		return wire{http.StatusNotFound, "", "Not found"}
+	case auth.CodeInternal:
+		return wire{http.StatusInternalServerError, "system_internal_error", "Internal error"}
+	}
+	return wire{}
+}
+
+type numericBody struct {
+	Message    any    `json:"message"` // a text, or a list of them for a malformed request
+	ErrorCode  int    `json:"error_code"`
+	Name       string `json:"ts_error_code,omitempty"`
+	ResetToken string `json:"reset_token,omitempty"`
+}
+
+type symbolicBody struct {
+	ErrorCode string `json:"error_code"`
+	Message   string `json:"message"`
+}
+
+func writeError(w *httpx.Response, err error, s shape) {
+	var invalid *httpx.Invalid
+	var fault httpx.Fault
+	switch {
+	case errors.As(err, &invalid):
+		writeInvalid(w, invalid, s)
+	case errors.Is(err, httpx.ErrInternal):
+		writeWire(w, wireOf(auth.CodeInternal), s, "")
+	case errors.As(err, &fault):
+		status := httpx.StatusOf(err)
+		w.Code = strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "_")
+		reply(w, status, numericBody{Message: http.StatusText(status), ErrorCode: status})
+	default:
+		writeCode(w, err, s)
+	}
+	w.Cause = err
+}
+
+func writeCode(w *httpx.Response, err error, s shape) {
+	refusal := &auth.Error{Code: auth.CodeOf(err)}
+	errors.As(err, &refusal)
+	w.Code = refusal.Code.String()
+	entry := wireOf(refusal.Code)
+	h := w.Header()
+	switch {
+	case refusal.RetryAfter > 0:
+		h.Set("Retry-After", strconv.Itoa(seconds(refusal.RetryAfter)))
+	case entry.status == http.StatusServiceUnavailable:
+		h.Set("Retry-After", "60")
+	}
+	if entry.status == http.StatusTooManyRequests {
+		h.Set("x-ratelimit-limit", limits(refusal.Limits))
+		h.Set("x-ratelimit-reset", strconv.Itoa(seconds(refusal.RetryAfter)))
+	}
+	if entry.name == "unauthorized_request" {
+		h.Set("WWW-Authenticate", `Bearer realm="countersign", error="invalid_token"`)
+	}
+	if refusal.Field != "" && entry.name == "system_invalid_input" && refusal.Code != auth.CodeInvalidTarget {
+		entry.message = fieldName(refusal.Field) + ": " + strings.ToLower(entry.message[:1]) + entry.message[1:]
+	}
+	writeWire(w, entry, s, refusal.Token)
+}
+
+// fieldName is the contract's name of a field of the domain.
+func fieldName(field string) string {
+	if field == string(auth.ByPhone) {
+		return "phone_number"
+	}
+	return field
+}
+
+// writeWire answers in an operation's shape. Only refusals of the operation itself have a symbolic form; what can befall any request, and
+// the client's own token, is numeric everywhere.
+func writeWire(w *httpx.Response, entry wire, s shape, resetToken string) {
+	if s == symbolic && entry.name != "" {
+		switch entry.status {
+		case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict:
+			reply(w, entry.status, symbolicBody{entry.name, entry.message})
+			return
+		}
+	}
+	reply(w, entry.status, numericBody{entry.message, entry.status, entry.name, resetToken})
+}
+
+func writeInvalid(w *httpx.Response, e *httpx.Invalid, s shape) {
+	w.Code = "invalid_request"
+	list := []string{e.Message}
+	if len(e.Fields) > 0 {
+		list = nil
+	}
+	for _, f := range e.Fields {
+		list = append(list, f.Detail)
+	}
+	switch {
+	case e.Status != http.StatusBadRequest:
+		reply(w, e.Status, numericBody{Message: e.Message, ErrorCode: e.Status})
+	case s == symbolic:
+		reply(w, e.Status, symbolicBody{"system_invalid_input", strings.Join(list, "; ")})
+	default:
+		reply(w, e.Status, numericBody{Message: list, ErrorCode: e.Status, Name: "system_invalid_input"})
+	}
+}
+
+// reply writes a body of ours, which always encodes; a connection that broke has nobody left to tell.
+func reply(w *httpx.Response, status int, body any) { _ = w.JSON(status, body) }
+
+// seconds rounds up, so that who waits that long does not come too early.
+func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
+
+// limits is the exceeded limit, then all in force, as /multi writes them; this contract has no header of its own for it.
+func limits(all []auth.Limit) string {
+	parts := make([]string, len(all))
+	for i, l := range all {
+		parts[i] = fmt.Sprintf("%d;w=%d", l.Count, seconds(l.Window))
+		if i == 0 {
+			parts[i] = strconv.Itoa(l.Count)
+		}
+	}
+	return strings.Join(parts, ", ")
+}

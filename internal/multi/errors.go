@@ -1,0 +1,217 @@
+package multi
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"countersign/internal/auth"
+	"countersign/internal/httpx"
+)
+
+// form is the shape of an error body; contract/multi §1.4.
+type form int
+
+const (
+	empty   form = iota // 423, 429, 500, 503; 403 of the login calls
+	coded               // {errorCode, message}: 403 and 409, and our 401
+	fields              // {message, syntaxErrors}: 400
+	general             // {code, message}: everything the contract leaves to "default"
+	token               // {token}: the 409 of a login
+)
+
+// wire is what the contract says for one code of the domain.
+type wire struct {
+	status int
+	form   form
+	code   string
+}
+
+// wireOf is the dialect's table. What must not be told apart is merged here: an unknown user, a wrong password, no password and a
+// suspended user are one answer.
+func wireOf(c auth.Code) wire {
+	switch c {
+	case auth.CodeUnknownKey, auth.CodeInvalidToken, auth.CodeUnknownClient, auth.CodeInvalidRefresh, auth.CodeReusedRefresh,
+		auth.CodeSessionNotFound, auth.CodeSessionForeign:
+		return wire{http.StatusUnauthorized, coded, "UNAUTHORIZED"}
+	case auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodeSuspended:
+		return wire{http.StatusForbidden, empty, ""}
+	case auth.CodeForeignIdentity, auth.CodeWrongTokenKind, auth.CodeClientRefused, auth.CodeNotMember:
+		return wire{http.StatusForbidden, coded, "INSUFFICIENT_PERMISSIONS"}
+	case auth.CodeLocked:
+		return wire{http.StatusLocked, empty, ""}
+	case auth.CodeBusy, auth.CodeThrottled:
+		return wire{http.StatusTooManyRequests, empty, ""}
+	case auth.CodeOverloaded, auth.CodeMaintenance:
+		return wire{http.StatusServiceUnavailable, empty, ""}
+	case auth.CodePasswordExpired, auth.CodePasswordTemp:
+		return wire{http.StatusConflict, token, ""}
+	case auth.CodeIdentityRequired:
+		return wire{http.StatusBadRequest, fields, "REQUIRED"}
+	case auth.CodeInputTooLong:
+		return wire{http.StatusBadRequest, fields, "SIZE"}
+	case auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeInvalidTarget, auth.CodeInvalidScope:
+		return wire{http.StatusBadRequest, fields, "REGEX"}
+	case auth.CodePasswordIncorrect:
+		return wire{http.StatusConflict, coded, "PASSWORD_INCORRECT"}
+	case auth.CodePasswordTooShort:
+		return wire{http.StatusConflict, coded, "PASSWORD_TOO_SHORT"}
+	case auth.CodePasswordTooLong:
+		return wire{http.StatusConflict, coded, "PASSWORD_TOO_LONG"}
+	case auth.CodePasswordTooSimple:
+		return wire{http.StatusConflict, coded, "PASSWORD_TOO_SIMPLE"}
+	case auth.CodePasswordUsed:
+		return wire{http.StatusConflict, coded, "PASSWORD_ALREADY_USED"}
+	case auth.CodePasswordExists:
+		return wire{http.StatusConflict, coded, "PASSWORD_ALREADY_CREATED"}
+	case auth.CodePasswordMissing:
+		return wire{http.StatusConflict, coded, "PASSWORD_NOT_SET"}
+	case auth.CodeUserExists:
+		return wire{http.StatusConflict, coded, "EMAIL_NOT_UNIQUE"}
+	case auth.CodeUserNotFound, auth.CodeNotFound:
+		return wire{http.StatusNotFound, general, "NOT_FOUND"}
+	case auth.CodeInternal:
+		return wire{http.StatusInternalServerError, empty, ""}
+	}
+	return wire{}
+}
+
+type codedBody struct {
+	ErrorCode string `json:"errorCode"`
+	Message   string `json:"message"`
+}
+
+type generalBody struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+type badRequestBody struct {
+	Message      string       `json:"message"`
+	SyntaxErrors syntaxErrors `json:"syntaxErrors"`
+}
+
+type syntaxErrors struct {
+	InvalidFields []invalidField `json:"invalidFields"`
+}
+
+type invalidField struct {
+	Params    []string `json:"params"`
+	FieldName string   `json:"fieldName"`
+	Error     string   `json:"error"`
+}
+
+// writeError answers with an error. bare403 is for the calls whose 403 has no body in the contract.
+func writeError(w *httpx.Response, err error, bare403 bool) {
+	var invalid *httpx.Invalid
+	var fault httpx.Fault
+	switch {
+	case errors.As(err, &invalid):
+		writeInvalid(w, invalid)
+	case errors.As(err, &fault):
+		writeStatus(w, httpx.StatusOf(err), err.Error())
+	default:
+		writeCode(w, err, bare403)
+	}
+	w.Cause = err
+}
+
+func writeCode(w *httpx.Response, err error, bare403 bool) {
+	refusal := &auth.Error{Code: auth.CodeOf(err)}
+	errors.As(err, &refusal)
+	entry := wireOf(refusal.Code)
+	w.Code = refusal.Code.String()
+	if refusal.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(seconds(refusal.RetryAfter)))
+	}
+	if entry.status == http.StatusServiceUnavailable && refusal.RetryAfter == 0 {
+		w.Header().Set("Retry-After", "60")
+	}
+	if entry.status == http.StatusTooManyRequests {
+		w.Header().Set("x-ratelimit-limit", limits(refusal.Limits))
+		w.Header().Set("x-ratelimit-reset", strconv.Itoa(seconds(refusal.RetryAfter)))
+	}
+	if entry.status == http.StatusForbidden && bare403 {
+		entry.form = empty
+	}
+	var body any
+	switch entry.form {
+	case coded:
+		body = codedBody{entry.code, entry.code}
+	case general:
+		body = generalBody{entry.code, strings.ToLower(strings.ReplaceAll(entry.code, "_", " "))}
+	case token:
+		body = tokenResponse{refusal.Token}
+	case fields:
+		f := invalidField{Params: []string{}, FieldName: fieldName(refusal.Field), Error: entry.code}
+		if refusal.Code == auth.CodeIdentityRequired {
+			f.FieldName = "identity"
+		}
+		if refusal.Code == auth.CodeInputTooLong {
+			f.Params = []string{"1", "1024"}
+		}
+		body = badRequestBody{"the request is not valid", syntaxErrors{[]invalidField{f}}}
+	default:
+		w.Empty(entry.status)
+		return
+	}
+	reply(w, entry.status, body)
+}
+
+// fieldName is the contract's name of a field of the domain.
+func fieldName(field string) string {
+	switch field {
+	case "password", "oldPassword", "newPassword":
+		return field + ".value"
+	}
+	return field
+}
+
+func writeInvalid(w *httpx.Response, e *httpx.Invalid) {
+	if e.Status != http.StatusBadRequest {
+		writeStatus(w, e.Status, e.Message)
+		return
+	}
+	body := badRequestBody{Message: e.Message, SyntaxErrors: syntaxErrors{[]invalidField{}}}
+	for _, f := range e.Fields {
+		params := f.Params
+		if params == nil {
+			params = []string{}
+		}
+		body.SyntaxErrors.InvalidFields = append(body.SyntaxErrors.InvalidFields, invalidField{params, f.Name, f.Code})
+	}
+	w.Code = "invalid_request"
+	reply(w, e.Status, body)
+}
+
+// writeStatus answers with what the contract leaves to "default"; a 500 says nothing.
+func writeStatus(w *httpx.Response, status int, message string) {
+	w.Code = strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "_")
+	if status >= http.StatusInternalServerError {
+		w.Empty(status)
+		return
+	}
+	reply(w, status, generalBody{strings.ToUpper(w.Code), message})
+}
+
+// reply writes a body of ours, which always encodes; a connection that broke has nobody left to tell.
+func reply(w *httpx.Response, status int, body any) { _ = w.JSON(status, body) }
+
+// seconds rounds up, so that who waits that long does not come too early.
+func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
+
+// limits is the value of x-ratelimit-limit: the exceeded limit, then all in force (contract/multi §1.3).
+func limits(all []auth.Limit) string {
+	parts := make([]string, len(all))
+	for i, l := range all {
+		parts[i] = fmt.Sprintf("%d;w=%d", l.Count, seconds(l.Window))
+		if i == 0 {
+			parts[i] = strconv.Itoa(l.Count)
+		}
+	}
+	return strings.Join(parts, ", ")
+}

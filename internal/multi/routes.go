@@ -1,0 +1,99 @@
+// Package multi serves /multi/…: the authentication part of the Weavr Multi contract.
+//
+// It owns the wire structs of that contract, which credential each path needs, and the bytes of its errors. It owns no rule: a handler
+// decodes, calls the domain and replies. Where we differ from the vendor on purpose is in docs/multi.md.
+package multi
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"countersign/api"
+	"countersign/internal/auth"
+	"countersign/internal/httpx"
+)
+
+// API is the dialect over a domain.
+type API struct {
+	auth *auth.Service
+	doc  *httpx.Doc
+}
+
+// New reads the dialect's OpenAPI document.
+func New(s *auth.Service) (*API, error) {
+	doc, err := httpx.LoadDoc(api.Multi())
+	if err != nil {
+		return nil, fmt.Errorf("load multi.yaml: %w", err)
+	}
+	return &API{auth: s, doc: doc}, nil
+}
+
+// Doc is the document that requests are checked against.
+func (a *API) Doc() *httpx.Doc { return a.doc }
+
+// route is one operation: every one needs the api-key header; what else it needs its handler asks of the domain, by naming the kinds of
+// token that it takes.
+type route struct {
+	method, path string
+	bare403      bool // the contract gives this operation's 403 no body
+	handle       func(*API, *call) error
+}
+
+func routes() []route {
+	return []route{
+		{"POST", "/multi/login_with_password", true, (*API).loginWithPassword},
+		{"GET", "/multi/identities", false, (*API).identities},
+		{"POST", "/multi/access_token", true, (*API).accessToken},
+		{"POST", "/multi/logout", false, (*API).logout},
+		{"POST", "/multi/passwords/update", false, (*API).passwordUpdate},
+	}
+}
+
+// call is one request on its way to a handler.
+type call struct {
+	w  *httpx.Response
+	r  *http.Request
+	op *httpx.Operation
+	by auth.Actor
+}
+
+// decode checks the request against the document and fills dst, which may be nil.
+func (c *call) decode(dst any) error { return c.op.Decode(c.w, c.r, dst) }
+
+// bearer is the token of the Authorization header, empty when there is none.
+func (c *call) bearer() string {
+	scheme, token, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return token
+}
+
+// Mount adds the dialect's routes.
+func (a *API) Mount(m *httpx.Mux) error {
+	m.Prefix("/multi", func(w *httpx.Response, _ *http.Request, err error) { writeError(w, err, false) })
+	for _, route := range routes() {
+		op, err := a.doc.Operation(route.method, route.path)
+		if err != nil {
+			return err
+		}
+		m.Handle(route.method, route.path, func(w *httpx.Response, r *http.Request) error {
+			err := a.serve(route, op, w, r)
+			if err != nil {
+				writeError(w, err, route.bare403)
+			}
+			return nil
+		})
+	}
+	return nil
+}
+
+func (a *API) serve(route route, op *httpx.Operation, w *httpx.Response, r *http.Request) error {
+	by, err := a.auth.AuthenticateKey(r.Context(), r.Header.Get("api-key"), auth.Via{Address: w.Client, Request: httpx.RequestID(r)})
+	w.Tenant, w.Actor = string(by.Tenant), by.String()
+	if err != nil {
+		return err
+	}
+	return route.handle(a, &call{w, r, op, by})
+}

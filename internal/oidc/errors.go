@@ -1,0 +1,94 @@
+package oidc
+
+import (
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+
+	"countersign/internal/auth"
+	"countersign/internal/httpx"
+)
+
+// oauthError is a refusal that only this dialect knows (RFC 6749 §5.2).
+type oauthError struct {
+	status      int
+	code        string
+	description string
+}
+
+func (e *oauthError) Error() string { return e.code + ": " + e.description }
+
+// errorBody says the same to readers of RFC 6749 and of the vendor's contract.
+type errorBody struct {
+	Error       string `json:"error"`
+	Description string `json:"error_description"`
+	Message     string `json:"message"`
+	ErrorCode   int    `json:"error_code"`
+}
+
+// wireOf is the dialect's table.
+func wireOf(c auth.Code) *oauthError {
+	switch c {
+	case auth.CodeUnknownClient, auth.CodeUnknownKey:
+		return &oauthError{http.StatusUnauthorized, "invalid_client", "Unknown client or wrong secret"}
+	case auth.CodeInvalidToken, auth.CodeInvalidRefresh, auth.CodeReusedRefresh, auth.CodeLocked, auth.CodeSuspended,
+		auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodePasswordExpired, auth.CodePasswordTemp,
+		auth.CodePasswordIncorrect, auth.CodeSessionNotFound, auth.CodeSessionForeign, auth.CodeNotMember:
+		return &oauthError{http.StatusBadRequest, "invalid_grant", "The grant is unknown, expired, revoked or another client's"}
+	case auth.CodeClientRefused, auth.CodeWrongTokenKind, auth.CodeForeignIdentity:
+		return &oauthError{http.StatusBadRequest, "unauthorized_client", "The client may not do this"}
+	case auth.CodeInvalidTarget:
+		return &oauthError{http.StatusBadRequest, "invalid_target", "The resource is not configured for the client"}
+	case auth.CodeInvalidScope:
+		return &oauthError{http.StatusBadRequest, "invalid_scope", "The scope is not served"}
+	case auth.CodeBusy, auth.CodeThrottled:
+		return &oauthError{http.StatusTooManyRequests, "temporarily_unavailable", "Too many requests"}
+	case auth.CodeOverloaded, auth.CodeMaintenance:
+		return &oauthError{http.StatusServiceUnavailable, "temporarily_unavailable", "Temporarily unavailable"}
+	case auth.CodeIdentityRequired, auth.CodePasswordTooShort, auth.CodePasswordTooLong, auth.CodePasswordTooSimple,
+		auth.CodePasswordUsed, auth.CodePasswordExists, auth.CodePasswordMissing, auth.CodeUserNotFound, auth.CodeUserExists,
+		auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeInputTooLong, auth.CodeNotFound:
+		return &oauthError{http.StatusBadRequest, "invalid_request", "The request is not valid"}
+	case auth.CodeInternal:
+		return &oauthError{http.StatusInternalServerError, "server_error", "Internal error"}
+	}
+	return nil
+}
+
+func writeError(w *httpx.Response, err error) {
+	var own *oauthError
+	var invalid *httpx.Invalid
+	var fault httpx.Fault
+	refusal := &auth.Error{Code: auth.CodeOf(err)}
+	errors.As(err, &refusal)
+	w.Code = refusal.Code.String()
+	switch {
+	case errors.As(err, &own):
+		w.Code = own.code
+	case errors.As(err, &invalid):
+		own = &oauthError{invalid.Status, "invalid_request", invalid.Message}
+		w.Code = own.code
+	case errors.As(err, &fault) && fault != httpx.ErrInternal:
+		own = &oauthError{httpx.StatusOf(err), "invalid_request", http.StatusText(httpx.StatusOf(err))}
+		w.Code = own.code
+	default:
+		own = wireOf(refusal.Code)
+	}
+	header(w.Header(), own, refusal)
+	// The body always encodes; a connection that broke has nobody left to tell.
+	_ = w.JSON(own.status, errorBody{own.code, own.description, own.description, own.status})
+}
+
+func header(h http.Header, e *oauthError, refusal *auth.Error) {
+	switch e.status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", `Basic realm="countersign"`)
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		wait := int(math.Ceil(refusal.RetryAfter.Seconds()))
+		if wait == 0 {
+			wait = 60
+		}
+		h.Set("Retry-After", strconv.Itoa(wait))
+	}
+}

@@ -1,0 +1,74 @@
+// Package oidc serves the OAuth 2 and OpenID Connect endpoints beside /cis: the token endpoint, the key set, discovery.
+//
+// It owns the reading of OAuth forms, client authentication as it stands on the wire, and the error bodies that readers of RFC 6749 and
+// of the vendor's contract both understand. It owns no rule and no token.
+package oidc
+
+import (
+	"net/http"
+	"strings"
+
+	"countersign/internal/auth"
+	"countersign/internal/httpx"
+)
+
+// API is the dialect over a domain.
+type API struct {
+	auth *auth.Service
+	base string
+}
+
+// New makes the dialect; base is the public URL of the server without a trailing slash, and Host headers are never believed (A-112).
+func New(s *auth.Service, base string) *API { return &API{auth: s, base: strings.TrimSuffix(base, "/")} }
+
+// Mount adds the dialect's routes.
+func (a *API) Mount(m *httpx.Mux) {
+	onError := func(w *httpx.Response, _ *http.Request, err error) { writeError(w, err) }
+	m.Prefix("/oidc", onError)
+	m.Prefix("/cis/oidc", onError)
+	m.Handle("POST", "/oidc/token", a.token)
+	m.Handle("POST", "/cis/oidc/token", a.token)
+	m.Handle("GET", "/cis/oidc/jwks", a.keys)
+	m.Handle("GET", "/cis/oidc/.well-known/openid-configuration", a.configuration)
+}
+
+// published is how long verifiers may keep what is published: less than a key is published before it signs.
+const published = "public, max-age=300"
+
+func (a *API) keys(w *httpx.Response, r *http.Request) error {
+	set, err := a.auth.KeySet(r.Context())
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", published)
+	w.Header().Set("Content-Type", "application/json")
+	_, err = w.Write(set)
+	return err
+}
+
+type configuration struct {
+	Issuer                 string   `json:"issuer"`
+	JWKSURI                string   `json:"jwks_uri"`
+	TokenEndpoint          string   `json:"token_endpoint"`
+	ResponseTypes          []string `json:"response_types_supported"`
+	SubjectTypes           []string `json:"subject_types_supported"`
+	IDTokenAlgs            []string `json:"id_token_signing_alg_values_supported"`
+	GrantTypes             []string `json:"grant_types_supported"`
+	TokenEndpointAuth      []string `json:"token_endpoint_auth_methods_supported"`
+	Scopes                 []string `json:"scopes_supported"`
+	Claims                 []string `json:"claims_supported"`
+	ClaimsParameterSupport bool     `json:"claims_parameter_supported"`
+}
+
+// configuration is OpenID Connect Discovery §3: what is offered, and nothing that is not.
+func (a *API) configuration(w *httpx.Response, _ *http.Request) error {
+	w.Header().Set("Cache-Control", published)
+	always := []string{"sub", "iss", "aud", "iat", "exp", "tid", "auth_time", "amr", "acr", "at_hash", "sid"}
+	return w.JSON(http.StatusOK, configuration{
+		Issuer: a.auth.Issuer(), JWKSURI: a.base + "/cis/oidc/jwks", TokenEndpoint: a.base + "/oidc/token",
+		ResponseTypes: []string{}, SubjectTypes: []string{"public"}, IDTokenAlgs: []string{"ES256", "RS256"},
+		GrantTypes:        []string{"client_credentials", "refresh_token"},
+		TokenEndpointAuth: []string{"client_secret_basic", "client_secret_post"},
+		Scopes:            strings.Fields(auth.Scope), Claims: append(always, auth.RequestableClaims()...), ClaimsParameterSupport: true,
+	})
+}

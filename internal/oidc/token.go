@@ -1,0 +1,129 @@
+package oidc
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"countersign/internal/auth"
+	"countersign/internal/httpx"
+	"countersign/internal/seal"
+)
+
+// maxForm is the longest body of a token request, in bytes; api/cis.yaml says the same.
+const maxForm = 8192
+
+type tokenResponse struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int    `json:"expires_in"`
+	Scope        string `json:"scope"`
+	IDToken      string `json:"id_token,omitempty"`
+	RefreshToken string `json:"refresh_token,omitempty"`
+}
+
+// token is the token endpoint (RFC 6749 §3.2): every grant first authenticates its client here, and then does only what is its own.
+func (a *API) token(w *httpx.Response, r *http.Request) error {
+	form, err := readForm(r)
+	if err != nil {
+		return err
+	}
+	by, err := a.client(w, r, form)
+	if err != nil {
+		return err
+	}
+	switch grant := form.Get("grant_type"); grant {
+	case "client_credentials":
+		return a.clientCredentials(w, r, by, form)
+	case "refresh_token":
+		return a.refreshToken(w, r, by, form)
+	case "":
+		return &oauthError{http.StatusBadRequest, "invalid_request", "grant_type is missing"}
+	default:
+		return &oauthError{http.StatusBadRequest, "unsupported_grant_type", "This grant_type is not served"}
+	}
+}
+
+// readForm takes a form and nothing else, with no parameter twice (A-114).
+func readForm(r *http.Request) (url.Values, error) {
+	body, err := httpx.ReadBody(r, maxForm)
+	if err != nil {
+		return nil, err
+	}
+	media, err := httpx.MediaType(r)
+	if err != nil {
+		return nil, err
+	}
+	if media != "application/x-www-form-urlencoded" {
+		return nil, &oauthError{http.StatusBadRequest, "invalid_request", "The content type must be application/x-www-form-urlencoded"}
+	}
+	return httpx.DecodeForm(body)
+}
+
+// client authenticates the client by HTTP Basic or by secret in the body, not by both (RFC 6749 §2.3).
+func (a *API) client(w *httpx.Response, r *http.Request, form url.Values) (auth.Actor, error) {
+	id, secret := form.Get("client_id"), form.Get("client_secret")
+	if header := r.Header.Get("Authorization"); header != "" {
+		basicID, basicSecret, ok := basic(header)
+		switch {
+		case !ok:
+			return auth.Actor{}, auth.CodeUnknownClient
+		case secret != "" || (id != "" && id != basicID):
+			return auth.Actor{}, &oauthError{http.StatusBadRequest, "invalid_request", "The client authenticates in two ways"}
+		}
+		id, secret = basicID, basicSecret
+	}
+	by, err := a.auth.AuthenticateClient(r.Context(), auth.ClientCredentials{ID: auth.ClientID(id), Secret: seal.NewSecret(secret)},
+		auth.Via{Address: w.Client, Request: httpx.RequestID(r)})
+	w.Tenant = string(by.Tenant)
+	if err == nil {
+		w.Actor = by.String()
+	}
+	return by, err
+}
+
+// basic reads HTTP Basic credentials, which OAuth form-encodes first (RFC 6749 §2.3.1).
+func basic(header string) (id, secret string, ok bool) {
+	scheme, encoded, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return "", "", false
+	}
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return "", "", false
+	}
+	user, pass, found := strings.Cut(string(raw), ":")
+	id, err1 := url.QueryUnescape(user)
+	secret, err2 := url.QueryUnescape(pass)
+	return id, secret, found && err1 == nil && err2 == nil
+}
+
+func (a *API) clientCredentials(w *httpx.Response, r *http.Request, by auth.Actor, form url.Values) error {
+	t, err := a.auth.ClientToken(r.Context(), by, form.Get("resource"))
+	if err != nil {
+		return err
+	}
+	return reply(w, tokenResponse{AccessToken: t.AccessToken, ExpiresIn: int(t.ExpiresIn.Seconds()), Scope: t.Scope})
+}
+
+func (a *API) refreshToken(w *httpx.Response, r *http.Request, by auth.Actor, form url.Values) error {
+	token := form.Get("refresh_token")
+	if token == "" {
+		return &oauthError{http.StatusBadRequest, "invalid_request", "refresh_token is missing"}
+	}
+	set, err := a.auth.Refresh(r.Context(), by, token)
+	if err != nil {
+		return err
+	}
+	return reply(w, tokenResponse{
+		AccessToken: set.AccessToken, ExpiresIn: int(set.ExpiresIn.Seconds()), Scope: set.Scope, IDToken: set.IDToken,
+		RefreshToken: set.RefreshToken,
+	})
+}
+
+func reply(w *httpx.Response, t tokenResponse) error {
+	t.TokenType = "Bearer"
+	w.Header().Set("Pragma", "no-cache") // RFC 6749 §5.1; Cache-Control: no-store is on every answer
+	return w.JSON(http.StatusOK, t)
+}
