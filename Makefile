@@ -1,0 +1,33 @@
+# Two commands do everything on a fresh machine: make run, make test.
+
+STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+.PHONY: run test check bench race generate fuzz
+
+run: ## start the sandbox
+	go run ./cmd/countersign sandbox
+
+test: ## every test, on SQLite and PostgreSQL; installs what it needs first
+	scripts/setup
+	go vet -tags postgres ./...
+	$(STATICCHECK) -tags postgres ./...
+	go test -tags postgres -timeout 20m ./...
+
+check: ## the fast loop: vet, staticcheck, tests on SQLite
+	go vet -tags postgres ./...
+	$(STATICCHECK) -tags postgres ./...
+	go test ./...
+
+race: ## every test under the race detector
+	scripts/setup
+	go test -race -tags postgres -timeout 60m ./...
+
+fuzz: ## each fuzz target for a minute
+	scripts/fuzz 1m
+
+bench: ## logins and token checks against the limits of this machine, side by side
+	scripts/setup
+	go run ./bench
+
+generate: ## the code of the queries; needs sqlc
+	go generate ./internal/store

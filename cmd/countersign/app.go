@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"countersign/api"
+	"countersign/internal/auth"
+	"countersign/internal/cis"
+	"countersign/internal/httpx"
+	"countersign/internal/jose"
+	"countersign/internal/multi"
+	"countersign/internal/oidc"
+	"countersign/internal/passhash"
+	"countersign/internal/sandbox"
+	"countersign/internal/seal"
+	"countersign/internal/store"
+)
+
+// settings are what serve and sandbox decide differently; everything after them is one way.
+type settings struct {
+	listen, ops   string
+	publicURL     string // empty: http:// and the address listened on
+	issuer        string // empty: publicURL + /cis/oidc
+	database      string
+	maxConns      int
+	migrate       bool
+	keys          [][]byte
+	mode          string // modeLive or modeSandbox
+	clock         *sandbox.Clock
+	hash          passhash.Config
+	limits        []auth.Limit
+	proxies       []netip.Prefix
+	certificate   *tls.Certificate
+	shutdownLimit time.Duration
+	log           io.Writer
+}
+
+const (
+	metaMode    = "mode" // which command made the database
+	modeLive    = "live"
+	modeSandbox = "sandbox"
+)
+
+// app is a wired server that has not started to serve.
+type app struct {
+	settings
+	store    *store.Store
+	hasher   *passhash.Hasher
+	auth     *auth.Service
+	logger   *slog.Logger
+	listener net.Listener
+	opsLn    net.Listener
+	handler  http.Handler
+}
+
+func ringOf(keys [][]byte) (*seal.Ring, error) { return seal.NewRing(keys[0], keys[1:]...) }
+
+// newApp opens the store and the listeners and wires the parts together, top to bottom. Close releases everything.
+func newApp(ctx context.Context, s settings) (_ *app, err error) {
+	a := &app{settings: s, logger: slog.New(slog.NewJSONHandler(s.log, nil))}
+	defer func() {
+		if err != nil {
+			a.Close()
+		}
+	}()
+	if err := a.openDomain(ctx); err != nil {
+		return nil, err
+	}
+	mux := &httpx.Mux{}
+	mux.Handle("GET", "/healthz", a.health)
+	multiAPI, err := multi.New(a.auth)
+	if err != nil {
+		return nil, err
+	}
+	cisAPI, err := cis.New(a.auth)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(multiAPI.Mount(mux), cisAPI.Mount(mux)); err != nil {
+		return nil, err
+	}
+	oidc.New(a.auth, a.publicURL).Mount(mux)
+	mux.Handle("GET", "/docs/multi.yaml", document(api.Multi()))
+	mux.Handle("GET", "/docs/cis.yaml", document(api.CIS()))
+	if s.clock != nil {
+		sandbox.Mount(mux, s.clock)
+	}
+	a.handler = mux.Handler(httpx.Config{Logger: a.logger, TrustedProxies: s.proxies})
+	return a, nil
+}
+
+// openDomain listens first, since the default issuer is the address listened on, and opens what the rules stand on.
+func (a *app) openDomain(ctx context.Context) (err error) {
+	if a.listener, err = net.Listen("tcp", a.listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	if a.ops != "" {
+		if a.opsLn, err = net.Listen("tcp", a.ops); err != nil {
+			return fmt.Errorf("listen for operators: %w", err)
+		}
+	}
+	if a.publicURL == "" {
+		a.publicURL = "http://" + a.listener.Addr().String()
+	}
+	if a.issuer == "" {
+		a.issuer = a.publicURL + "/cis/oidc"
+	}
+	if a.hasher, err = passhash.New(a.hash); err != nil {
+		return fmt.Errorf("hash: %w", err)
+	}
+	a.store, a.auth, err = openService(ctx, a.settings, a.hasher)
+	return err
+}
+
+// openService opens the store and the domain over it; operator commands use it without a server.
+func openService(ctx context.Context, s settings, hasher *passhash.Hasher) (*store.Store, *auth.Service, error) {
+	ring, err := ringOf(s.keys)
+	if err != nil {
+		return nil, nil, fmt.Errorf("master_key: %w", err)
+	}
+	db, err := store.Open(ctx, s.database, store.Options{Migrate: s.migrate, MaxConns: s.maxConns})
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := claim(ctx, db, s.mode); err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	now := time.Now
+	if s.clock != nil {
+		now = s.clock.Now
+	}
+	service, err := auth.New(ctx, auth.Config{
+		Store: db, Hasher: hasher, Ring: ring, Now: now, Issuer: s.issuer, Limits: s.limits,
+	})
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return db, service, nil
+}
+
+// claim marks a new database as the sandbox's or as production's, and refuses the other's: in the sandbox's, codes are known to all.
+func claim(ctx context.Context, db *store.Store, mode string) error {
+	err := db.Write(ctx, func(w auth.Writes) error { _, err := w.AddMeta(metaMode, mode); return err })
+	if err != nil {
+		return err
+	}
+	var have string
+	if err := db.View(ctx, func(r auth.Reads) (err error) { have, err = r.Meta(metaMode); return err }); err != nil {
+		return err
+	}
+	if have != mode {
+		return fmt.Errorf("the database was made by %s and is refused here", map[string]string{
+			modeSandbox: "countersign sandbox", modeLive: "countersign serve",
+		}[have])
+	}
+	return nil
+}
+
+// Close releases what newApp opened.
+func (a *app) Close() {
+	if a.hasher != nil {
+		a.hasher.Close()
+	}
+	if a.store != nil {
+		a.store.Close()
+	}
+	for _, ln := range []net.Listener{a.listener, a.opsLn} {
+		if ln != nil {
+			ln.Close()
+		}
+	}
+}
+
+func (a *app) health(w *httpx.Response, r *http.Request) error {
+	status, word := http.StatusOK, "ok"
+	if err := a.store.Ping(r.Context()); err != nil {
+		status, word, w.Cause = http.StatusServiceUnavailable, "the database does not answer", err
+	}
+	return w.JSON(status, map[string]string{"status": word})
+}
+
+func document(yaml []byte) httpx.Handler {
+	return func(w *httpx.Response, _ *http.Request) error {
+		w.Header().Set("Content-Type", "application/yaml")
+		w.Header().Set("Cache-Control", "public, max-age=300")
+		_, err := w.Write(yaml)
+		return err
+	}
+}
+
+// serve answers requests until ctx ends, and then lets the running ones finish.
+func (a *app) serve(ctx context.Context) error {
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	var workers sync.WaitGroup
+	workers.Go(func() { a.tend(work) })
+	public := httpx.NewServer(a.handler, a.logger)
+	servers := []*http.Server{public}
+	failed := make(chan error, 2)
+	go func() { failed <- public.Serve(a.secure(a.listener)) }()
+	if a.opsLn != nil {
+		ops := httpx.NewServer(a.opsHandler(), a.logger)
+		servers = append(servers, ops)
+		go func() { failed <- ops.Serve(a.opsLn) }()
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+		a.logger.Info("stopping", "limit", a.shutdownLimit.String())
+	case err = <-failed:
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.shutdownLimit)
+	defer cancel()
+	for _, s := range servers {
+		err = errors.Join(err, s.Shutdown(end))
+	}
+	stopWork()
+	workers.Wait()
+	a.logger.Info("stopped")
+	return err
+}
+
+func (a *app) secure(ln net.Listener) net.Listener {
+	if a.certificate == nil {
+		return ln
+	}
+	return tls.NewListener(ln, &tls.Config{
+		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*a.certificate}, NextProtos: []string{"http/1.1"},
+	})
+}
+
+// tend makes the signing keys that are missing, RSA's in the background because it is slow to make, and from then on keeps the
+// directory young and sweeps rows that no rule looks at any more.
+func (a *app) tend(ctx context.Context) {
+	if err := a.auth.EnsureKeys(ctx, jose.ES256, jose.RS256); err != nil && ctx.Err() == nil {
+		a.logger.Error("make signing keys", "error", err.Error())
+	}
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := errors.Join(a.auth.Reload(ctx), a.auth.Sweep(ctx)); err != nil && ctx.Err() == nil {
+			a.logger.Error("tend the store", "error", err.Error())
+		}
+	}
+}

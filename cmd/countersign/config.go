@@ -1,0 +1,224 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"countersign/internal/auth"
+)
+
+// Config is the configuration of `countersign serve`, a YAML file; these comments are its manual. An unknown key is an error with its
+// line. Secrets may stand in the environment instead of the file.
+type Config struct {
+	// Listen is the address of the public listener. Anything but loopback needs TLS here, or a proxy that ends it and is named in
+	// trusted_proxies. Default: 127.0.0.1:8080.
+	Listen string `yaml:"listen"`
+	// TLS is the certificate of the public listener, PEM files that are read at start.
+	TLS struct {
+		Certificate string `yaml:"certificate"`
+		Key         string `yaml:"key"`
+	} `yaml:"tls"`
+	// OpsListen is the address of the operators' listener (/metrics, /healthz). Default: none.
+	OpsListen string `yaml:"ops_listen"`
+	// PublicURL is where clients reach the server, for links and discovery; no request's Host is ever believed. Needed.
+	PublicURL string `yaml:"public_url"`
+	// Issuer is iss of the tokens of /cis. Default: public_url + /cis/oidc, where discovery stands.
+	Issuer string `yaml:"issuer"`
+	// Database is sqlite:FILE, or postgres://… when one machine is not enough. COUNTERSIGN_DATABASE goes before the file. Needed.
+	Database string `yaml:"database"`
+	// MaxConnections bounds the connections to the database. Default: 16.
+	MaxConnections int `yaml:"max_connections"`
+	// MasterKey seals the secrets in the database: at least 32 random bytes in base64, made by `openssl rand -base64 32`.
+	// COUNTERSIGN_MASTER_KEY goes before the file. Needed.
+	MasterKey string `yaml:"master_key"`
+	// FormerMasterKeys still open what was sealed under them.
+	FormerMasterKeys []string `yaml:"former_master_keys"`
+	// Seed is a seed file that is applied once, to an empty database. Default: none.
+	Seed string `yaml:"seed"`
+	// TrustedProxies are the addresses or networks whose X-Forwarded-For is believed. Default: none.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+	// Hash is what a new password hash costs, and how many may run.
+	Hash struct {
+		// MemoryKiB and Passes are Argon2id's m and t. Default: 19456 and 2; never below a row of OWASP ASVS 5 appendix C.
+		MemoryKiB uint32 `yaml:"memory_kib"`
+		Passes    uint32 `yaml:"passes"`
+		// Slots is how many hashes run at once; each keeps memory_kib. Default: the cores.
+		Slots int `yaml:"slots"`
+		// Wait is how long a login waits for a slot before it is told 503. Default: 5s.
+		Wait time.Duration `yaml:"wait"`
+	} `yaml:"hash"`
+	// RefusedPerMinute and RefusedPerHour bound the refused logins of one address, by process. Default: 60 and 600.
+	RefusedPerMinute int `yaml:"refused_per_minute"`
+	RefusedPerHour   int `yaml:"refused_per_hour"`
+	// ShutdownLimit is how long running requests get when the server is told to stop. Default: 15s.
+	ShutdownLimit time.Duration `yaml:"shutdown_limit"`
+}
+
+// Names of the environment.
+const (
+	envDatabase  = "COUNTERSIGN_DATABASE"
+	envMasterKey = "COUNTERSIGN_MASTER_KEY"
+	envKernel    = "COUNTERSIGN_HASH_KERNEL" // avx512, avx2 or generic; default: the fastest
+)
+
+func lookup(env []string, name string) string {
+	for _, entry := range env {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// readConfig reads a file and the environment and fills in the defaults. It does not judge; Config.problems does.
+func readConfig(path string, env []string) (Config, error) {
+	var c Config
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return c, fmt.Errorf("read configuration: %w", err)
+	}
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(true)
+	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
+		return c, fmt.Errorf("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if v := lookup(env, envDatabase); v != "" {
+		c.Database = v
+	}
+	if v := lookup(env, envMasterKey); v != "" {
+		c.MasterKey = v
+	}
+	c.fill()
+	return c, nil
+}
+
+func (c *Config) fill() {
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:8080"
+	}
+	if c.Issuer == "" && c.PublicURL != "" {
+		c.Issuer = strings.TrimSuffix(c.PublicURL, "/") + "/cis/oidc"
+	}
+	if c.RefusedPerMinute == 0 {
+		c.RefusedPerMinute = 60
+	}
+	if c.RefusedPerHour == 0 {
+		c.RefusedPerHour = 600
+	}
+	if c.ShutdownLimit == 0 {
+		c.ShutdownLimit = 15 * time.Second
+	}
+}
+
+// problem is one thing that keeps the server from starting, with the setting that mends it.
+type problem struct {
+	setting string
+	reason  string
+}
+
+func (p problem) String() string { return p.setting + ": " + p.reason }
+
+// problems judges a configuration; the server starts only without any.
+func (c Config) problems() []problem {
+	var all []problem
+	add := func(setting, format string, args ...any) {
+		all = append(all, problem{setting, fmt.Sprintf(format, args...)})
+	}
+	if c.Database == "" {
+		add("database", "missing; sqlite:FILE or postgres://… (or "+envDatabase+")")
+	}
+	if c.MasterKey == "" {
+		add("master_key", "missing; make one with `openssl rand -base64 32` and give it here or in %s", envMasterKey)
+	} else if _, err := c.masterKeys(); err != nil {
+		add("master_key", "%v", err)
+	}
+	if u, err := url.Parse(c.PublicURL); c.PublicURL == "" {
+		add("public_url", "missing; the https URL that clients use")
+	} else if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		add("public_url", "is not an http or https URL")
+	} else if u.Scheme == "http" && !isLoopbackHost(u.Hostname()) {
+		add("public_url", "is plain http; only a loopback address may be")
+	}
+	proxies, err := c.proxies()
+	if err != nil {
+		add("trusted_proxies", "%v", err)
+	}
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
+		add("tls", "certificate and key go together")
+	} else if c.TLS.Certificate != "" {
+		if _, err := tls.LoadX509KeyPair(c.TLS.Certificate, c.TLS.Key); err != nil {
+			add("tls", "%v", err)
+		}
+	} else if !isLoopback(c.Listen) && len(proxies) == 0 {
+		add("listen", "%s is not loopback: give tls, or name the proxy that ends TLS in trusted_proxies", c.Listen)
+	}
+	if c.OpsListen != "" && !isLoopback(c.OpsListen) {
+		add("ops_listen", "%s is not loopback; the operators' listener has no authentication", c.OpsListen)
+	}
+	for name, n := range map[string]int{
+		"refused_per_minute": c.RefusedPerMinute, "refused_per_hour": c.RefusedPerHour, "max_connections": c.MaxConnections,
+	} {
+		if n < 0 {
+			add(name, "is negative")
+		}
+	}
+	return all
+}
+
+func (c Config) masterKeys() ([][]byte, error) {
+	var keys [][]byte
+	for _, text := range append([]string{c.MasterKey}, c.FormerMasterKeys...) {
+		key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+		if err != nil {
+			return nil, errors.New("is not base64; make one with `openssl rand -base64 32`")
+		}
+		keys = append(keys, key)
+	}
+	_, err := ringOf(keys)
+	return keys, err
+}
+
+func (c Config) proxies() ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		if addr, err := netip.ParseAddr(text); err == nil {
+			list = append(list, netip.PrefixFrom(addr, addr.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither an address nor a network", text)
+		}
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+func (c Config) limits() []auth.Limit {
+	return []auth.Limit{{Count: c.RefusedPerMinute, Window: time.Minute}, {Count: c.RefusedPerHour, Window: time.Hour}}
+}
+
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && isLoopbackHost(host)
+}
+
+func isLoopbackHost(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}

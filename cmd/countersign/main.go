@@ -1,0 +1,104 @@
+// Command countersign is a self-hosted authentication server. It is the only package that knows every other: it reads the
+// configuration, wires the parts together and runs them.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"countersign/internal/passhash"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	// A second signal ends the program at once.
+	context.AfterFunc(ctx, stop)
+	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "countersign: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+// program is the command line.
+type program struct {
+	Sandbox    sandboxCommand    `cmd:"" help:"Start an offline server for trying and testing, on loopback only."`
+	Serve      serveCommand      `cmd:"" help:"Start the server for production."`
+	Migrate    migrateCommand    `cmd:"" help:"Bring the database's schema up to date."`
+	Check      checkCommand      `cmd:"" help:"Check configuration and data; say what is wrong and which setting it is."`
+	SigningKey signingKeyCommand `cmd:"" name:"signing-key" help:"List or rotate the keys that sign tokens."`
+	User       userCommand       `cmd:"" help:"Unlock, suspend or resume a user."`
+	Version    versionCommand    `cmd:"" help:"Print version, build and hash kernel."`
+}
+
+// world is what a command may touch.
+type world struct {
+	ctx    context.Context
+	env    []string
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// exited is how kong's help leaves the parser.
+type exited int
+
+func (e exited) Error() string { return fmt.Sprintf("exit %d", int(e)) }
+
+// run is the program without the process around it.
+func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) (err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case exited:
+			if r != 0 {
+				err = r
+			}
+		default:
+			panic(r)
+		}
+	}()
+	parser, err := kong.New(&program{}, kong.Name("countersign"), kong.Writers(stdout, stderr),
+		kong.Description("A self-hosted authentication server for regulated platforms."),
+		kong.Exit(func(code int) { panic(exited(code)) }), kong.UsageOnError())
+	if err != nil {
+		return err
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		return err
+	}
+	return command.Run(&world{ctx, env, stdout, stderr})
+}
+
+type versionCommand struct{}
+
+// Run prints what runs: the module's version, the commit, the Go that built it and the hash kernel in use.
+func (versionCommand) Run(w *world) error {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return errors.New("the binary holds no build information")
+	}
+	commit := "unknown"
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			commit = s.Value
+		}
+	}
+	hasher, err := passhash.New(passhash.Config{Kernel: lookup(w.env, envKernel)})
+	if err != nil {
+		return err
+	}
+	defer hasher.Close()
+	_, err = fmt.Fprintf(w.stdout, "countersign %s\ncommit  %s\nbuild   %s\nhash    %s, kernel %s\n",
+		info.Main.Version, commit, info.GoVersion, hasher.Shape(), hasher.Kernel())
+	return err
+}

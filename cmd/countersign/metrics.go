@@ -1,0 +1,51 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"countersign/internal/passhash"
+)
+
+// opsHandler serves the operators' listener, which is apart from the public one and on loopback (security A-142).
+func (a *app) opsHandler() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registerHasher(registry, a.hasher)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		if err := a.store.Ping(r.Context()); err != nil {
+			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+		}
+	})
+	return mux
+}
+
+// registerHasher publishes what the gate counts. That a lock holds is seen here: verified stays at five however many guess.
+func registerHasher(registry *prometheus.Registry, h *passhash.Hasher) {
+	for _, c := range []struct {
+		name, help string
+		value      func(passhash.Stats) float64
+	}{
+		{"countersign_password_verified_total", "Hashes of accounts computed to verify a password.",
+			func(s passhash.Stats) float64 { return float64(s.Verified) }},
+		{"countersign_password_decoys_total", "Hashes computed only for their cost.",
+			func(s passhash.Stats) float64 { return float64(s.Decoys) }},
+		{"countersign_password_hashed_total", "New hashes made.",
+			func(s passhash.Stats) float64 { return float64(s.Hashed) }},
+		{"countersign_password_refused_total", "Calls that got no slot for a hash.",
+			func(s passhash.Stats) float64 { return float64(s.Refused) }},
+	} {
+		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: c.name, Help: c.help},
+			func() float64 { return c.value(h.Stats()) }))
+	}
+	registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "countersign_password_running", Help: "Hashes running."},
+			func() float64 { return float64(h.Stats().Running) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "countersign_password_waiting", Help: "Calls waiting for a slot."},
+			func() float64 { return float64(h.Stats().Waiting) }))
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"countersign/internal/auth"
+	"countersign/internal/passhash"
+	"countersign/internal/sandbox"
+	"countersign/internal/seed"
+)
+
+type sandboxCommand struct {
+	Listen string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Loopback address to listen on."`
+	Data   string `placeholder:"FILE" help:"Database; by default a temporary file that goes with the process."`
+	Seed   string `placeholder:"FILE" help:"Seed file; by default a built-in demo."`
+	Ops    string `placeholder:"ADDRESS" help:"Loopback address for /metrics."`
+}
+
+// Run serves the sandbox until it is told to stop.
+func (c sandboxCommand) Run(w *world) error {
+	for _, address := range []string{c.Listen, c.Ops} {
+		if address != "" && !isLoopback(address) {
+			return fmt.Errorf("%s is not a loopback address: the sandbox's codes and clock are open to whoever reaches it", address)
+		}
+	}
+	name, data := "the built-in demo", seed.Demo()
+	if c.Seed != "" {
+		var err error
+		if name = c.Seed; err == nil {
+			data, err = os.ReadFile(c.Seed)
+		}
+		if err != nil {
+			return fmt.Errorf("read seed: %w", err)
+		}
+	}
+	setup, err := seed.Parse(name, data)
+	if err != nil {
+		return err
+	}
+	if c.Data == "" {
+		dir, err := os.MkdirTemp("", "countersign-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		c.Data = filepath.Join(dir, "sandbox.db")
+	}
+	a, err := newApp(w.ctx, settings{
+		listen: c.Listen, ops: c.Ops, database: c.Data, migrate: true, keys: [][]byte{sandboxKey()}, mode: modeSandbox,
+		clock: &sandbox.Clock{}, shutdownLimit: 5 * time.Second, log: w.stderr,
+		hash: passhash.Config{Kernel: lookup(w.env, envKernel)},
+	})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if _, err := a.auth.Apply(w.ctx, setup); err != nil {
+		if errors.Is(err, auth.ErrOtherSetup) {
+			return fmt.Errorf("%s holds another seed than %s; give the same --seed, or another --data", c.Data, name)
+		}
+		return err
+	}
+	welcome(w.stdout, a.publicURL, c.Data, setup)
+	return a.serve(w.ctx)
+}
+
+// sandboxKey seals the sandbox's database. It is no secret: production refuses that database.
+func sandboxKey() []byte {
+	key := sha256.Sum256([]byte("countersign sandbox: this key is public"))
+	return key[:]
+}
+
+// welcome prints what a newcomer needs: keys, users and lines to paste.
+func welcome(w io.Writer, base, data string, setup auth.Setup) {
+	fmt.Fprintf(w, "Countersign sandbox on %s\nData in %s. Nothing here is for production.\n", base, data)
+	for _, t := range setup.Tenants {
+		welcomeTenant(w, base, t)
+	}
+	fmt.Fprintf(w, "\nMove the clock for the whole server:\n  curl -X POST %s/sandbox/clock -H 'Content-Type: application/json' -d '{\"advance\":\"30m\"}'\n", base)
+	fmt.Fprintf(w, "\nContracts: %[1]s/docs/multi.yaml and %[1]s/docs/cis.yaml. Stop with Ctrl-C.\n", base)
+}
+
+func welcomeTenant(w io.Writer, base string, t auth.TenantSetup) {
+	fmt.Fprintf(w, "\nTenant %s: %s\n", t.Tenant.ID, t.Tenant.Name)
+	for _, k := range t.APIKeys {
+		fmt.Fprintf(w, "  api-key %s\n", k.Key)
+	}
+	for _, c := range t.Clients {
+		fmt.Fprintf(w, "  client  %s, secret %s (%s)\n", c.ID, c.Secret, c.Kind)
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, u := range t.Users {
+		fmt.Fprintf(table, "  user\t%s\t%s\t%s\n", firstOf(u.Email, u.Username, u.Phone), passwordNote(u.Password), memberNote(u))
+	}
+	table.Flush()
+	if user, ok := firstLogin(t); ok {
+		welcomeLogins(w, base, t, user)
+	}
+}
+
+// welcomeLogins prints a login through each contract.
+func welcomeLogins(w io.Writer, base string, t auth.TenantSetup, u auth.UserSetup) {
+	if len(t.APIKeys) > 0 {
+		fmt.Fprintf(w, "\nLog in through /multi:\n  curl -i %s/multi/login_with_password -H 'api-key: %s' -H 'Content-Type: application/json' \\\n    -d '{\"email\":\"%s\",\"password\":{\"value\":\"%s\"}}'\n",
+			base, t.APIKeys[0].Key, u.Email, u.Password.Value)
+	}
+	for _, c := range t.Clients {
+		if c.Kind == auth.ClientApplication {
+			fmt.Fprintf(w, "\nLog in through /cis:\n  TOKEN=$(curl -s %[1]s/oidc/token -d grant_type=client_credentials -d client_id=%[2]s -d client_secret=%[3]s \\\n    | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')\n  curl -i %[1]s/cis/v1/auth/password/authenticate -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\\n    -d '{\"username\":\"%[4]s\",\"username_type\":\"email\",\"password\":\"%[5]s\",\"claims\":{\"id_token\":{\"email\":null}}}'\n",
+				base, c.ID, c.Secret, u.Email, u.Password.Value)
+			return
+		}
+	}
+}
+
+// firstLogin is a user whose login succeeds as it is, and whose values need no shell quoting.
+func firstLogin(t auth.TenantSetup) (auth.UserSetup, bool) {
+	for _, u := range t.Users {
+		p := u.Password
+		if u.Email != "" && p != nil && p.Value != "" && !p.Expired && !p.Temporary && !u.Suspended && !strings.ContainsAny(p.Value+u.Email, `'"\`) {
+			return u, true
+		}
+	}
+	return auth.UserSetup{}, false
+}
+
+func firstOf(values ...string) string {
+	for _, v := range values {
+		if v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+func passwordNote(p *auth.PasswordSetup) string {
+	switch {
+	case p == nil:
+		return "no password"
+	case p.Value == "":
+		return "password from an imported hash"
+	case p.Expired:
+		return p.Value + " (expired)"
+	case p.Temporary:
+		return p.Value + " (temporary)"
+	}
+	return p.Value
+}
+
+func memberNote(u auth.UserSetup) string {
+	var parts []string
+	for _, r := range u.RootOf {
+		parts = append(parts, "root of "+r.String())
+	}
+	for _, r := range u.UserOf {
+		parts = append(parts, "user of "+r.String())
+	}
+	return strings.Join(parts, ", ")
+}
