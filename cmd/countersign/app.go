@@ -206,6 +206,7 @@ func (a *app) serve(ctx context.Context) error {
 	public := httpx.NewServer(a.handler, a.logger)
 	servers := []*http.Server{public}
 	failed := make(chan error, 2)
+	a.announce()
 	go func() { failed <- public.Serve(a.secure(a.listener)) }()
 	if a.opsLn != nil {
 		ops := httpx.NewServer(a.opsHandler(), a.logger)
@@ -227,6 +228,15 @@ func (a *app) serve(ctx context.Context) error {
 	workers.Wait()
 	a.logger.Info("stopped")
 	return err
+}
+
+// announce logs where the server listens; the listeners take connections already.
+func (a *app) announce() {
+	where := []any{"address", a.listener.Addr().String()}
+	if a.opsLn != nil {
+		where = append(where, "ops", a.opsLn.Addr().String())
+	}
+	a.logger.Info("serving", append(where, "public_url", a.publicURL, "mode", a.mode, "kernel", a.hasher.Kernel())...)
 }
 
 func (a *app) secure(ln net.Listener) net.Listener {

@@ -37,7 +37,6 @@ func (c serveCommand) Run(w *world) error {
 			return err
 		}
 	}
-	a.logger.Info("serving", "address", a.listener.Addr().String(), "public_url", a.publicURL, "kernel", a.hasher.Kernel())
 	return a.serve(w.ctx)
 }
 

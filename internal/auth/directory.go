@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"countersign/internal/jose"
 )
@@ -178,4 +179,21 @@ func (s *Service) Client(by Actor) Client {
 		return *c
 	}
 	return Client{}
+}
+
+// Reload reads the directory anew whatever its revision: the shapes of password hashes drift without one as users log in.
+func (s *Service) Reload(ctx context.Context) error { return s.reload(ctx) }
+
+// sweepBatch bounds one sweep, so that it never holds up a login.
+const sweepBatch = 1000
+
+// Sweep deletes rows that no rule looks at any more. It only tidies: expiry is decided on use.
+func (s *Service) Sweep(ctx context.Context) error {
+	for {
+		swept := 0
+		err := s.store.Write(ctx, func(w Writes) (err error) { swept, err = w.Sweep(s.now().Add(-24*time.Hour), sweepBatch); return err })
+		if err != nil || swept < sweepBatch {
+			return err
+		}
+	}
 }
