@@ -109,30 +109,27 @@ func (s *Service) verify(ctx context.Context, a *attempt, password seal.Secret) 
 	return ok && err == nil, err
 }
 
-// settle ends the attempt and writes, in the same transaction, what its outcome leads to: rows and events. When a lock fell while a
-// successful attempt was in flight it fails with CodeLocked and writes nothing but the count.
+// settle ends the attempt and writes, in the same transaction, what its outcome leads to: rows and events. Two things may turn a success
+// into a refusal, which settle returns after it has counted the attempt: a lock that fell meanwhile, and rows that find the world has
+// moved on and return an *Error.
 func (s *Service) settle(ctx context.Context, a *attempt, o outcome, rows func(Writes) error, events ...Event) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	defer s.turns.settled(a.key())
+	var verdict *Error
 	for {
 		now := s.now()
 		before := a.account.Attempts
 		next := before.settle(o, now, a.policy)
-		if o == succeeded && next.locked(now) {
-			locked := s.event(a.by, EventLoginRefused, now)
-			locked.User, locked.Reason = a.account.User.ID, CodeLocked.String()
-			o, rows, events = withdrawn, nil, []Event{locked}
-			continue
-		}
 		next.Version = before.Version + 1
+		if verdict == nil && o == succeeded && next.locked(now) {
+			verdict = &Error{Code: CodeLocked, RetryAfter: next.LockedUntil.Sub(now)}
+			rows, events = nil, []Event{s.refusal(a, verdict.Code, now)}
+		}
 		err := s.store.Write(ctx, func(w Writes) error {
 			done, err := w.PutAttempts(a.by.Tenant, a.account.Subject, AttemptPassword, next, before.Version)
-			if err != nil {
-				return err
-			}
-			if !done {
-				return errRaced
+			if err != nil || !done {
+				return errors.Join(err, raced(done))
 			}
 			if rows != nil {
 				if err := rows(w); err != nil {
@@ -141,16 +138,26 @@ func (s *Service) settle(ctx context.Context, a *attempt, o outcome, rows func(W
 			}
 			return w.AddEvents(slices.Concat(s.turnsOf(a, before, next, now), events)...)
 		})
-		if !errors.Is(err, errRaced) {
-			if err == nil && next.locked(now) && o != failed {
-				return &Error{Code: CodeLocked, RetryAfter: next.LockedUntil.Sub(now)}
+		switch {
+		case err == nil && verdict != nil:
+			return verdict
+		case errors.Is(err, errRaced):
+			if err := s.reread(ctx, a); err != nil {
+				return err
 			}
-			return err
-		}
-		if err := s.reread(ctx, a); err != nil {
+		case verdict == nil && errors.As(err, &verdict):
+			rows, events = nil, []Event{s.refusal(a, verdict.Code, now)}
+		default:
 			return err
 		}
 	}
+}
+
+// refusal is the event of an attempt that did not let the user in.
+func (s *Service) refusal(a *attempt, c Code, now time.Time) Event {
+	e := s.event(a.by, EventLoginRefused, now)
+	e.User, e.Reason = a.account.User.ID, c.String()
+	return e
 }
 
 // turnsOf lists the events of a counter whose lock ended before this attempt, or that it locked.

@@ -42,9 +42,9 @@ type TokenSet struct {
 // Errors: those of an attempt (see provePassword); CodeInvalidTarget; CodeSessionNotFound and CodeSessionForeign, which no dialect may
 // tell apart; CodeNotMember; CodePasswordExpired and CodePasswordTemp with Error.Token.
 func (s *Service) AuthenticatePassword(ctx context.Context, by Actor, in BackendLogin) (TokenSet, error) {
-	client := s.dir.Load().clients[by.Client]
-	if client == nil {
-		return TokenSet{}, refuse(CodeUnknownClient)
+	client, err := s.clientOf(by)
+	if err != nil {
+		return TokenSet{}, err
 	}
 	audience, err := client.audience(in.Resource)
 	if err != nil {
@@ -111,6 +111,9 @@ func (s *Service) sessionFor(ctx context.Context, a *attempt, in BackendLogin, n
 		session.Methods = append(slices.Clone(session.Methods), MethodPassword)
 	}
 	session.AuthAt, session.SeenAt = now, now
+	if !org.IsZero() {
+		session.Org = org
+	}
 	return session, true, nil
 }
 
@@ -120,9 +123,7 @@ func (s *Service) refuseProved(ctx context.Context, a *attempt, why error) error
 		_ = s.settle(ctx, a, withdrawn, nil)
 		return why
 	}
-	e := s.event(a.by, EventLoginRefused, s.now())
-	e.User, e.Reason = a.account.User.ID, CodeOf(why).String()
-	if err := s.settle(ctx, a, succeeded, nil, e); err != nil {
+	if err := s.settle(ctx, a, succeeded, nil, s.refusal(a, CodeOf(why), s.now())); err != nil {
 		return err
 	}
 	return why
@@ -170,7 +171,10 @@ func (s *Service) AuthenticateSession(ctx context.Context, by Actor, id SessionI
 	if err != nil {
 		return TokenSet{}, err
 	}
-	client := s.dir.Load().clients[by.Client]
+	client, err := s.clientOf(by)
+	if err != nil {
+		return TokenSet{}, err
+	}
 	audience, err := client.audience(g.Resource)
 	if err == nil && now.Before(live.LockedUntil) {
 		err = &Error{Code: CodeLocked, RetryAfter: live.LockedUntil.Sub(now)}

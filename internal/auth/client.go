@@ -116,7 +116,10 @@ func (s *Service) ClientToken(ctx context.Context, by Actor, resource string) (C
 	if err := s.current(ctx, by, revision); err != nil {
 		return ClientToken{}, err
 	}
-	client := s.dir.Load().clients[by.Client]
+	client, err := s.clientOf(by)
+	if err != nil {
+		return ClientToken{}, err
+	}
 	audience, err := client.audience(resource)
 	if err != nil {
 		return ClientToken{}, err
@@ -165,6 +168,15 @@ func (s *Service) AuthenticateClientToken(ctx context.Context, token string, via
 		return by, err
 	}
 	return by, s.open(by.Tenant)
+}
+
+// clientOf finds the actor's own entry; it may have gone since the actor was let in.
+func (s *Service) clientOf(by Actor) (*Client, error) {
+	c := s.dir.Load().clients[by.Client]
+	if c == nil {
+		return nil, refuse(CodeUnknownClient)
+	}
+	return c, nil
 }
 
 // audience is aud for a token that asks for a resource.

@@ -123,9 +123,7 @@ func (s *Service) prove(ctx context.Context, a *attempt, password seal.Secret) e
 		s.throttle.refund(a.by.Tenant, a.by.Address, s.now())
 		return nil
 	}
-	refused := s.event(a.by, EventLoginRefused, s.now())
-	refused.User, refused.Reason = a.account.User.ID, code.String()
-	if err := s.settle(ctx, a, failed, nil, refused); err != nil {
+	if err := s.settle(ctx, a, failed, nil, s.refusal(a, code, s.now())); err != nil {
 		return err
 	}
 	return refuse(code)
@@ -140,9 +138,7 @@ func (s *Service) noteRefusal(ctx context.Context, a *attempt, why error) {
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	e := s.event(a.by, EventLoginRefused, s.now())
-	e.User, e.Reason = a.account.User.ID, code.String()
-	_ = s.store.Write(ctx, func(w Writes) error { return w.AddEvents(e) })
+	_ = s.store.Write(ctx, func(w Writes) error { return w.AddEvents(s.refusal(a, code, s.now())) })
 }
 
 // rehashed returns the present-day hash of a password just proved, when the stored one is of another kind or cost; nil otherwise. The

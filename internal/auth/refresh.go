@@ -124,7 +124,11 @@ func (s *Service) replayable(ctx context.Context, by Actor, live LiveRefresh, ne
 func (s *Service) refreshed(
 	ctx context.Context, by Actor, live LiveRefresh, next string, nextHash TokenHash, replay bool, now time.Time,
 ) (TokenSet, error) {
-	client, old := s.dir.Load().clients[by.Client], live.Token
+	old := live.Token
+	client, err := s.clientOf(by)
+	if err != nil {
+		return TokenSet{}, err
+	}
 	session := live.Session
 	session.Org = old.Org
 	leaf := old

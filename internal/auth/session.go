@@ -179,8 +179,6 @@ func (s *Service) demandUpdate(ctx context.Context, a *attempt, code Code, surfa
 	token := Token{
 		Tenant: u.Tenant, Hash: hash, Session: session.ID, Kind: TokenTemporary, IssuedAt: now, ExpiresAt: session.EndsAt,
 	}
-	refused := s.event(a.by, EventLoginRefused, now)
-	refused.User, refused.Reason = u.ID, code.String()
 	issued := s.event(a.by, EventTokenIssued, now)
 	issued.User, issued.Session, issued.Reason = u.ID, session.ID, string(TokenTemporary)
 	err := s.settle(ctx, a, succeeded, func(w Writes) error {
@@ -188,7 +186,7 @@ func (s *Service) demandUpdate(ctx context.Context, a *attempt, code Code, surfa
 			return err
 		}
 		return w.AddToken(token)
-	}, refused, issued)
+	}, s.refusal(a, code, now), issued)
 	if err != nil {
 		return err
 	}
