@@ -36,6 +36,7 @@ func liveSession(verb string, rows []sqlc.SessionRow) (auth.LiveSession, error) 
 		Session:     session(row.Session),
 		User:        u,
 		LockedUntil: moment(row.LockedUntil.Int64),
+		SucceededAt: moment(row.SucceededAt.Int64),
 		Revision:    row.Revision,
 	}
 	for _, m := range rows {

@@ -1,6 +1,6 @@
 -- name: Session :many
 SELECT
-    sqlc.embed(s), sqlc.embed(u), d.revision, a.locked_until,
+    sqlc.embed(s), sqlc.embed(u), d.revision, a.locked_until, a.succeeded_at,
     m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at,
     i.name AS identity_name, i.created_at AS identity_created_at
 FROM sessions s

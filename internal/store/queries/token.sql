@@ -1,6 +1,6 @@
 -- name: Bearer :many
 SELECT
-    sqlc.embed(t), sqlc.embed(s), sqlc.embed(u), d.revision, a.locked_until,
+    sqlc.embed(t), sqlc.embed(s), sqlc.embed(u), d.revision, a.locked_until, a.succeeded_at,
     m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at,
     i.name AS identity_name, i.created_at AS identity_created_at
 FROM tokens t
@@ -15,7 +15,7 @@ WHERE t.hash = sqlc.arg(hash);
 -- name: Refresh :many
 SELECT
     sqlc.embed(r), f.expires_at AS family_ends_at, f.revoked_at AS family_revoked_at,
-    sqlc.embed(s), sqlc.embed(u), d.revision, a.locked_until,
+    sqlc.embed(s), sqlc.embed(u), d.revision, a.locked_until, a.succeeded_at,
     m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at,
     i.name AS identity_name, i.created_at AS identity_created_at
 FROM refresh_tokens r

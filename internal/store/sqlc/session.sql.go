@@ -153,7 +153,7 @@ func (q *Queries) JoinSession(ctx context.Context, arg JoinSessionParams) (int64
 
 const session = `-- name: Session :many
 SELECT
-    s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, d.revision, a.locked_until,
+    s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, d.revision, a.locked_until, a.succeeded_at,
     m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at,
     i.name AS identity_name, i.created_at AS identity_created_at
 FROM sessions s
@@ -175,6 +175,7 @@ type SessionRow struct {
 	User              User
 	Revision          int64
 	LockedUntil       sql.NullInt64
+	SucceededAt       sql.NullInt64
 	IdentityType      sql.NullString
 	IdentityID        sql.NullString
 	Credential        sql.NullString
@@ -225,6 +226,7 @@ func (q *Queries) Session(ctx context.Context, arg SessionParams) ([]SessionRow,
 			&i.User.UpdatedAt,
 			&i.Revision,
 			&i.LockedUntil,
+			&i.SucceededAt,
 			&i.IdentityType,
 			&i.IdentityID,
 			&i.Credential,

@@ -103,7 +103,7 @@ func (q *Queries) AddToken(ctx context.Context, arg AddTokenParams) (int64, erro
 
 const bearer = `-- name: Bearer :many
 SELECT
-    t.hash, t.tenant_id, t.session_id, t.kind, t.identity_type, t.identity_id, t.credential, t.issued_at, t.expires_at, t.used_at, t.stepped_up_at, t.session_ends_at, s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, d.revision, a.locked_until,
+    t.hash, t.tenant_id, t.session_id, t.kind, t.identity_type, t.identity_id, t.credential, t.issued_at, t.expires_at, t.used_at, t.stepped_up_at, t.session_ends_at, s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, d.revision, a.locked_until, a.succeeded_at,
     m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at,
     i.name AS identity_name, i.created_at AS identity_created_at
 FROM tokens t
@@ -122,6 +122,7 @@ type BearerRow struct {
 	User              User
 	Revision          int64
 	LockedUntil       sql.NullInt64
+	SucceededAt       sql.NullInt64
 	IdentityType      sql.NullString
 	IdentityID        sql.NullString
 	Credential        sql.NullString
@@ -184,6 +185,7 @@ func (q *Queries) Bearer(ctx context.Context, hash []byte) ([]BearerRow, error) 
 			&i.User.UpdatedAt,
 			&i.Revision,
 			&i.LockedUntil,
+			&i.SucceededAt,
 			&i.IdentityType,
 			&i.IdentityID,
 			&i.Credential,
@@ -262,7 +264,7 @@ func (q *Queries) HasToken(ctx context.Context, hash []byte) ([][]byte, error) {
 const refresh = `-- name: Refresh :many
 SELECT
     r.hash, r.tenant_id, r.root, r.session_id, r.user_id, r.client_id, r.audience, r.scope, r.org_type, r.org_id, r.claims, r.issued_at, r.expires_at, r.rotated_at, r.revoked_at, f.expires_at AS family_ends_at, f.revoked_at AS family_revoked_at,
-    s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, d.revision, a.locked_until,
+    s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, d.revision, a.locked_until, a.succeeded_at,
     m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at,
     i.name AS identity_name, i.created_at AS identity_created_at
 FROM refresh_tokens r
@@ -284,6 +286,7 @@ type RefreshRow struct {
 	User              User
 	Revision          int64
 	LockedUntil       sql.NullInt64
+	SucceededAt       sql.NullInt64
 	IdentityType      sql.NullString
 	IdentityID        sql.NullString
 	Credential        sql.NullString
@@ -351,6 +354,7 @@ func (q *Queries) Refresh(ctx context.Context, hash []byte) ([]RefreshRow, error
 			&i.User.UpdatedAt,
 			&i.Revision,
 			&i.LockedUntil,
+			&i.SucceededAt,
 			&i.IdentityType,
 			&i.IdentityID,
 			&i.Credential,

@@ -1,0 +1,283 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"countersign/internal/auth"
+)
+
+// testNotFound calls each verb that needs a row in a tenant that has none.
+func testNotFound(t *testing.T, s auth.Store) {
+	w := added(t, s, live("demo"))
+	none := auth.TokenHash(digest("none"))
+	found := func(_ any, err error) error { return err }
+	for name, verb := range map[string]func(auth.Tx) error{
+		"Meta":                    func(tx auth.Tx) error { return found(tx.Meta("none")) },
+		"AccountByUser":           func(tx auth.Tx) error { return found(tx.AccountByUser("demo", "none")) },
+		"AccountByUser elsewhere": func(tx auth.Tx) error { return found(tx.AccountByUser("none", w.user.ID)) },
+		"Bearer":                  func(tx auth.Tx) error { return found(tx.Bearer(none)) },
+		"Session":                 func(tx auth.Tx) error { return found(tx.Session("demo", "none")) },
+		"Session elsewhere":       func(tx auth.Tx) error { return found(tx.Session("none", w.session.ID)) },
+		"Refresh":                 func(tx auth.Tx) error { return found(tx.Refresh(none)) },
+		"Identity": func(tx auth.Tx) error {
+			return found(tx.Identity("demo", auth.IdentityRef{Type: auth.Consumer, ID: "114"}))
+		},
+		"MoveUserStatus":  func(tx auth.Tx) error { return found(tx.MoveUserStatus("demo", "none", "a", "b", at(1))) },
+		"ActivateUser":    func(tx auth.Tx) error { return found(tx.ActivateUser("demo", "none", at(1))) },
+		"TouchMembership": func(tx auth.Tx) error { return tx.TouchMembership("demo", "none", w.identity.Ref, at(1)) },
+		"SwapPassword": func(tx auth.Tx) error {
+			return found(tx.SwapPassword(auth.Password{Tenant: "demo", User: "none"}, 1, true, true))
+		},
+		"JoinSession":            func(tx auth.Tx) error { return found(tx.JoinSession("demo", "none", nil, at(1))) },
+		"TouchSession":           func(tx auth.Tx) error { return found(tx.TouchSession("demo", "none", at(1))) },
+		"EndSession":             func(tx auth.Tx) error { return found(tx.EndSession("demo", "none", at(1), "why")) },
+		"UseToken":               func(tx auth.Tx) error { return found(tx.UseToken(none, at(1))) },
+		"RotateRefresh":          func(tx auth.Tx) error { return found(tx.RotateRefresh(none, at(1))) },
+		"RevokeRefreshFamily":    func(tx auth.Tx) error { return found(tx.RevokeRefreshFamily(none, at(1))) },
+		"AddUser without tenant": func(tx auth.Tx) error { return tx.AddUser(auth.User{Tenant: "none", ID: "1"}, nil) },
+		"AddMembership": func(tx auth.Tx) error {
+			return tx.AddMembership(auth.Membership{Tenant: "demo", User: "none", Identity: w.identity})
+		},
+		"AddMembership of nothing": func(tx auth.Tx) error { return tx.AddMembership(auth.Membership{Tenant: "demo", User: w.user.ID}) },
+		"AddAuthenticator":         func(tx auth.Tx) error { return tx.AddAuthenticator(auth.Authenticator{Tenant: "demo", User: "none"}) },
+		"AddPassword":              func(tx auth.Tx) error { return tx.AddPassword(auth.Password{Tenant: "demo", User: "none", Version: 1}) },
+		"PutClient":                func(tx auth.Tx) error { return tx.PutClient(auth.Client{Tenant: "none", ID: "new"}) },
+	} {
+		if err := s.Update(t.Context(), verb); !errors.Is(err, auth.ErrNotFound) {
+			t.Errorf("%s: got %v, want ErrNotFound", name, err)
+		}
+	}
+	// What finds nothing and has an answer all the same.
+	for name, verb := range map[string]func(auth.Reads) (int, error){
+		"Attempts": func(r auth.Reads) (int, error) {
+			a, err := r.Attempts("demo", "none", auth.AttemptPassword)
+			return int(a.Version), err
+		},
+		"PasswordHistory": func(r auth.Reads) (int, error) { h, err := r.PasswordHistory("demo", "none", 9); return len(h), err },
+		"Authenticators":  func(r auth.Reads) (int, error) { a, err := r.Authenticators("demo", "none"); return len(a), err },
+		"Events":          func(r auth.Reads) (int, error) { e, err := r.Events("none", "", 9); return len(e), err },
+	} {
+		if n := read(t, s, verb); n != 0 {
+			t.Errorf("%s: got %d, want none", name, n)
+		}
+	}
+	if move(t, s, func(tx auth.Writes) (bool, error) {
+		return tx.PutAttempts("demo", "none", auth.AttemptPassword, auth.Attempts{Version: 2}, 1)
+	}) {
+		t.Error("PutAttempts made a row from version 1")
+	}
+}
+
+// testExists inserts everything a second time. The failed insert leaves a transaction that can go on.
+func testExists(t *testing.T, s auth.Store) {
+	w := added(t, s, live("demo"))
+	foreign := w.client
+	foreign.Tenant = "other"
+	write(t, s, func(tx auth.Writes) error { return tx.PutTenant(auth.Tenant{ID: "other"}) })
+	for name, verb := range map[string]func(auth.Writes) error{
+		"AddUser":          func(tx auth.Writes) error { return tx.AddUser(w.user, nil) },
+		"AddIdentity":      func(tx auth.Writes) error { return tx.AddIdentity(w.identity) },
+		"AddMembership":    func(tx auth.Writes) error { return tx.AddMembership(w.membership) },
+		"AddAuthenticator": func(tx auth.Writes) error { return tx.AddAuthenticator(w.authenticator) },
+		"AddPassword":      func(tx auth.Writes) error { return tx.AddPassword(w.password) },
+		"AddSession":       func(tx auth.Writes) error { return tx.AddSession(w.session) },
+		"AddToken":         func(tx auth.Writes) error { return tx.AddToken(w.token) },
+		"AddRefresh":       func(tx auth.Writes) error { return tx.AddRefresh(w.leaf) },
+		"PutClient":        func(tx auth.Writes) error { return tx.PutClient(foreign) },
+	} {
+		for how, try := range tries(s) {
+			key := name + how
+			err := try(t.Context(), func(tx auth.Writes) error {
+				if err := verb(tx); !errors.Is(err, auth.ErrExists) {
+					return fmt.Errorf("got %v, want ErrExists", err)
+				}
+				return tx.SetMeta(key, "went on")
+			})
+			if err != nil {
+				t.Errorf("%s in %s: %v", name, how, err)
+			} else if got := read(t, s, func(r auth.Reads) (string, error) { return r.Meta(key) }); got != "went on" {
+				t.Errorf("%s in %s: got %q after it", name, how, got)
+			}
+		}
+	}
+	if move(t, s, func(tx auth.Writes) (bool, error) { return tx.AddMeta("AddUserWrite", "new") }) {
+		t.Error("AddMeta replaced a value")
+	}
+	if move(t, s, func(tx auth.Writes) (bool, error) {
+		return tx.PutAttempts("demo", auth.SubjectOf("17"), auth.AttemptPassword, auth.Attempts{Version: 1}, 0)
+	}) {
+		t.Error("PutAttempts replaced a row as if it were absent")
+	}
+	if got := read(t, s, func(r auth.Reads) (auth.Account, error) { return r.AccountByUser("demo", "17") }); got.Attempts != w.attempts {
+		t.Errorf("attempts: got %+v, want %+v", got.Attempts, w.attempts)
+	}
+}
+
+// testHalfDoneVerb swallows the error of a verb that is made of several rows, some of which are in.
+func testHalfDoneVerb(t *testing.T, s auth.Store) {
+	w := added(t, s, live("demo"))
+	fresh := auth.Identifier{Tenant: "demo", Kind: auth.ByUsername, Canonical: "fresh", User: "18"}
+	for name, verb := range map[string]func(auth.Writes) error{
+		"AddUser": func(tx auth.Writes) error {
+			return tx.AddUser(auth.User{Tenant: "demo", ID: "18"}, []auth.Identifier{fresh, w.identifiers[0]})
+		},
+		"AddEvents": func(tx auth.Writes) error { return tx.AddEvents(auth.Event{Tenant: "demo", ID: "02"}, w.event) },
+	} {
+		for how, try := range tries(s) {
+			err := try(t.Context(), func(tx auth.Writes) error {
+				if err := verb(tx); !errors.Is(err, auth.ErrExists) {
+					t.Errorf("%s: got %v, want ErrExists", name, err)
+				}
+				return nil
+			})
+			if !errors.Is(err, auth.ErrExists) {
+				t.Errorf("%s in %s was committed: %v", name, how, err)
+			}
+		}
+	}
+	err := s.View(t.Context(), func(r auth.Reads) error { _, err := r.AccountByUser("demo", "18"); return err })
+	if !errors.Is(err, auth.ErrNotFound) {
+		t.Errorf("half a user: got %v, want ErrNotFound", err)
+	}
+	if events := read(t, s, func(r auth.Reads) ([]auth.Event, error) { return r.Events("demo", "", 9) }); len(events) != 1 {
+		t.Errorf("got %d events, want the one of before", len(events))
+	}
+}
+
+// hasMeta reports whether a key has a value.
+func hasMeta(t *testing.T, s auth.Store, key string) bool {
+	t.Helper()
+	err := s.View(t.Context(), func(r auth.Reads) error { _, err := r.Meta(key); return err })
+	if err != nil && !errors.Is(err, auth.ErrNotFound) {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
+// testRollback fails after a write.
+func testRollback(t *testing.T, s auth.Store) {
+	boom := errors.New("boom")
+	for how, try := range tries(s) {
+		err := try(t.Context(), func(tx auth.Writes) error {
+			return steps(func() error { return tx.SetMeta(how, "1") }, func() error { return boom })
+		})
+		if err != boom {
+			t.Errorf("%s: got %v, want the error as it is", how, err)
+		}
+		if hasMeta(t, s, how) {
+			t.Errorf("%s: a write was not rolled back", how)
+		}
+	}
+	if err := s.View(t.Context(), func(auth.Reads) error { return boom }); err != boom {
+		t.Errorf("View: got %v, want the error as it is", err)
+	}
+}
+
+// testPanic panics after a write. The panic goes on, and the store too.
+func testPanic(t *testing.T, s auth.Store) {
+	for how, try := range tries(s) {
+		func() {
+			defer func() {
+				if p := recover(); p != "boom" {
+					t.Errorf("%s: got panic %v, want boom", how, p)
+				}
+			}()
+			try(t.Context(), func(tx auth.Writes) error {
+				if err := tx.SetMeta(how, "1"); err != nil {
+					t.Error(err)
+				}
+				panic("boom")
+			})
+		}()
+		if hasMeta(t, s, how) {
+			t.Errorf("%s: a write was not rolled back", how)
+		}
+		write(t, s, func(tx auth.Writes) error { return tx.SetMeta(how+" after", "1") })
+	}
+}
+
+// testCancelled cancels the context before a transaction and in the middle of it.
+func testCancelled(t *testing.T, s auth.Store) {
+	before, cancel := context.WithCancel(t.Context())
+	cancel()
+	for how, try := range tries(s) {
+		err := try(before, func(tx auth.Writes) error { return tx.SetMeta("before", "1") })
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s, cancelled before: got %v, want context.Canceled", how, err)
+		}
+		during, cancel := context.WithCancel(t.Context())
+		err = try(during, func(tx auth.Writes) error {
+			if err := tx.SetMeta("during", "1"); err != nil {
+				return err
+			}
+			cancel()
+			return tx.SetMeta("after", "1")
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s, cancelled during: got %v, want context.Canceled", how, err)
+		}
+		last, cancel := context.WithCancel(t.Context())
+		err = try(last, func(tx auth.Writes) error {
+			defer cancel()
+			return tx.SetMeta("last", "1")
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s, cancelled at the end: got %v, want context.Canceled", how, err)
+		}
+	}
+	if err := s.View(before, func(r auth.Reads) error { _, err := r.Revision(); return err }); !errors.Is(err, context.Canceled) {
+		t.Errorf("View, cancelled before: got %v, want context.Canceled", err)
+	}
+	during, cancel := context.WithCancel(t.Context())
+	err := s.View(during, func(r auth.Reads) error {
+		if _, err := r.Revision(); err != nil {
+			return err
+		}
+		cancel()
+		_, err := r.Meta("before")
+		return err
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("View, cancelled during: got %v, want context.Canceled", err)
+	}
+	for _, key := range []string{"before", "during", "after", "last"} {
+		if hasMeta(t, s, key) {
+			t.Errorf("%s was written", key)
+		}
+	}
+}
+
+// testDeadline waits for a row that another transaction holds, no longer than the context allows.
+func testDeadline(t *testing.T, s auth.Store) {
+	held, done, release := make(chan struct{}), make(chan error), make(chan struct{})
+	go func() {
+		done <- s.Write(t.Context(), func(tx auth.Writes) error {
+			if err := tx.SetMeta("row", "first"); err != nil {
+				return err
+			}
+			close(held)
+			<-release
+			return nil
+		})
+	}()
+	<-held
+	for how, try := range tries(s) {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		err := try(ctx, func(tx auth.Writes) error { return tx.SetMeta("row", "second") })
+		cancel()
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: got %v, want context.DeadlineExceeded", how, err)
+		}
+	}
+	close(release)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, s, func(r auth.Reads) (string, error) { return r.Meta("row") }); got != "first" {
+		t.Errorf("got %q, want first", got)
+	}
+}

@@ -1,0 +1,174 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"countersign/internal/auth"
+)
+
+// world is one row of everything, with no field left at its zero value.
+type world struct {
+	tenant        auth.Tenant
+	apiKey        auth.APIKey
+	programmeKey  auth.ProgrammeKey
+	client        auth.Client
+	signingKey    auth.SigningKey
+	identity      auth.Identity
+	user          auth.User
+	identifiers   []auth.Identifier
+	membership    auth.Membership
+	authenticator auth.Authenticator
+	password      auth.Password
+	attempts      auth.Attempts
+	session       auth.Session
+	token         auth.Token
+	root, leaf    auth.RefreshToken
+	event         auth.Event
+}
+
+// at is a time with every digit that is stored.
+func at(day int) time.Time { return time.Date(2026, 11, day, 12, 34, 56, 123456000, time.UTC) }
+
+// digest is a hash of the right size.
+func digest(text string) (h [32]byte) {
+	copy(h[:], text)
+	h[31] = 0xff
+	return h
+}
+
+// newWorld returns a world in a tenant. Its ids are the same in every tenant, except where they are unique over all.
+func newWorld(t auth.TenantID) world {
+	ref := auth.IdentityRef{Type: auth.Corporate, ID: "114"}
+	w := world{
+		tenant:       tenantFixture(t),
+		apiKey:       auth.APIKey{Tenant: t, ID: "backend", Name: "Back end", Hash: digest("key" + string(t)), Sealed: []byte{0, 1, 0xfe}, CreatedAt: at(1), RevokedAt: at(2)},
+		programmeKey: auth.ProgrammeKey{Tenant: t, Hash: digest("programme")},
+		client:       clientFixture(t),
+		signingKey:   auth.SigningKey{ID: "kid-" + string(t), Alg: "ES256", Public: `{"kty":"EC"}`, Sealed: []byte{1}, CreatedAt: at(1), ActiveAt: at(2), RetireAt: at(3)},
+		identity:     auth.Identity{Tenant: t, Ref: ref, Name: "Acme", CreatedAt: at(1)},
+		user:         userFixture(t),
+		identifiers: []auth.Identifier{
+			{Tenant: t, Kind: auth.ByEmail, Canonical: "ada@example.com", User: "17"},
+			{Tenant: t, Kind: auth.ByPhone, Canonical: "+35699000001", User: "17"},
+		},
+		authenticator: auth.Authenticator{Tenant: t, ID: "dev-1", User: "17", Kind: auth.AuthenticatorDevice, Channel: "BIOMETRIC", Simulated: true, CreatedAt: at(4)},
+		password:      auth.Password{Tenant: t, User: "17", Version: 3, Hash: "$argon2id$…", Shape: "argon2id m=19456", SetAt: at(5), ExpiresAt: at(6), Expired: true, Temporary: true},
+		attempts:      auth.Attempts{Version: 7, Failures: 2, Pending: 1, PendingAt: at(7), FailedAt: at(8), LockedUntil: at(9), SucceededAt: at(10), ExpiresAt: at(11)},
+		session: auth.Session{
+			Tenant: t, ID: "ses-1", Surface: auth.SurfaceCIS, User: "17", Epoch: 4, Client: "demo", Methods: []auth.Method{"pwd", "otp"},
+			Org: ref, CreatedAt: at(12), AuthAt: at(13), SeenAt: at(14), IdleLimit: 5 * time.Minute, EndsAt: at(28), EndedAt: at(15), EndedWhy: "logout",
+		},
+		token: auth.Token{
+			Tenant: t, Hash: digest("token" + string(t)), Session: "ses-1", Kind: auth.TokenAccess, Identity: ref, Credential: auth.Root,
+			IssuedAt: at(13), ExpiresAt: at(14), UsedAt: at(15), SteppedUpAt: at(16),
+		},
+		root: refreshFixture(t, "root"),
+		leaf: refreshFixture(t, "leaf"),
+		event: auth.Event{
+			ID: "01J", Tenant: t, At: at(13), Kind: auth.EventLogin, User: "17", Session: "ses-1", Identity: ref, Client: "demo",
+			Actor: "key:backend", Address: "192.0.2.1", Request: "req-1", Reason: "reason", Note: "A sentence.",
+		},
+	}
+	w.membership = auth.Membership{Tenant: t, User: "17", Identity: w.identity, Credential: auth.Root, Position: 2, LastUsedAt: at(3)}
+	w.leaf.Root = w.root.Hash
+	w.leaf.ExpiresAt = at(26)
+	return w
+}
+
+func tenantFixture(t auth.TenantID) auth.Tenant {
+	return auth.Tenant{
+		ID: t, Name: "Demo " + string(t), Mode: auth.ModeSandbox, Webhook: auth.Webhook{URL: "https://example.com/hook?a=1&b=<2>"}, CreatedAt: at(1),
+		Settings: auth.Settings{
+			Password: auth.PasswordPolicy{
+				MinLength: 9, MaxLength: 99, Level: 3, FourClasses: true, History: 4, BlockList: true,
+				ExpiresAfter: 90 * 24 * time.Hour, TemporaryFor: time.Hour,
+			},
+			Lockout:         auth.LockPolicy{Failures: 6, For: 31 * time.Minute, ForgetAfter: time.Hour},
+			Session:         auth.SessionPolicy{IdleLimit: 4 * time.Minute, AbsoluteLimit: 11 * time.Hour},
+			BackendSession:  auth.SessionPolicy{IdleLimit: 13 * time.Hour, AbsoluteLimit: 89 * time.Hour},
+			LoginToken:      auth.LoginTokenAuth,
+			IdentitiesReply: auth.IdentitiesPage,
+			RateLimits:      true,
+			RevealAccounts:  true,
+			Maintenance:     true,
+		},
+	}
+}
+
+func clientFixture(t auth.TenantID) auth.Client {
+	return auth.Client{
+		Tenant: t, ID: auth.ClientID("demo-" + t), Kind: auth.ClientManagement, AppID: "app", AppName: "App",
+		Secrets:      []auth.ClientSecret{{Hash: digest("one"), CreatedAt: at(1)}, {Hash: digest("two"), CreatedAt: at(2)}},
+		RedirectURIs: []string{"https://example.com/a", "https://example.com/b"}, Resources: []string{"https://api.example.com"},
+		Claims: []string{"email", "roles"}, Alg: "RS256", AccessTokenFor: time.Hour, RefreshTokenFor: 24 * time.Hour,
+		CreatedAt: at(3), DisabledAt: at(4),
+	}
+}
+
+func userFixture(t auth.TenantID) auth.User {
+	return auth.User{
+		Tenant: t, ID: "17", Status: auth.UserSuspended, StatusChangedAt: at(2), Epoch: 4,
+		Email: "Ada@example.com", EmailVerifiedAt: at(3), Phone: "+35699000001", PhoneVerifiedAt: at(4), Username: "Ada",
+		Profile: auth.Profile{
+			Title: "Dr", FirstName: "Ada", MiddleName: "K", LastName: "Løvelace", Birthday: "1815-12-10", Picture: "https://example.com/a.png",
+			Language: "en", ExternalUserID: "eu", ExternalAccountID: "ea",
+			Address: auth.Address{
+				Country: "MT", State: "s", City: "Valletta", Street: "1 Street", PostalCode: "VLT", Type: "home",
+			},
+			SecondaryEmails: []string{"b@example.com", "a@example.com"}, SecondaryPhones: []string{"+356"},
+			CustomData: `{"a": 1}`, CustomAppData: `{"b":"<&>"}`,
+		},
+		CreatedAt: at(1), UpdatedAt: at(5),
+	}
+}
+
+func refreshFixture(t auth.TenantID, name string) auth.RefreshToken {
+	return auth.RefreshToken{
+		Tenant: t, Hash: digest(name + string(t)), Root: digest(name + string(t)), Session: "ses-1", User: "17", Client: "demo",
+		Audience: "https://api.example.com", Scope: "openid offline_access", Org: auth.IdentityRef{Type: auth.Consumer, ID: "9"},
+		Claims: []string{"email", "name"}, IssuedAt: at(13), ExpiresAt: at(27), RotatedAt: at(14),
+	}
+}
+
+// add writes all of the world.
+func (w world) add(tx auth.Writes) error {
+	return steps(
+		func() error { return tx.PutTenant(w.tenant) },
+		func() error { return tx.PutAPIKey(w.apiKey) },
+		func() error { return tx.PutProgrammeKey(w.programmeKey) },
+		func() error { return tx.PutClient(w.client) },
+		func() error { return tx.PutSigningKey(w.signingKey) },
+		func() error { return tx.AddIdentity(w.identity) },
+		func() error { return tx.AddUser(w.user, w.identifiers) },
+		func() error { return tx.AddMembership(w.membership) },
+		func() error { return tx.AddAuthenticator(w.authenticator) },
+		func() error { return tx.AddPassword(w.password) },
+		func() error {
+			_, err := tx.PutAttempts(w.tenant.ID, auth.SubjectOf(w.user.ID), auth.AttemptPassword, w.attempts, 0)
+			return err
+		},
+		func() error { return tx.AddSession(w.session) },
+		func() error { return tx.AddToken(w.token) },
+		func() error { return tx.AddRefresh(w.root) },
+		func() error { return tx.AddRefresh(w.leaf) },
+		func() error { return tx.AddEvents(w.event) },
+	)
+}
+
+// live is a world where nothing has ended, been used or locked.
+func live(t auth.TenantID) world {
+	w := newWorld(t)
+	w.user.Status = auth.UserActive
+	w.session.EndedAt, w.session.EndedWhy = time.Time{}, ""
+	w.token.UsedAt = time.Time{}
+	w.root.RotatedAt, w.leaf.RotatedAt = time.Time{}, time.Time{}
+	return w
+}
+
+// added adds a world to a store and returns it.
+func added(t *testing.T, s auth.Store, w world) world {
+	t.Helper()
+	write(t, s, w.add)
+	return w
+}

@@ -1,0 +1,249 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+
+	"countersign/internal/auth"
+)
+
+const racers = 16
+
+// race calls fn from many goroutines at once, with the number of each, and returns when all are done.
+func race(fn func(i int)) {
+	var ready, done sync.WaitGroup
+	start := make(chan struct{})
+	for i := range racers {
+		ready.Add(1)
+		done.Go(func() {
+			ready.Done()
+			<-start
+			fn(i)
+		})
+	}
+	ready.Wait()
+	close(start)
+	done.Wait()
+}
+
+// testMoveOnce has many try the same move, which one makes.
+func testMoveOnce(t *testing.T, s auth.Store) {
+	w := added(t, s, live("demo"))
+	for name, verb := range map[string]func(tx auth.Writes, i int) (bool, error){
+		"AddMeta": func(tx auth.Writes, i int) (bool, error) { return tx.AddMeta("once", strconv.Itoa(i)) },
+		"SwapPassword": func(tx auth.Writes, i int) (bool, error) {
+			p := auth.Password{Tenant: "demo", User: "17", Version: 4, Hash: strconv.Itoa(i), Shape: strconv.Itoa(i)}
+			return tx.SwapPassword(p, 3, true, true)
+		},
+		"PutAttempts": func(tx auth.Writes, i int) (bool, error) {
+			return tx.PutAttempts("demo", auth.SubjectOf("17"), auth.AttemptPassword, auth.Attempts{Version: 8, Failures: i}, 7)
+		},
+		"PutAttempts of an absent row": func(tx auth.Writes, i int) (bool, error) {
+			return tx.PutAttempts("demo", "absent", auth.AttemptPassword, auth.Attempts{Version: 1, Failures: i}, 0)
+		},
+		"UseToken":   func(tx auth.Writes, i int) (bool, error) { return tx.UseToken(w.token.Hash, at(i+1)) },
+		"EndSession": func(tx auth.Writes, i int) (bool, error) { return tx.EndSession("demo", "ses-1", at(i+1), "why") },
+		"RotateRefresh": func(tx auth.Writes, i int) (bool, error) {
+			return tx.RotateRefresh(w.root.Hash, at(i+1))
+		},
+		"RevokeRefreshFamily": func(tx auth.Writes, i int) (bool, error) {
+			return tx.RevokeRefreshFamily(refreshFixture("demo", "other").Hash, at(i+1))
+		},
+		"MoveUserStatus": func(tx auth.Writes, i int) (bool, error) {
+			return tx.MoveUserStatus("demo", "17", auth.UserActive, auth.UserSuspended, at(i+1))
+		},
+		"ActivateUser": func(tx auth.Writes, i int) (bool, error) { return tx.ActivateUser("demo", "18", at(i+1)) },
+		"AddSession": func(tx auth.Writes, _ int) (bool, error) {
+			return inserted(tx.AddSession(auth.Session{Tenant: "demo", ID: "new", User: "17"}))
+		},
+		"AddRefresh": func(tx auth.Writes, _ int) (bool, error) {
+			return inserted(tx.AddRefresh(refreshFixture("demo", "new")))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			once(t, s, verb)
+		})
+	}
+	// One move of each kind is what is left of all.
+	history := read(t, s, func(r auth.Reads) ([]string, error) { return r.PasswordHistory("demo", "17", 99) })
+	account := read(t, s, func(r auth.Reads) (auth.Account, error) { return r.AccountByUser("demo", "17") })
+	if len(history) != 1 || account.User.Epoch != w.user.Epoch+2 {
+		t.Errorf("got %d former passwords and epoch %d, want 1 and %d", len(history), account.User.Epoch, w.user.Epoch+2)
+	}
+}
+
+// inserted makes an insert a move.
+func inserted(err error) (bool, error) {
+	if errors.Is(err, auth.ErrExists) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// once runs one verb from many goroutines, half of them in Update and half in Write.
+func once(t *testing.T, s auth.Store, verb func(auth.Writes, int) (bool, error)) {
+	write(t, s, func(tx auth.Writes) error {
+		_, err := inserted(tx.AddUser(auth.User{Tenant: "demo", ID: "18", Status: auth.UserPending}, nil))
+		_, err2 := inserted(tx.AddRefresh(refreshFixture("demo", "other")))
+		return errors.Join(err, err2)
+	})
+	var won [racers]bool
+	race(func(i int) {
+		var err error
+		if i%2 == 0 {
+			err = s.Write(t.Context(), func(tx auth.Writes) (err error) { won[i], err = verb(tx, i); return err })
+		} else {
+			err = s.Update(t.Context(), func(tx auth.Tx) (err error) { won[i], err = verb(tx, i); return err })
+		}
+		if err != nil {
+			t.Errorf("racer %d: %v", i, err)
+		}
+	})
+	winners := 0
+	for _, w := range won {
+		if w {
+			winners++
+		}
+	}
+	if winners != 1 {
+		t.Errorf("got %d winners, want 1", winners)
+	}
+}
+
+// testLostUpdate counts by reading and writing in Update, and loses no count.
+func testLostUpdate(t *testing.T, s auth.Store) {
+	write(t, s, func(tx auth.Writes) error { return tx.SetMeta("count", "0") })
+	race(func(int) {
+		err := s.Update(t.Context(), func(tx auth.Tx) error {
+			text, err := tx.Meta("count")
+			if err != nil {
+				return err
+			}
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				return err
+			}
+			return tx.SetMeta("count", strconv.Itoa(n+1))
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if got, want := read(t, s, func(r auth.Reads) (string, error) { return r.Meta("count") }), strconv.Itoa(racers); got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// testLostAttempts counts by compare-and-swap, from no row on.
+func testLostAttempts(t *testing.T, s auth.Store) {
+	const rounds = 3
+	attempts := func(r auth.Reads) (auth.Attempts, error) { return r.Attempts("demo", "who", auth.AttemptPassword) }
+	race(func(int) {
+		for counted := 0; counted < rounds; {
+			var a auth.Attempts
+			err := s.View(t.Context(), func(r auth.Reads) (err error) { a, err = attempts(r); return err })
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			from := a.Version
+			a.Version, a.Failures = from+1, a.Failures+1
+			done := false
+			err = s.Write(t.Context(), func(tx auth.Writes) (err error) {
+				done, err = tx.PutAttempts("demo", "who", auth.AttemptPassword, a, from)
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if done {
+				counted++
+			}
+		}
+	})
+	if got := read(t, s, attempts); got.Failures != racers*rounds || got.Version != racers*rounds {
+		t.Errorf("got %d failures at version %d, want %d", got.Failures, got.Version, racers*rounds)
+	}
+}
+
+// testWriteSkew lets two transactions each give up their half of something one of them has to keep. Only serialisable ones see that the
+// other did.
+func testWriteSkew(t *testing.T, s auth.Store) {
+	for round := range 10 {
+		key := func(i int) string { return fmt.Sprintf("on call %d %d", round, i%2) }
+		write(t, s, func(tx auth.Writes) error {
+			return steps(func() error { return tx.SetMeta(key(0), "on") }, func() error { return tx.SetMeta(key(1), "on") })
+		})
+		race(func(i int) {
+			err := s.Update(t.Context(), func(tx auth.Tx) error {
+				mine, err := tx.Meta(key(i))
+				if err != nil {
+					return err
+				}
+				other, err := tx.Meta(key(i + 1))
+				if err != nil || mine == "off" || other == "off" {
+					return err
+				}
+				return tx.SetMeta(key(i), "off")
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+		off := 0
+		for i := range 2 {
+			if read(t, s, func(r auth.Reads) (string, error) { return r.Meta(key(i)) }) == "off" {
+				off++
+			}
+		}
+		if off != 1 {
+			t.Fatalf("round %d: %d are off call, want 1", round, off)
+		}
+	}
+}
+
+// testSnapshot writes while a View is running, which does not see it.
+func testSnapshot(t *testing.T, s auth.Store) {
+	n := 0
+	next := func() error {
+		n++
+		return s.Write(t.Context(), func(tx auth.Writes) error {
+			return steps(
+				func() error { return tx.SetMeta("a", strconv.Itoa(n)) },
+				func() error { return tx.SetMeta("b", strconv.Itoa(n)) },
+				func() error { return tx.PutTenant(auth.Tenant{ID: auth.TenantID(strconv.Itoa(n))}) },
+			)
+		})
+	}
+	if err := next(); err != nil {
+		t.Fatal(err)
+	}
+	view(t, s, func(r auth.Reads) error {
+		a, err := r.Meta("a")
+		if err != nil {
+			return err
+		}
+		if err := next(); err != nil {
+			return err
+		}
+		b, err := r.Meta("b")
+		if err != nil {
+			return err
+		}
+		d, err := r.Directory()
+		if err != nil {
+			return err
+		}
+		if b != a || strconv.Itoa(len(d.Tenants)) != a {
+			t.Errorf("got %s and %d tenants after %s, want a snapshot", b, len(d.Tenants), a)
+		}
+		return nil
+	})
+	if got := read(t, s, func(r auth.Reads) (string, error) { return r.Meta("a") }); got != strconv.Itoa(n) || n < 2 {
+		t.Errorf("got %s after %d writes", got, n)
+	}
+}

@@ -1,0 +1,197 @@
+package storetest
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"countersign/internal/auth"
+)
+
+// testRoundTrip writes one row of everything and reads it back through every verb that returns it.
+func testRoundTrip(t *testing.T, s auth.Store) {
+	w := added(t, s, newWorld("demo"))
+	write(t, s, func(tx auth.Writes) error { return tx.SetMeta("key", "value") })
+	if !move(t, s, func(tx auth.Writes) (bool, error) { return tx.RevokeRefreshFamily(w.root.Hash, at(17)) }) {
+		t.Error("the family was revoked before")
+	}
+	directory := read(t, s, auth.Reads.Directory)
+	liveSession := auth.LiveSession{
+		Session: w.session, User: w.user, LockedUntil: w.attempts.LockedUntil,
+		SucceededAt: w.attempts.SucceededAt, Revision: directory.Revision,
+		Memberships: []auth.Membership{w.membership},
+	}
+	account := auth.Account{
+		Found: true, Revision: directory.Revision, User: w.user, Password: w.password, Memberships: liveSession.Memberships,
+		Subject: auth.SubjectOf(w.user.ID), Attempts: w.attempts,
+	}
+	same(t, "Directory", directory, auth.Directory{
+		Revision: directory.Revision, Tenants: []auth.Tenant{w.tenant}, APIKeys: []auth.APIKey{w.apiKey},
+		ProgrammeKeys: []auth.ProgrammeKey{w.programmeKey}, Clients: []auth.Client{w.client}, SigningKeys: []auth.SigningKey{w.signingKey},
+		Shapes: map[auth.TenantID][]string{"demo": {w.password.Shape}},
+	})
+	same(t, "Revision", read(t, s, auth.Reads.Revision), directory.Revision)
+	same(t, "Meta", read(t, s, func(r auth.Reads) (string, error) { return r.Meta("key") }), "value")
+	same(t, "Identity", read(t, s, func(r auth.Reads) (auth.Identity, error) { return r.Identity("demo", w.identity.Ref) }), w.identity)
+	for _, id := range w.identifiers {
+		same(t, "AccountByIdentifier "+string(id.Kind), read(t, s, func(r auth.Reads) (auth.Account, error) {
+			return r.AccountByIdentifier("demo", id.Kind, id.Canonical, "phantom")
+		}), account)
+	}
+	same(t, "AccountByUser", read(t, s, func(r auth.Reads) (auth.Account, error) { return r.AccountByUser("demo", w.user.ID) }), account)
+	same(t, "Attempts", read(t, s, func(r auth.Reads) (auth.Attempts, error) {
+		return r.Attempts("demo", auth.SubjectOf(w.user.ID), auth.AttemptPassword)
+	}), w.attempts)
+	same(t, "Authenticators", read(t, s, func(r auth.Reads) ([]auth.Authenticator, error) {
+		return r.Authenticators("demo", w.user.ID)
+	}), []auth.Authenticator{w.authenticator})
+	same(t, "Session", read(t, s, func(r auth.Reads) (auth.LiveSession, error) { return r.Session("demo", w.session.ID) }), liveSession)
+	same(t, "Bearer", read(t, s, func(r auth.Reads) (auth.Bearer, error) { return r.Bearer(w.token.Hash) }), auth.Bearer{
+		Token: w.token, LiveSession: liveSession,
+	})
+	for name, token := range map[string]auth.RefreshToken{"Refresh leaf": w.leaf, "Refresh root": w.root} {
+		same(t, name, read(t, s, func(r auth.Reads) (auth.LiveRefresh, error) { return r.Refresh(token.Hash) }), auth.LiveRefresh{
+			Token: token, FamilyEndsAt: w.root.ExpiresAt, RevokedAt: at(17), LiveSession: liveSession,
+		})
+	}
+	same(t, "Events", read(t, s, func(r auth.Reads) ([]auth.Event, error) { return r.Events("demo", "", 10) }), []auth.Event{w.event})
+}
+
+// same compares what was read with what was written, of which no field may be zero, since a zero field proves nothing.
+func same[T any](t *testing.T, name string, got, want T) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+	if zero := zeroFields(reflect.ValueOf(want), name); len(zero) > 0 {
+		t.Errorf("the fixture leaves fields at zero: %s", strings.Join(zero, ", "))
+	}
+	if zones := otherZones(reflect.ValueOf(got), name); len(zones) > 0 {
+		t.Errorf("times that are not in UTC: %s", strings.Join(zones, ", "))
+	}
+}
+
+// zeroFields lists the fields below v that are zero.
+func zeroFields(v reflect.Value, name string) []string {
+	if v.IsZero() {
+		return []string{name}
+	}
+	return below(v, name, zeroFields)
+}
+
+// otherZones lists the times below v that are not in UTC.
+func otherZones(v reflect.Value, name string) []string {
+	if at, ok := v.Interface().(time.Time); ok && at.Location() != time.UTC {
+		return []string{name}
+	}
+	return below(v, name, otherZones)
+}
+
+// below applies find to what v is made of.
+func below(v reflect.Value, name string, find func(reflect.Value, string) []string) []string {
+	var found []string
+	switch {
+	case v.Type() == reflect.TypeFor[time.Time]():
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			found = append(found, find(v.Field(i), name+"."+v.Type().Field(i).Name)...)
+		}
+	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() != reflect.Uint8:
+		for i := range v.Len() {
+			found = append(found, find(v.Index(i), name)...)
+		}
+	}
+	return found
+}
+
+// testZeroValues writes rows of which only the key is set.
+func testZeroValues(t *testing.T, s auth.Store) {
+	w := world{
+		tenant:        auth.Tenant{ID: "t"},
+		apiKey:        auth.APIKey{Tenant: "t"},
+		programmeKey:  auth.ProgrammeKey{Tenant: "t"},
+		client:        auth.Client{Tenant: "t"},
+		user:          auth.User{Tenant: "t", ID: "u"},
+		identifiers:   []auth.Identifier{{Tenant: "t", User: "u"}},
+		identity:      auth.Identity{Tenant: "t"},
+		membership:    auth.Membership{Tenant: "t", User: "u", Identity: auth.Identity{Tenant: "t"}},
+		authenticator: auth.Authenticator{Tenant: "t", User: "u"},
+		password:      auth.Password{Tenant: "t", User: "u"},
+		attempts:      auth.Attempts{},
+		session:       auth.Session{Tenant: "t", User: "u"},
+		token:         auth.Token{Tenant: "t"},
+		root:          auth.RefreshToken{Tenant: "t"},
+		leaf:          auth.RefreshToken{Tenant: "t", Hash: digest("leaf")},
+		event:         auth.Event{Tenant: "t", ID: "1"},
+	}
+	added(t, s, w)
+	equal := func(name string, got, want any) {
+		t.Helper()
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	d := read(t, s, auth.Reads.Directory)
+	equal("Directory", d, auth.Directory{
+		Revision: d.Revision, Tenants: []auth.Tenant{w.tenant}, APIKeys: []auth.APIKey{w.apiKey},
+		ProgrammeKeys: []auth.ProgrammeKey{w.programmeKey}, Clients: []auth.Client{w.client}, SigningKeys: []auth.SigningKey{w.signingKey},
+		Shapes: map[auth.TenantID][]string{"t": {""}},
+	})
+	live := auth.LiveSession{Session: w.session, User: w.user, Revision: d.Revision, Memberships: []auth.Membership{w.membership}}
+	equal("AccountByUser", read(t, s, func(r auth.Reads) (auth.Account, error) { return r.AccountByUser("t", "u") }), auth.Account{
+		Found: true, Revision: d.Revision, User: w.user, Password: w.password, Memberships: live.Memberships, Subject: auth.SubjectOf("u"),
+	})
+	equal("Session", read(t, s, func(r auth.Reads) (auth.LiveSession, error) { return r.Session("t", "") }), live)
+	equal("Bearer", read(t, s, func(r auth.Reads) (auth.Bearer, error) { return r.Bearer(auth.TokenHash{}) }),
+		auth.Bearer{Token: w.token, LiveSession: live})
+	equal("Refresh", read(t, s, func(r auth.Reads) (auth.LiveRefresh, error) { return r.Refresh(auth.TokenHash{}) }),
+		auth.LiveRefresh{Token: w.root, LiveSession: live})
+	equal("Authenticators", read(t, s, func(r auth.Reads) ([]auth.Authenticator, error) { return r.Authenticators("t", "u") }),
+		[]auth.Authenticator{w.authenticator})
+	equal("Events", read(t, s, func(r auth.Reads) ([]auth.Event, error) { return r.Events("t", "", 9) }), []auth.Event{w.event})
+}
+
+// testPutReplaces puts each entry of the directory again with everything but its key changed.
+func testPutReplaces(t *testing.T, s auth.Store) {
+	added(t, s, newWorld("demo"))
+	w := newWorld("demo")
+	w.tenant.Name, w.tenant.Mode, w.tenant.Settings, w.tenant.Webhook = "New", auth.ModeLive, auth.DefaultSettings(), auth.Webhook{}
+	w.apiKey.Name, w.apiKey.Hash, w.apiKey.Sealed, w.apiKey.RevokedAt = "New", digest("new"), []byte{9}, time.Time{}
+	w.client.Secrets, w.client.Alg, w.client.DisabledAt, w.client.AccessTokenFor = nil, "", time.Time{}, 0
+	w.client.Kind, w.client.AppID, w.client.AppName, w.client.Claims = auth.ClientApplication, "new", "New", []string{"one"}
+	w.signingKey.RetireAt, w.signingKey.ActiveAt, w.signingKey.Public, w.signingKey.Sealed = time.Time{}, at(20), "{}", []byte{8}
+	write(t, s, func(tx auth.Writes) error {
+		return steps(
+			func() error { return tx.PutTenant(w.tenant) },
+			func() error { return tx.PutAPIKey(w.apiKey) },
+			func() error { return tx.PutProgrammeKey(w.programmeKey) },
+			func() error { return tx.PutClient(w.client) },
+			func() error { return tx.PutSigningKey(w.signingKey) },
+			func() error { return tx.SetMeta("k", "1") },
+			func() error { return tx.SetMeta("k", "2") },
+		)
+	})
+	got := read(t, s, auth.Reads.Directory)
+	want := auth.Directory{
+		Revision: got.Revision, Tenants: []auth.Tenant{w.tenant}, APIKeys: []auth.APIKey{w.apiKey},
+		ProgrammeKeys: []auth.ProgrammeKey{w.programmeKey}, Clients: []auth.Client{w.client}, SigningKeys: []auth.SigningKey{w.signingKey},
+		Shapes: got.Shapes,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("directory (-want +got):\n%s", diff)
+	}
+	if got := read(t, s, func(r auth.Reads) (string, error) { return r.Meta("k") }); got != "2" {
+		t.Errorf("meta: got %q, want 2", got)
+	}
+}
+
+// testEmptyDirectory reads a store that holds nothing.
+func testEmptyDirectory(t *testing.T, s auth.Store) {
+	d := read(t, s, auth.Reads.Directory)
+	if d.Revision < 1 || len(d.Tenants)+len(d.APIKeys)+len(d.ProgrammeKeys)+len(d.Clients)+len(d.SigningKeys)+len(d.Shapes) != 0 {
+		t.Errorf("got %+v, want nothing but a revision", d)
+	}
+}

@@ -1,0 +1,118 @@
+// Package storetest holds what every auth.Store must do, as a test that runs
+// on each database. The contract itself is written at the interface, in package
+// auth; this is its proof.
+package storetest
+
+import (
+	"context"
+	"testing"
+
+	"countersign/internal/auth"
+)
+
+// Run tests a store. open returns an empty one, which it closes when its test ends; it is called once for each part of the suite, and
+// the parts run in parallel.
+func Run(t *testing.T, open func(t *testing.T) auth.Store) {
+	for name, part := range map[string]func(*testing.T, auth.Store){
+		"RoundTrip":              testRoundTrip,
+		"RoundTripOfZeroValues":  testZeroValues,
+		"PutReplaces":            testPutReplaces,
+		"Revision":               testRevision,
+		"Accounts":               testAccounts,
+		"PasswordChanges":        testPasswordChanges,
+		"UserStatus":             testUserStatus,
+		"SessionMoves":           testSessionMoves,
+		"RefreshFamily":          testRefreshFamily,
+		"NotFound":               testNotFound,
+		"Exists":                 testExists,
+		"HalfDoneVerb":           testHalfDoneVerb,
+		"Rollback":               testRollback,
+		"RollbackOnPanic":        testPanic,
+		"CancelledContext":       testCancelled,
+		"DeadlineWhileWaiting":   testDeadline,
+		"MoveOnce":               testMoveOnce,
+		"LostUpdate":             testLostUpdate,
+		"LostAttempts":           testLostAttempts,
+		"WriteSkew":              testWriteSkew,
+		"Snapshot":               testSnapshot,
+		"Order":                  testOrder,
+		"Text":                   testText,
+		"TextThatCannotBeStored": testBadText,
+		"Time":                   testTime,
+		"EventPages":             testEventPages,
+		"TenantsAreApart":        testTenants,
+		"SweepDeletesWhatEnded":  testSweep,
+		"SweepIsBounded":         testSweepBound,
+		"ManyEvents":             testManyEvents,
+		"EmptyDirectory":         testEmptyDirectory,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			part(t, open(t))
+		})
+	}
+}
+
+// view, update and write run fn in a transaction that must succeed.
+func view(t *testing.T, s auth.Store, fn func(auth.Reads) error) {
+	t.Helper()
+	if err := s.View(t.Context(), fn); err != nil {
+		t.Fatalf("view: %v", err)
+	}
+}
+
+func update(t *testing.T, s auth.Store, fn func(auth.Tx) error) {
+	t.Helper()
+	if err := s.Update(t.Context(), fn); err != nil {
+		t.Fatalf("update: %v", err)
+	}
+}
+
+func write(t *testing.T, s auth.Store, fn func(auth.Writes) error) {
+	t.Helper()
+	if err := s.Write(t.Context(), fn); err != nil {
+		t.Fatalf("write: %v", err)
+	}
+}
+
+// read returns what one reading verb returns, which must succeed.
+func read[T any](t *testing.T, s auth.Store, verb func(auth.Reads) (T, error)) T {
+	t.Helper()
+	var v T
+	view(t, s, func(r auth.Reads) (err error) {
+		v, err = verb(r)
+		return err
+	})
+	return v
+}
+
+// move returns what one compare-and-swap returns, which must succeed.
+func move(t *testing.T, s auth.Store, verb func(auth.Writes) (bool, error)) bool {
+	t.Helper()
+	var done bool
+	write(t, s, func(w auth.Writes) (err error) {
+		done, err = verb(w)
+		return err
+	})
+	return done
+}
+
+// steps runs the steps until one fails.
+func steps(all ...func() error) error {
+	for _, step := range all {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tries are the ways to write: Update and Write, which must agree on everything but isolation.
+func tries(s auth.Store) map[string]func(context.Context, func(auth.Writes) error) error {
+	return map[string]func(context.Context, func(auth.Writes) error) error{
+		"Update": func(ctx context.Context, fn func(auth.Writes) error) error {
+			return s.Update(ctx, func(tx auth.Tx) error { return fn(tx) })
+		},
+		"Write": s.Write,
+	}
+}

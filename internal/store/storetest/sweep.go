@@ -1,0 +1,90 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"countersign/internal/auth"
+)
+
+// testSweep sweeps at a time between two ends.
+func testSweep(t *testing.T, s auth.Store) {
+	old, young := live("old"), live("young")
+	old.session.EndsAt, old.root.ExpiresAt, old.leaf.ExpiresAt, old.attempts.ExpiresAt = at(20), at(20), at(20), at(20)
+	young.session.EndsAt, young.root.ExpiresAt, young.leaf.ExpiresAt, young.attempts.ExpiresAt = at(22), at(22), at(22), at(22)
+	added(t, s, old)
+	added(t, s, young)
+	write(t, s, func(tx auth.Writes) error {
+		_, err := tx.PutAttempts("old", "for ever", auth.AttemptPassword, auth.Attempts{Version: 1}, 0)
+		return err
+	})
+	sweep := func(before time.Time) (n int) {
+		write(t, s, func(tx auth.Writes) (err error) { n, err = tx.Sweep(before, 99); return err })
+		return n
+	}
+	for _, step := range []struct {
+		before time.Time
+		want   int
+	}{{at(19), 0}, {at(20), 0}, {at(21), 5}, {at(21), 0}} {
+		if n := sweep(step.before); n != step.want {
+			t.Errorf("before %v: got %d rows, want %d", step.before, n, step.want)
+		}
+	}
+	for w, want := range map[*world]error{&old: auth.ErrNotFound, &young: nil} {
+		for name, verb := range map[string]func(auth.Reads) error{
+			"Session":      func(r auth.Reads) error { _, err := r.Session(w.tenant.ID, "ses-1"); return err },
+			"Bearer":       func(r auth.Reads) error { _, err := r.Bearer(w.token.Hash); return err },
+			"Refresh root": func(r auth.Reads) error { _, err := r.Refresh(w.root.Hash); return err },
+			"Refresh leaf": func(r auth.Reads) error { _, err := r.Refresh(w.leaf.Hash); return err },
+		} {
+			if err := s.View(t.Context(), verb); !errors.Is(err, want) {
+				t.Errorf("%s of %s: got %v, want %v", name, w.tenant.ID, err, want)
+			}
+		}
+	}
+	for _, c := range []struct {
+		tenant  auth.TenantID
+		subject auth.Subject
+		want    int64
+	}{{"old", auth.SubjectOf("17"), 0}, {"young", auth.SubjectOf("17"), 7}, {"old", "for ever", 1}} {
+		got := read(t, s, func(r auth.Reads) (auth.Attempts, error) {
+			return r.Attempts(c.tenant, c.subject, auth.AttemptPassword)
+		})
+		if got.Version != c.want {
+			t.Errorf("attempts of %s/%s: got version %d, want %d", c.tenant, c.subject, got.Version, c.want)
+		}
+	}
+	if events := read(t, s, func(r auth.Reads) ([]auth.Event, error) { return r.Events("old", "", 9) }); len(events) != 1 {
+		t.Errorf("got %d events, want the one there was", len(events))
+	}
+	// An attempt that was read before the sweep does not bring its row back.
+	if move(t, s, func(tx auth.Writes) (bool, error) {
+		return tx.PutAttempts("old", auth.SubjectOf("17"), auth.AttemptPassword, auth.Attempts{Version: 8}, 7)
+	}) {
+		t.Error("swept attempts were swapped")
+	}
+}
+
+// testSweepBound sweeps fewer rows at once than there are.
+func testSweepBound(t *testing.T, s auth.Store) {
+	write(t, s, func(tx auth.Writes) error {
+		for i := range 5 {
+			name := fmt.Sprint(i)
+			session := auth.Session{Tenant: "demo", ID: auth.SessionID(name), EndsAt: at(i + 1)}
+			token := auth.Token{Tenant: "demo", Hash: digest(name), Session: session.ID}
+			if err := steps(func() error { return tx.AddSession(session) }, func() error { return tx.AddToken(token) }); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for i, want := range []int{4, 4, 2, 0} {
+		var n int
+		write(t, s, func(tx auth.Writes) (err error) { n, err = tx.Sweep(at(9), 2); return err })
+		if n != want {
+			t.Errorf("sweep %d: got %d rows, want %d", i, n, want)
+		}
+	}
+}
