@@ -1,0 +1,57 @@
+// Package auth is the domain of Countersign: every rule of authentication, and nothing else.
+//
+// It owns what a tenant, user, identity, client, password, session and token are; who may authenticate, how failures are counted and
+// when an account is locked; how long a session lives and what ends it; which event each outcome leaves. It does not own bytes on a wire,
+// SQL, logging or configuration: those are adapters, which import this package and are never imported by it. State is behind Store, whose
+// comments are a contract that package store/storetest checks on every database.
+//
+// # The whole system in one screen
+//
+// A call comes in through a dialect and names its caller: AuthenticateKey (an API key of /multi), AuthenticateClient (id and secret) or
+// AuthenticateClientToken (a client's JWT, /cis) return an Actor, which every other method takes. What an actor may know of the
+// configuration is in the directory, a snapshot that each call compares with the store's revision.
+//
+//	LoginPassword          /multi   session + token (AUTH or ACCESS)
+//	Identities             /multi   whom the user may act for
+//	AccessToken            /multi   a token for one of them
+//	UpdatePassword         /multi   old for new; the one use of a temporary token
+//	Logout                 /multi
+//	AuthenticatePassword   /cis     session + access, ID and refresh token
+//	AuthenticateSession    /cis     more tokens from a live session
+//	Refresh                /cis     rotation
+//	LogoutSession          /cis
+//	ClientToken            /oidc    a client's own token
+//	CreateUser, User, UserBy, AddPassword, ReplacePassword           /cis, by a client
+//	Suspend, Resume, Unlock, RotateSigningKey                        by an operator
+//	Apply                                                            a starting state
+//
+// # The counter of failures
+//
+// Every attempt at a password goes reserve → verify → settle. The reservation is committed before the hash is computed, so a crowd of
+// guesses cannot outrun the count; surplus attempts wait for a reservation, so that a crowd of right passwords all get through.
+//
+//	            reserve                      settle(failed), fifth in a row
+//	  ┌──────┐ ────────────► ┌───────────┐ ─────────────────────────────► ┌────────┐
+//	  │ open │               │ reserved  │                                │ locked │
+//	  └──────┘ ◄──────────── └───────────┘                                └────────┘
+//	     ▲      settle(succeeded): failures = 0                               │
+//	     │      settle(failed):    failures + 1                               │
+//	     │      settle(withdrawn): as before                                  │
+//	     └────────────────────────────────────────────────────────────────────┘
+//	                    LockPolicy.For after the locking failure
+//
+// A reservation that a crash left behind becomes a failure after a minute. An identifier that nobody has is counted and locked in the same
+// way, under a keyed hash.
+//
+// # The status of a user
+//
+//	            authenticates             suspended
+//	  pending ────────────────► active ◄────────────► suspended
+//	     └───────────────────────────────────────────────▲
+//
+// # What ends a session
+//
+// Its idle limit, its absolute limit, Logout, and a new epoch of its user: a change of password or a suspension raises User.Epoch, and a
+// session lives only in the epoch it was made in. Tokens and refresh tokens live only as long as their session. All of this is decided
+// when a token is used, by the service's clock; nothing waits for a job.
+package auth
