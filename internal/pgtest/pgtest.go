@@ -9,6 +9,8 @@
 // A test process opts in with
 //
 //	func TestMain(m *testing.M) { pgtest.Main(m) }
+//
+// A program that measures rather than tests has a [Server] of its own.
 package pgtest
 
 import (
@@ -35,7 +37,7 @@ var (
 	mu       sync.Mutex
 	inMain   bool
 	settings []string
-	started  *server
+	started  *Server
 	startErr error
 )
 
@@ -49,7 +51,7 @@ func Main(m *testing.M, set ...string) {
 	mu.Lock()
 	defer mu.Unlock()
 	if started != nil {
-		if err := started.stop(); err != nil {
+		if err := started.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "pgtest:", err)
 			code = max(code, 1)
 		}
@@ -66,7 +68,8 @@ func Database(t testing.TB) string {
 		t.Fatalf("pgtest: %v", err)
 	}
 	name := "test_" + strconv.Itoa(n)
-	if err := s.client("createdb", "--template=template0", "--locale-provider=icu", "--icu-locale=en-US", name); err != nil {
+	database, err := s.Create(name)
+	if err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
 	t.Cleanup(func() {
@@ -74,19 +77,18 @@ func Database(t testing.TB) string {
 			t.Errorf("pgtest: %v", err)
 		}
 	})
-	u := url.URL{Scheme: "postgres", Path: "/" + name, RawQuery: url.Values{"host": {s.dir}, "user": {superuser}}.Encode()}
-	return u.String()
+	return database
 }
 
 // running returns the server, started if need be, and the number of the database to make in it.
-func running() (*server, int, error) {
+func running() (*Server, int, error) {
 	mu.Lock()
 	defer mu.Unlock()
 	if !inMain {
 		return nil, 0, errors.New("call pgtest.Main from TestMain, or the server would stay")
 	}
 	if started == nil && startErr == nil {
-		started, startErr = start(settings)
+		started, startErr = Start(settings...)
 	}
 	if startErr != nil {
 		return nil, 0, startErr
@@ -97,8 +99,8 @@ func running() (*server, int, error) {
 
 const superuser = "postgres"
 
-// server is a running PostgreSQL.
-type server struct {
+// Server is a running PostgreSQL.
+type Server struct {
 	bin       string // where its programs are
 	dir       string // its data, its log and its socket
 	as        *syscall.Credential
@@ -107,9 +109,9 @@ type server struct {
 	databases int
 }
 
-// start makes a cluster and runs a server on it.
-func start(settings []string) (_ *server, err error) {
-	s := &server{ended: make(chan error, 1)}
+// Start makes a cluster and runs a server on it, which the caller stops. Each setting is one of postgresql.conf.
+func Start(settings ...string) (_ *Server, err error) {
+	s := &Server{ended: make(chan error, 1)}
 	if s.bin, err = programs(); err != nil {
 		return nil, err
 	}
@@ -118,7 +120,7 @@ func start(settings []string) (_ *server, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.stop())
+			err = errors.Join(err, s.Stop())
 		}
 	}()
 	// The cluster need not outlive a crash of the machine: only what happens afterwards is synced.
@@ -132,11 +134,23 @@ func start(settings []string) (_ *server, err error) {
 	return s, s.await()
 }
 
-func (s *server) data() string { return filepath.Join(s.dir, "data") }
-func (s *server) log() string  { return filepath.Join(s.dir, "log") }
+// Create makes an empty database, as [Database] does, and returns its URL.
+func (s *Server) Create(name string) (string, error) {
+	if err := s.client("createdb", "--template=template0", "--locale-provider=icu", "--icu-locale=en-US", name); err != nil {
+		return "", err
+	}
+	u := url.URL{Scheme: "postgres", Path: "/" + name, RawQuery: url.Values{"host": {s.dir}, "user": {superuser}}.Encode()}
+	return u.String(), nil
+}
+
+// PID is the process that all others of the server come from.
+func (s *Server) PID() int { return s.process.Pid }
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+func (s *Server) log() string  { return filepath.Join(s.dir, "log") }
 
 // run starts the server process.
-func (s *server) run(settings []string) error {
+func (s *Server) run(settings []string) error {
 	args := []string{"-D", s.data()}
 	for _, set := range slices.Concat([]string{
 		"listen_addresses=", "unix_socket_directories=" + s.dir, "max_connections=300",
@@ -168,7 +182,7 @@ func (s *server) run(settings []string) error {
 }
 
 // await returns when the server takes connections.
-func (s *server) await() error {
+func (s *Server) await() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(25 * time.Millisecond)
@@ -188,13 +202,13 @@ func (s *server) await() error {
 	}
 }
 
-func (s *server) withLog(err error) error {
+func (s *Server) withLog(err error) error {
 	text, _ := os.ReadFile(s.log())
 	return fmt.Errorf("%w\n%s", err, text)
 }
 
-// stop ends the server and removes its directory.
-func (s *server) stop() error {
+// Stop ends the server and removes its directory.
+func (s *Server) Stop() error {
 	var err error
 	if s.process != nil {
 		if err = s.process.Signal(syscall.SIGQUIT); err == nil { // immediate shutdown: the data goes anyway
@@ -206,7 +220,7 @@ func (s *server) stop() error {
 }
 
 // client runs one of the client programs.
-func (s *server) client(name string, args ...string) error {
+func (s *Server) client(name string, args ...string) error {
 	cmd := s.command(name, slices.Concat([]string{"--host=" + s.dir, "--username=" + superuser}, args)...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", name, err, out)
@@ -215,7 +229,7 @@ func (s *server) client(name string, args ...string) error {
 }
 
 // command returns a command that runs as the server's user, in its directory and without the caller's PGHOST, PGPORT and the like.
-func (s *server) command(name string, args ...string) *exec.Cmd {
+func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(s.bin, name), args...)
 	cmd.Dir = s.dir
 	cmd.Env = []string{"PATH=" + s.bin, "HOME=" + s.dir, "LC_ALL=C", "PGPORT=5432"}
