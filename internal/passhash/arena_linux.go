@@ -10,6 +10,9 @@ import (
 // An arena is memory outside the Go heap, so that hashes of many megabytes
 // make no work for the garbage collector and the memory can be given back at
 // once. It starts at a huge page, which saves the hash most of its TLB misses.
+//
+// It is not wiped between hashes: whoever can read it can read the passwords
+// themselves, which are on the heap for longer.
 type arena struct {
 	words  []uint64
 	mapped []byte

@@ -161,3 +161,23 @@ func TestDecoyDoesTheWork(t *testing.T) {
 		}
 	}
 }
+
+// TestLargeHashLeavesNoMemoryBehind: a hash that needs more than a slot has
+// does not make the slot grow, nor one that needs nothing.
+func TestLargeHashLeavesNoMemoryBehind(t *testing.T) {
+	h := testHasher(t)
+	for _, shape := range []string{"argon2id,m=4096,t=1,p=1", "scrypt,ln=12,r=8,p=1", "bcrypt,4", "pbkdf2-sha1,10,20"} {
+		if _, err := h.Verify(t.Context(), "", []byte("x"), shape); err != nil {
+			t.Fatal(err)
+		}
+		if h.gate.free[0].arena != nil {
+			t.Errorf("%s: the slot has memory", shape)
+		}
+	}
+	if _, err := h.Hash(t.Context(), []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := len(h.gate.free[0].arena.words), 64<<10/8; got != want {
+		t.Errorf("got %d words in the slot, want %d", got, want)
+	}
+}

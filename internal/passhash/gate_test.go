@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync/atomic"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,6 +24,17 @@ func mustEnter(t *testing.T, g *gate) *slot {
 	return s
 }
 
+// visit waits for a slot, calls f with it and leaves. It is for goroutines.
+func visit(t *testing.T, g *gate, f func()) {
+	s, err := g.enter(t.Context())
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	f()
+	g.leave(s)
+}
+
 // wantLoad checks the gauges when nothing moves any more.
 func wantLoad(t *testing.T, g *gate, running, waiting int) {
 	t.Helper()
@@ -39,11 +50,7 @@ func TestGateServesInOrderOfArrival(t *testing.T) {
 		first := mustEnter(t, g)
 		var got []int
 		for i := range 10 {
-			go func() {
-				s := mustEnter(t, g)
-				got = append(got, i)
-				g.leave(s)
-			}()
+			go visit(t, g, func() { got = append(got, i) })
 			wantLoad(t, g, 1, i+1)
 		}
 		g.leave(first)
@@ -58,22 +65,24 @@ func TestGateNeverRunsMoreThanItsSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const slots = 3
 		g := testGate(slots, 1000)
-		var inside, most atomic.Int32
+		var mu sync.Mutex
+		var inside, most int
 		for range 200 {
-			go func() {
-				s := mustEnter(t, g)
-				if n := inside.Add(1); n > most.Load() {
-					most.Store(n)
-				}
+			go visit(t, g, func() {
+				mu.Lock()
+				inside++
+				most = max(most, inside)
+				mu.Unlock()
 				time.Sleep(time.Millisecond) // of the bubble's clock
-				inside.Add(-1)
-				g.leave(s)
-			}()
+				mu.Lock()
+				inside--
+				mu.Unlock()
+			})
 		}
 		time.Sleep(time.Second)
 		wantLoad(t, g, 0, 0)
-		if got := most.Load(); got != slots {
-			t.Errorf("got at most %d at a time, want %d", got, slots)
+		if most != slots {
+			t.Errorf("got at most %d at a time, want %d", most, slots)
 		}
 	})
 }
@@ -82,7 +91,7 @@ func TestGateRefusesWhenTheQueueIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := testGate(2, 1)
 		a, b := mustEnter(t, g), mustEnter(t, g)
-		go func() { g.leave(mustEnter(t, g)) }()
+		go visit(t, g, func() {})
 		wantLoad(t, g, 2, 1)
 		_, err := g.enter(t.Context())
 		var busy *BusyError
@@ -169,7 +178,7 @@ func TestCancelledCallerKeepsItsSlot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		go func() { g.leave(mustEnter(t, g)) }()
+		go visit(t, g, func() {})
 		cancel()
 		wantLoad(t, g, 1, 1)
 		g.leave(s)

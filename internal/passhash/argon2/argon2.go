@@ -4,13 +4,15 @@
 // It exists beside golang.org/x/crypto/argon2, which is its oracle in the
 // tests, for two reasons: that package allocates the whole memory anew for each
 // hash, and its inner loop is several times slower than what AVX2 and AVX-512
-// allow. It knows no password format, no salt policy and no limit on parallel
+// allow. The assembly for these is in run_*.s; on other processors, and with the
+// build tag purego, there is only Go. It knows no password format, no salt policy and no limit on parallel
 // work; package passhash does.
 package argon2
 
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"runtime"
 
 	"golang.org/x/crypto/blake2b"
@@ -35,7 +37,7 @@ type Params struct {
 
 const (
 	version    = 0x13
-	slices     = 4 // of a lane in a pass; RFC 9106 calls it SL
+	syncPoints = 4 // of a lane in a pass; RFC 9106 calls it SL
 	blockBytes = 1024
 )
 
@@ -47,7 +49,7 @@ func (p Params) check() error {
 	switch {
 	case p.Variant != I && p.Variant != ID,
 		p.Lanes < 1 || p.Lanes >= 1<<24,
-		p.Memory < 2*slices*p.Lanes || p.Memory > 1<<31,
+		p.Memory < 2*syncPoints*p.Lanes || uint64(p.Memory)*blockBytes > math.MaxInt,
 		p.Time < 1:
 		return errParams
 	}
@@ -61,7 +63,7 @@ func (p Params) Words() int {
 
 // blocks is m′: the memory rounded down to whole segments in every lane.
 func (p Params) blocks() uint32 {
-	return p.Memory - p.Memory%(slices*p.Lanes)
+	return p.Memory - p.Memory%(syncPoints*p.Lanes)
 }
 
 // Key computes the tag of password under salt, with the optional secret and
@@ -85,13 +87,13 @@ func (k Kernel) Key(tag []byte, mem []uint64, p Params, password, salt, secret, 
 		Kernel:  k,
 		Params:  p,
 		mem:     mem[:p.Words()],
-		lane:    p.blocks() / p.Lanes,
-		segment: p.blocks() / p.Lanes / slices,
+		lane:    int(p.blocks() / p.Lanes),
+		segment: int(p.blocks() / p.Lanes / syncPoints),
 	}
 	f.start(firstHash(uint32(len(tag)), p, password, salt, secret, data))
-	for pass := range p.Time {
-		for slice := range uint32(slices) {
-			for lane := range p.Lanes {
+	for pass := range int(p.Time) {
+		for slice := range syncPoints {
+			for lane := range int(p.Lanes) {
 				f.fill(position{pass, slice, lane})
 			}
 			runtime.Gosched()

@@ -3,7 +3,8 @@ package argon2
 import (
 	"bytes"
 	"encoding/hex"
-	"fmt"
+	"math/bits"
+	"slices"
 	"testing"
 
 	"golang.org/x/crypto/argon2"
@@ -162,55 +163,36 @@ func TestKeyRefusesBadArguments(t *testing.T) {
 	}
 }
 
-// TestKernelsEqualGeneric calls G itself, with the overlaps that are allowed.
+// TestKernelsEqualGeneric compares what runs leave in the whole memory.
 func TestKernelsEqualGeneric(t *testing.T) {
+	const blocks = 24
 	forEachKernel(t, func(t *testing.T, k Kernel) {
 		rapid.Check(t, func(t *rapid.T) {
-			words := rapid.SliceOfN(rapid.Uint64(), 3*blockWords, 3*blockWords)
-			mem := words.Draw(t, "blocks")
-			prev, ref, out := *(*block)(mem), *(*block)(mem[blockWords:]), *(*block)(mem[2*blockWords:])
-			var want block
-			mixGeneric(&want, &prev, &ref, nil)
-
-			got := out
-			k.mix(&got, &prev, &ref, &ref)
-			if got != want {
-				t.Errorf("mix differs")
+			seed := rapid.Uint64().Draw(t, "seed")
+			mem := make([]uint64, blocks*blockWords)
+			for i := range mem {
+				seed = bits.RotateLeft64(seed*0x9e3779b97f4a7c15+1, 29)
+				mem[i] = seed
 			}
-			got = ref
-			k.mix(&got, &prev, &got, &ref)
-			if got != want {
-				t.Errorf("mix in place differs")
+			r := run{out: rapid.IntRange(0, blocks-1).Draw(t, "out"), fold: rapid.Bool().Draw(t, "fold")}
+			r.prev = rapid.IntRange(0, blocks-1).Draw(t, "prev")
+			r.count = rapid.IntRange(1, blocks-r.out).Draw(t, "count")
+			if rapid.Bool().Draw(t, "known") {
+				r.refs = rapid.SliceOfN(rapid.Uint32Range(0, blocks-1), r.count+ahead, r.count+ahead).Draw(t, "refs")
+			} else {
+				r.lane = blocks
+				r.start = rapid.IntRange(0, blocks-1).Draw(t, "start")
+				r.size = rapid.IntRange(1, blocks-r.count+1).Draw(t, "size")
 			}
-			got = out
-			k.mixXOR(&got, &prev, &ref, &ref)
-			want.xor(&out)
-			if got != want {
-				t.Errorf("mixXOR differs")
+			got, want := r, r
+			got.mem, want.mem = slices.Clone(mem), slices.Clone(mem)
+			k.run(&got)
+			runGeneric(&want)
+			for i := range blocks {
+				if *at(got.mem, i) != *at(want.mem, i) {
+					t.Fatalf("%+v: block %d differs", r, i)
+				}
 			}
 		})
 	})
-}
-
-func BenchmarkKey(b *testing.B) {
-	password, salt := []byte("correct horse"), []byte("0123456789abcdef")
-	for _, p := range []Params{{ID, 19456, 2, 1}, {ID, 47104, 1, 1}} {
-		name := fmt.Sprintf("m=%d,t=%d,p=%d", p.Memory, p.Time, p.Lanes)
-		mem := make([]uint64, p.Words())
-		tag := make([]byte, 32)
-		for _, k := range Kernels() {
-			b.Run(name+"/"+k.String(), func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					k.Key(tag, mem, p, password, salt, nil, nil)
-				}
-			})
-		}
-		b.Run(name+"/x-crypto", func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				oracle(p, password, salt, 32)
-			}
-		})
-	}
 }

@@ -45,39 +45,43 @@ type filling struct {
 	Kernel
 	Params
 	mem     []uint64
-	lane    uint32 // blocks in a lane
-	segment uint32 // blocks in a slice of a lane
+	lane    int // blocks in a lane
+	segment int // blocks in a slice of a lane
 
-	zero, input, addresses block
-	refs                   [blockWords + ahead]uint32
+	segmentRun, counterRun run // for fill and fillIndependent
+
+	// counter has the blocks that make addresses out of a counter: one of
+	// zeros, the input and the output. refs is what the output becomes.
+	counter [3 * blockWords]uint64
+	refs    [blockWords + ahead]uint32
 }
 
 // A position names a segment.
-type position struct{ pass, slice, lane uint32 }
+type position struct{ pass, slice, lane int }
 
-// block returns block i of the memory, lane after lane.
-func (f *filling) block(i uint32) *block {
-	return (*block)(f.mem[int(i)*blockWords:])
+// at returns block i of mem.
+func at(mem []uint64, i int) *block {
+	return (*block)(mem[i*blockWords:])
 }
 
 // start computes the first two blocks of every lane (section 3.2, steps 3, 4).
 func (f *filling) start(h0 [blake2b.Size]byte) {
 	var buf [blockBytes]byte
-	for lane := range f.Lanes {
-		for i := range uint32(2) {
-			seed := binary.LittleEndian.AppendUint32(h0[:], i)
-			seed = binary.LittleEndian.AppendUint32(seed, lane)
+	for lane := range int(f.Lanes) {
+		for i := range 2 {
+			seed := binary.LittleEndian.AppendUint32(h0[:], uint32(i))
+			seed = binary.LittleEndian.AppendUint32(seed, uint32(lane))
 			longHash(buf[:], seed)
-			f.block(lane*f.lane + i).decode(&buf)
+			at(f.mem, lane*f.lane+i).decode(&buf)
 		}
 	}
 }
 
 // finish turns the last column into the tag (section 3.2, step 7).
 func (f *filling) finish(tag []byte) {
-	last := *f.block(f.lane - 1)
-	for lane := uint32(1); lane < f.Lanes; lane++ {
-		last.xor(f.block(lane*f.lane + f.lane - 1))
+	last := *at(f.mem, f.lane-1)
+	for lane := 1; lane < int(f.Lanes); lane++ {
+		last.xor(at(f.mem, lane*f.lane+f.lane-1))
 	}
 	var buf [blockBytes]byte
 	last.encode(&buf)
@@ -85,104 +89,116 @@ func (f *filling) finish(tag []byte) {
 }
 
 // fill computes one segment (section 3.2, steps 5 and 6).
-func (f *filling) fill(at position) {
-	if f.Variant == I || at.pass == 0 && at.slice < slices/2 {
-		f.fillIndependent(at)
-	} else {
-		f.fillDependent(at)
+func (f *filling) fill(p position) {
+	first := p.slice * f.segment
+	r := &f.segmentRun
+	*r = run{
+		mem:  f.mem,
+		out:  p.lane*f.lane + first,
+		prev: p.lane*f.lane + first - 1,
+		fold: p.pass > 0,
+	}
+	if first == 0 {
+		r.prev += f.lane
+	}
+	begin := 0
+	if p.pass == 0 && p.slice == 0 {
+		begin = 2
+		r.out, r.prev = r.out+2, r.out+1
+	}
+	switch {
+	case f.Variant == I || p.pass == 0 && p.slice < syncPoints/2:
+		f.fillIndependent(r, p, begin)
+	case f.Lanes == 1:
+		f.fillDependent(r, p, begin)
+	default:
+		f.fillAcrossLanes(r, p, begin)
 	}
 }
 
-// ahead is how many blocks before its use a known reference is prefetched.
-const ahead = 3
-
-// fillIndependent computes a segment whose references come from a counter
-// (section 3.4.1.2), one block of addresses after the other.
-func (f *filling) fillIndependent(at position) {
-	clear(f.input[:])
-	for i, v := range []uint32{at.pass, at.lane, at.slice, f.blocks(), f.Time, uint32(f.Variant)} {
-		f.input[place(i)] = uint64(v)
+// compute runs the next count blocks of r, if any.
+func (f *filling) compute(r *run, count int) {
+	if count == 0 {
+		return
 	}
-	for first := uint32(0); first < f.segment; first += blockWords {
-		f.input[place(6)]++
-		f.mix(&f.addresses, &f.zero, &f.input, &f.zero)
-		f.mix(&f.addresses, &f.zero, &f.addresses, &f.zero)
-		end := min(f.segment-first, blockWords)
-		for i := range end {
-			f.refs[i] = f.reference(f.addresses[place(int(i))], at, first+i)
+	r.count = count
+	f.run(r)
+	r.out += count
+	r.prev = r.out - 1
+}
+
+// fillIndependent computes a segment, from its block begin on, whose references
+// come from a counter (section 3.4.1.2), one block of addresses at a time.
+func (f *filling) fillIndependent(r *run, p position, begin int) {
+	const zero, in, out = 0, 1, 2
+	input, addresses := at(f.counter[:], in), at(f.counter[:], out)
+	clear(input[:])
+	for i, v := range []int{p.pass, p.lane, p.slice, int(f.blocks()), int(f.Time), int(f.Variant)} {
+		input[place(i)] = uint64(v)
+	}
+	for base := 0; base < f.segment; base += blockWords {
+		input[place(6)]++
+		for _, ref := range []uint32{in, out} {
+			f.refs[0] = ref
+			f.counterRun = run{mem: f.counter[:], out: out, prev: zero, refs: f.refs[:], count: 1}
+			f.run(&f.counterRun)
 		}
-		for i := f.filled(at, first); i < end; i++ {
-			// Past the end, refs has an older reference: as good as none.
-			f.compute(at, first+i, f.refs[i], f.refs[i+ahead])
+		end := min(f.segment-base, blockWords)
+		for i := begin; i < end; i++ {
+			f.refs[i] = f.reference(addresses[place(i)], p, base+i)
 		}
+		r.refs = f.refs[begin:]
+		f.compute(r, end-begin)
+		begin = 0
 	}
 }
 
-// fillDependent computes a segment in which each block picks the reference of
-// the next one (section 3.4.1.1).
-func (f *filling) fillDependent(at position) {
-	for i := f.filled(at, 0); i < f.segment; i++ {
-		ref := f.reference(f.block(f.previous(at, i))[0], at, i)
-		f.compute(at, i, ref, ref)
+// longest bounds how long a kernel runs, since nothing can interrupt it: 256
+// blocks take less than 0.1 ms.
+const longest = 256
+
+// fillDependent computes a segment, from its block begin on, in which each
+// block picks the reference of the next one (section 3.4.1.1).
+func (f *filling) fillDependent(r *run, p position, begin int) {
+	r.window = f.window(p, begin, true)
+	for left := f.segment - begin; left > 0; left -= r.count {
+		f.compute(r, min(left, longest))
+		r.size += r.count
 	}
 }
 
-// filled returns how many blocks after block i of a segment start has made.
-func (f *filling) filled(at position, i uint32) uint32 {
-	if at == (position{lane: at.lane}) && i == 0 {
-		return 2
-	}
-	return 0
-}
-
-// previous returns the block before block i of a segment; before the first
-// block of a lane comes its last.
-func (f *filling) previous(at position, i uint32) uint32 {
-	i += at.slice * f.segment
-	if i == 0 {
-		i = f.lane
-	}
-	return at.lane*f.lane + i - 1
-}
-
-// compute makes block i of a segment out of the one before and the reference,
-// and hints that the block next will be read soon. The first pass does not
-// read what the memory held before; the later ones fold it in.
-func (f *filling) compute(at position, i, ref, next uint32) {
-	out := f.block(at.lane*f.lane + at.slice*f.segment + i)
-	prev := f.block(f.previous(at, i))
-	if at.pass == 0 {
-		f.mix(out, prev, f.block(ref), f.block(next))
-	} else {
-		f.mixXOR(out, prev, f.block(ref), f.block(next))
+// fillAcrossLanes is fillDependent for more than one lane: the reference may
+// be in any of them.
+func (f *filling) fillAcrossLanes(r *run, p position, begin int) {
+	r.refs = f.refs[:]
+	for i := begin; i < f.segment; i++ {
+		f.refs[0] = f.reference(at(f.mem, r.prev)[0], p, i)
+		f.compute(r, 1)
 	}
 }
 
 // reference maps the random word J1 || J2 to the block that block i of a
 // segment refers to (section 3.4.2).
-func (f *filling) reference(random uint64, at position, i uint32) uint32 {
-	lane := at.lane
-	if f.Lanes > 1 && (at.pass > 0 || at.slice > 0) {
-		lane = uint32(random>>32) % f.Lanes
+func (f *filling) reference(random uint64, p position, i int) uint32 {
+	lane := p.lane
+	if f.Lanes > 1 && (p.pass > 0 || p.slice > 0) {
+		lane = int(random >> 32 % uint64(f.Lanes))
 	}
-	// The window has the blocks of the other slices that are complete, ...
-	start, size := (at.slice+1)%slices*f.segment, (slices-1)*f.segment
-	if at.pass == 0 {
-		start, size = 0, at.slice*f.segment
+	return uint32(lane*f.lane + f.window(p, i, lane == p.lane).pick(random))
+}
+
+// window returns what block i of a segment may refer to in a lane, its own or
+// another: the other slices that are complete, and in its own lane also this
+// one, but never the block before.
+func (f *filling) window(p position, i int, own bool) window {
+	w := window{start: (p.slice + 1) % syncPoints * f.segment, size: (syncPoints - 1) * f.segment, lane: f.lane}
+	if p.pass == 0 {
+		w.start, w.size = 0, p.slice*f.segment
 	}
-	// ... and in its own lane those of this one, without the previous block,
-	// which in another lane may be the last of the slice before.
-	if lane == at.lane {
-		size += i - 1
+	if own {
+		w.size += i - 1
 	} else if i == 0 {
-		size--
+		w.size--
 	}
-	x := random & 0xffffffff
-	x = x * x >> 32
-	x = x * uint64(size) >> 32
-	z := start + size - 1 - uint32(x)
-	if z >= f.lane {
-		z -= f.lane
-	}
-	return lane*f.lane + z
+	return w
 }

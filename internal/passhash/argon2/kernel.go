@@ -3,42 +3,84 @@ package argon2
 import "math/bits"
 
 // A Kernel is an implementation of the compression function G (RFC 9106,
-// section 3.5). All give the same tags. The zero Kernel is not usable.
+// section 3.5) and of the loop around it. All give the same tags. The zero
+// Kernel is not usable.
 type Kernel struct {
 	name string
-
-	// mix sets out to G(prev, ref); out may be ref. The block next is only
-	// a hint: it will be read soon.
-	mix func(out, prev, ref, next *block)
-	// mixXOR xors G(prev, ref) into out, which may be neither of them.
-	mixXOR func(out, prev, ref, next *block)
+	run  func(*run)
 }
 
 // Kernels returns the kernels that this machine can run, the fastest first.
 // The last is "generic", which every machine can run.
 func Kernels() []Kernel {
-	return append(machineKernels(), Kernel{"generic", mixGeneric, mixXORGeneric})
+	return append(machineKernels(), Kernel{"generic", runGeneric})
 }
 
 // String returns the name of the kernel: "generic", "avx2" or "avx512".
 func (k Kernel) String() string { return k.name }
 
-func mixGeneric(out, prev, ref, _ *block) {
-	x := *prev
-	x.xor(ref)
-	z := x
-	z.permute()
-	z.xor(&x)
-	*out = z
+// A run is a number of consecutive blocks to compute: each is G of the block
+// before it and of a block that it refers to. The caller sees to it that the
+// numbers are within bounds; kernels do not check them.
+type run struct {
+	mem   []uint64 // whole blocks, numbered from 0
+	out   int      // the first block to compute
+	prev  int      // what is before it; before the others is their neighbour
+	count int      // at least 1
+	fold  bool     // xor with what the blocks held
+
+	// refs has the references of the blocks, and as many numbers more as
+	// kernels look ahead. If it is nil, each block picks its reference from
+	// the window, by the first word of the block before it. The window is
+	// that of the first block, and grows by one with each.
+	refs []uint32
+	window
 }
 
-func mixXORGeneric(out, prev, ref, _ *block) {
-	x := *prev
-	x.xor(ref)
-	z := x
-	z.permute()
-	z.xor(&x)
-	out.xor(&z)
+// ahead is how many blocks before its use a known reference is prefetched. The
+// numbers after the last reference may be any: they are only hints.
+const ahead = 3
+
+// A window is a range of blocks of a lane, which may go on at its beginning.
+type window struct{ start, size, lane int }
+
+// pick maps J1, the lower half of a random word, to a block of the window, more
+// often to the later ones (RFC 9106, section 3.4.2).
+func (w window) pick(random uint64) int {
+	x := random & 0xffffffff
+	x = x * x >> 32
+	x = x * uint64(w.size) >> 32
+	z := w.start + w.size - 1 - int(x)
+	if z >= w.lane {
+		z -= w.lane
+	}
+	return z
+}
+
+func runGeneric(r *run) {
+	w := r.window
+	prev := at(r.mem, r.prev)
+	for i := range r.count {
+		var ref *block
+		if r.refs != nil {
+			ref = at(r.mem, int(r.refs[i]))
+		} else {
+			ref = at(r.mem, w.pick(prev[0]))
+			w.size++
+		}
+		x := *prev
+		x.xor(ref)
+		z := x
+		z.permute()
+		z.xor(&x)
+		out := at(r.mem, r.out+i)
+		if r.fold {
+			out.xor(&z)
+		} else {
+			*out = z
+		}
+		prev = out
+	}
 }
 
 // permute applies P to the rows, then to the columns.
