@@ -11,8 +11,8 @@ import (
 // make no work for the garbage collector and the memory can be given back at
 // once. It starts at a huge page, which saves the hash most of its TLB misses.
 //
-// It is not wiped between hashes: whoever can read it can read the passwords
-// themselves, which are on the heap for longer.
+// It is not wiped between hashes, which would take a good part of the time of a
+// hash: whoever can read the memory of the process sees passwords arrive.
 type arena struct {
 	words  []uint64
 	mapped []byte

@@ -5,7 +5,9 @@
 // tests, for two reasons: that package allocates the whole memory anew for each
 // hash, and its inner loop is several times slower than what AVX2 and AVX-512
 // allow. The assembly for these is in run_*.s; on other processors, and with the
-// build tag purego, there is only Go. It knows no password format, no salt policy and no limit on parallel
+// build tag purego, there is only Go.
+//
+// The package knows no password format, no salt policy and no limit on parallel
 // work; package passhash does.
 package argon2
 
