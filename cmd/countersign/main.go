@@ -35,6 +35,9 @@ type program struct {
 	Serve      serveCommand      `cmd:"" help:"Start the server for production."`
 	Migrate    migrateCommand    `cmd:"" help:"Bring the database's schema up to date."`
 	Check      checkCommand      `cmd:"" help:"Check configuration and data; say what is wrong and which setting it is."`
+	Tenant     tenantCommand     `cmd:"" help:"List or create tenants."`
+	Key        keyCommand        `cmd:"" help:"List, create or revoke API keys."`
+	Client     clientCommand     `cmd:"" help:"List, create, rotate or disable clients."`
 	SigningKey signingKeyCommand `cmd:"" name:"signing-key" help:"List or rotate the keys that sign tokens."`
 	User       userCommand       `cmd:"" help:"Unlock, suspend or resume a user."`
 	Version    versionCommand    `cmd:"" help:"Print version, build and hash kernel."`

@@ -30,24 +30,24 @@
 // Every attempt at a password goes reserve → verify → settle. The reservation is committed before the hash is computed, so a crowd of
 // guesses cannot outrun the count; surplus attempts wait for a reservation, so that a crowd of right passwords all get through.
 //
-//	            reserve                      settle(failed), fifth in a row
-//	  ┌──────┐ ────────────► ┌───────────┐ ─────────────────────────────► ┌────────┐
-//	  │ open │               │ reserved  │                                │ locked │
-//	  └──────┘ ◄──────────── └───────────┘                                └────────┘
-//	     ▲      settle(succeeded): failures = 0                               │
-//	     │      settle(failed):    failures + 1                               │
-//	     │      settle(withdrawn): as before                                  │
-//	     └────────────────────────────────────────────────────────────────────┘
-//	                    LockPolicy.For after the locking failure
+//	          reserve                      settle(failed), fifth in a row
+//	┌──────┐ ────────────► ┌───────────┐ ─────────────────────────────► ┌────────┐
+//	│ open │               │ reserved  │                                │ locked │
+//	└──────┘ ◄──────────── └───────────┘                                └────────┘
+//	   ▲      settle(succeeded): failures = 0                               │
+//	   │      settle(failed):    failures + 1                               │
+//	   │      settle(withdrawn): as before                                  │
+//	   └────────────────────────────────────────────────────────────────────┘
+//	                  LockPolicy.For after the locking failure
 //
 // A reservation that a crash left behind becomes a failure after a minute. An identifier that nobody has is counted and locked in the same
 // way, under a keyed hash.
 //
 // # The status of a user
 //
-//	            authenticates             suspended
-//	  pending ────────────────► active ◄────────────► suspended
-//	     └───────────────────────────────────────────────▲
+//	          authenticates             suspended
+//	pending ────────────────► active ◄────────────► suspended
+//	   └───────────────────────────────────────────────▲
 //
 // # What ends a session
 //

@@ -25,6 +25,12 @@ const (
 	EventUserCreated     EventKind = "user_created"
 	EventSuspended       EventKind = "user_suspended"
 	EventResumed         EventKind = "user_resumed"
+	EventTenantCreated   EventKind = "tenant_created"
+	EventKeyCreated      EventKind = "api_key_created"
+	EventKeyRevoked      EventKind = "api_key_revoked"
+	EventClientCreated   EventKind = "client_created"
+	EventClientRotated   EventKind = "client_secret_rotated"
+	EventClientDisabled  EventKind = "client_disabled"
 	EventSetup           EventKind = "setup"       // a starting state was applied
 	EventKeyRotated      EventKind = "key_rotated" // signing key
 )

@@ -152,13 +152,11 @@ func (s *Service) rowsOf(ctx context.Context, in TenantSetup) (tenantRows, error
 	rows := tenantRows{tenant: in.Tenant}
 	rows.tenant.CreatedAt = now
 	for _, k := range in.APIKeys {
-		sealed, err := s.ring.Seal(apiKeyPlace(in.Tenant.ID, k.Name), []byte(k.Key))
+		row, err := s.apiKeyRow(in.Tenant.ID, k, now)
 		if err != nil {
 			return rows, err
 		}
-		rows.keys = append(rows.keys, APIKey{
-			Tenant: in.Tenant.ID, ID: k.Name, Name: k.Name, Hash: s.mac.Sum("api key", []byte(k.Key)), Sealed: sealed, CreatedAt: now,
-		})
+		rows.keys = append(rows.keys, row)
 	}
 	for _, k := range in.ProgrammeKeys {
 		rows.programme = append(rows.programme, ProgrammeKey{in.Tenant.ID, s.mac.Sum("programme key", []byte(k))})
@@ -179,14 +177,22 @@ func (s *Service) rowsOf(ctx context.Context, in TenantSetup) (tenantRows, error
 	return rows, err
 }
 
-func apiKeyPlace(t TenantID, id string) string { return "api_keys/sealed/" + string(t) + "/" + id }
+// apiKeyRow keeps a key twice: as a keyed hash to find it by, and sealed.
+func (s *Service) apiKeyRow(t TenantID, in APIKeySetup, now time.Time) (APIKey, error) {
+	sealed, err := s.ring.Seal("api_keys/sealed/"+string(t)+"/"+in.Name, []byte(in.Key))
+	return APIKey{Tenant: t, ID: in.Name, Name: in.Name, Hash: s.mac.Sum("api key", []byte(in.Key)), Sealed: sealed, CreatedAt: now}, err
+}
+
+func (in ClientSetup) credentials() ClientCredentials {
+	return ClientCredentials{in.ID, seal.NewSecret(in.Secret)}
+}
 
 // clientRow refuses an id that could be taken for a user's in a token's sub.
 func (s *Service) clientRow(t TenantID, in ClientSetup, now time.Time) (Client, error) {
 	if isDigits(string(in.ID)) {
 		return Client{}, fmt.Errorf("client %s: an id of digits alone could be taken for a user's", in.ID)
 	}
-	hash := s.clientSecret(ClientCredentials{in.ID, seal.NewSecret(in.Secret)})
+	hash := s.clientSecret(in.credentials())
 	appID := in.AppID
 	if appID == "" {
 		appID = string(in.ID)

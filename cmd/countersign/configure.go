@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+
+	"countersign/internal/auth"
+	"countersign/internal/jose"
+)
+
+// configured is what every command on the configuration needs.
+type configured struct {
+	Config string `required:"" placeholder:"FILE" help:"Configuration file."`
+}
+
+// do opens the store for one piece of work and gives its refusals words.
+func (c configured) do(w *world, what string, work func(context.Context, *auth.Service) error) error {
+	config, err := soundConfig(c.Config, w.env)
+	if err != nil {
+		return err
+	}
+	err = config.withService(w, work)
+	switch {
+	case errors.Is(err, auth.ErrExists):
+		return fmt.Errorf("%s exists already", what)
+	case errors.Is(err, auth.ErrNotFound):
+		return fmt.Errorf("there is no %s", what)
+	}
+	return err
+}
+
+var slug = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+type tenantCommand struct {
+	List   tenantList   `cmd:"" help:"List the tenants."`
+	Create tenantCreate `cmd:"" help:"Add a live tenant with the default settings."`
+}
+
+type tenantList struct{ configured }
+
+// Run lists.
+func (c tenantList) Run(w *world) error {
+	return c.do(w, "tenant", func(_ context.Context, s *auth.Service) error {
+		for _, t := range s.Tenants() {
+			fmt.Fprintf(w.stdout, "%s  %s  %s\n", t.ID, t.Mode, t.Name)
+		}
+		return nil
+	})
+}
+
+type tenantCreate struct {
+	configured
+	Tenant string `arg:"" help:"Id: lower-case letters, digits and hyphens."`
+	Name   string `help:"Name for people; by default the id."`
+}
+
+// Run adds a tenant.
+func (c tenantCreate) Run(w *world) error {
+	if !slug.MatchString(c.Tenant) {
+		return fmt.Errorf("tenant id %q: want lower-case letters, digits and hyphens, at most 63", c.Tenant)
+	}
+	return c.do(w, "tenant "+c.Tenant, func(ctx context.Context, s *auth.Service) error {
+		t := auth.Tenant{ID: auth.TenantID(c.Tenant), Name: firstOf(c.Name, c.Tenant), Mode: auth.ModeLive, Settings: auth.DefaultSettings()}
+		if err := s.CreateTenant(ctx, t); err != nil {
+			return err
+		}
+		return say(w.stdout, "tenant %s is ready; next: countersign key create", c.Tenant)
+	})
+}
+
+type keyCommand struct {
+	List   keyList   `cmd:"" help:"List the API keys of a tenant."`
+	Create keyCreate `cmd:"" help:"Make an API key; it is shown once."`
+	Revoke keyRevoke `cmd:"" help:"End an API key, at once and for good."`
+}
+
+type keyList struct {
+	configured
+	Tenant string `arg:"" help:"Tenant id."`
+}
+
+// Run lists.
+func (c keyList) Run(w *world) error {
+	return c.do(w, "tenant "+c.Tenant, func(_ context.Context, s *auth.Service) error {
+		for _, k := range s.APIKeys(auth.TenantID(c.Tenant)) {
+			fmt.Fprintf(w.stdout, "%s  since %s  %s\n", k.ID, k.CreatedAt.Format(time.RFC3339), ended("revoked", k.RevokedAt))
+		}
+		return nil
+	})
+}
+
+func ended(word string, at time.Time) string {
+	if at.IsZero() {
+		return "live"
+	}
+	return word + " at " + at.Format(time.RFC3339)
+}
+
+type keyCreate struct {
+	configured
+	Tenant string `arg:"" help:"Tenant id."`
+	Name   string `arg:"" help:"Name of the key, for you."`
+}
+
+// Run makes a key.
+func (c keyCreate) Run(w *world) error {
+	return c.do(w, "key "+c.Name+" or tenant "+c.Tenant, func(ctx context.Context, s *auth.Service) error {
+		key, err := s.CreateAPIKey(ctx, auth.TenantID(c.Tenant), c.Name)
+		if err != nil {
+			return err
+		}
+		return say(w.stdout, "%s", key)
+	})
+}
+
+type keyRevoke struct {
+	configured
+	Tenant string `arg:"" help:"Tenant id."`
+	Name   string `arg:"" help:"Name of the key."`
+}
+
+// Run revokes.
+func (c keyRevoke) Run(w *world) error {
+	return c.do(w, "key "+c.Name+" in tenant "+c.Tenant, func(ctx context.Context, s *auth.Service) error {
+		if err := s.RevokeAPIKey(ctx, auth.TenantID(c.Tenant), c.Name); err != nil {
+			return err
+		}
+		return say(w.stdout, "key %s is revoked", c.Name)
+	})
+}
+
+type clientCommand struct {
+	List    clientList    `cmd:"" help:"List the clients of a tenant."`
+	Create  clientCreate  `cmd:"" help:"Add a client; its secret is shown once."`
+	Rotate  clientRotate  `cmd:"" help:"Give a client a new secret; the former one stays good until the next rotation."`
+	Disable clientDisable `cmd:"" help:"Refuse a client and its tokens from now on."`
+}
+
+type clientList struct {
+	configured
+	Tenant string `arg:"" help:"Tenant id."`
+}
+
+// Run lists.
+func (c clientList) Run(w *world) error {
+	return c.do(w, "tenant "+c.Tenant, func(_ context.Context, s *auth.Service) error {
+		for _, k := range s.Clients(auth.TenantID(c.Tenant)) {
+			fmt.Fprintf(w.stdout, "%s  %s  %s  resources [%s]  %s\n", k.ID, k.Kind, k.AppName, strings.Join(k.Resources, " "),
+				ended("disabled", k.DisabledAt))
+		}
+		return nil
+	})
+}
+
+// clientArgs name a client.
+type clientArgs struct {
+	configured
+	Tenant string `arg:"" help:"Tenant id."`
+	Client string `arg:"" help:"Client id, unique over all tenants."`
+}
+
+func (c clientArgs) what() string { return "client " + c.Client + " or tenant " + c.Tenant }
+
+type clientCreate struct {
+	clientArgs
+	Kind     string   `default:"application" enum:"application,management" help:"What its tokens are good for: ${enum}."`
+	Name     string   `help:"Name of the application; by default the id."`
+	Resource []string `help:"A resource its tokens may be for; may be given several times."`
+	Redirect []string `help:"A redirect URI; may be given several times."`
+	Alg      string   `default:"ES256" enum:"ES256,RS256" help:"Signature of its tokens: ${enum}."`
+}
+
+// Run adds a client.
+func (c clientCreate) Run(w *world) error {
+	return c.do(w, c.what(), func(ctx context.Context, s *auth.Service) error {
+		secret, err := s.CreateClient(ctx, auth.TenantID(c.Tenant), auth.ClientSetup{
+			ID: auth.ClientID(c.Client), Kind: auth.ClientKind(c.Kind), AppName: firstOf(c.Name, c.Client), Resources: c.Resource,
+			RedirectURIs: c.Redirect, Alg: jose.Alg(c.Alg),
+		})
+		if err != nil {
+			return err
+		}
+		return say(w.stdout, "%s", secret)
+	})
+}
+
+type clientRotate struct{ clientArgs }
+
+// Run replaces the secret.
+func (c clientRotate) Run(w *world) error {
+	return c.do(w, c.what(), func(ctx context.Context, s *auth.Service) error {
+		secret, err := s.RotateClientSecret(ctx, auth.TenantID(c.Tenant), auth.ClientID(c.Client))
+		if err != nil {
+			return err
+		}
+		return say(w.stdout, "%s", secret)
+	})
+}
+
+type clientDisable struct{ clientArgs }
+
+// Run disables.
+func (c clientDisable) Run(w *world) error {
+	return c.do(w, c.what(), func(ctx context.Context, s *auth.Service) error {
+		if err := s.DisableClient(ctx, auth.TenantID(c.Tenant), auth.ClientID(c.Client)); err != nil {
+			return err
+		}
+		return say(w.stdout, "client %s is disabled", c.Client)
+	})
+}
+
+func say(out io.Writer, format string, args ...any) error {
+	_, err := fmt.Fprintf(out, format+"\n", args...)
+	return err
+}

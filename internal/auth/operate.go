@@ -1,0 +1,155 @@
+package auth
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+)
+
+// The methods of this file are an operator's, who has the store and the master key. Each is one transaction with its event, and holds
+// for the next request on every node.
+
+// Tenants lists the tenants by id.
+func (s *Service) Tenants() []Tenant {
+	return slices.SortedFunc(slices.Values(s.dir.Load().Directory.Tenants), func(a, b Tenant) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+// CreateTenant adds a tenant. Error: ErrExists.
+func (s *Service) CreateTenant(ctx context.Context, t Tenant) error {
+	t.CreatedAt = s.now()
+	return s.operate(ctx, t.ID, EventTenantCreated, "", func(tx Tx, d Directory) error {
+		if slices.ContainsFunc(d.Tenants, func(have Tenant) bool { return have.ID == t.ID }) {
+			return ErrExists
+		}
+		return tx.PutTenant(t)
+	})
+}
+
+// APIKeys lists a tenant's API keys by id, revoked ones too.
+func (s *Service) APIKeys(t TenantID) []APIKey {
+	var keys []APIKey
+	for _, k := range s.dir.Load().Directory.APIKeys {
+		if k.Tenant == t {
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, func(a, b APIKey) int { return cmp.Compare(a.ID, b.ID) })
+	return keys
+}
+
+// CreateAPIKey makes an API key and returns it; it is shown this once. Errors: ErrExists, ErrNotFound for the tenant.
+func (s *Service) CreateAPIKey(ctx context.Context, t TenantID, name string) (string, error) {
+	key := "sk_" + randomText(32)
+	row, err := s.apiKeyRow(t, APIKeySetup{name, key}, s.now())
+	if err != nil {
+		return "", err
+	}
+	return key, s.operate(ctx, t, EventKeyCreated, name, func(tx Tx, d Directory) error {
+		if slices.ContainsFunc(d.APIKeys, func(k APIKey) bool { return k.Tenant == t && k.ID == name }) {
+			return ErrExists
+		}
+		return tx.PutAPIKey(row)
+	})
+}
+
+// RevokeAPIKey ends an API key for good. Error: ErrNotFound.
+func (s *Service) RevokeAPIKey(ctx context.Context, t TenantID, name string) error {
+	return s.operate(ctx, t, EventKeyRevoked, name, func(tx Tx, d Directory) error {
+		i := slices.IndexFunc(d.APIKeys, func(k APIKey) bool { return k.Tenant == t && k.ID == name })
+		if i < 0 {
+			return ErrNotFound
+		}
+		k := d.APIKeys[i]
+		if k.RevokedAt.IsZero() {
+			k.RevokedAt = s.now()
+		}
+		return tx.PutAPIKey(k)
+	})
+}
+
+// Clients lists a tenant's clients by id, disabled ones too.
+func (s *Service) Clients(t TenantID) []Client {
+	var clients []Client
+	for _, c := range s.dir.Load().Directory.Clients {
+		if c.Tenant == t {
+			clients = append(clients, c)
+		}
+	}
+	slices.SortFunc(clients, func(a, b Client) int { return cmp.Compare(a.ID, b.ID) })
+	return clients
+}
+
+// CreateClient adds a client with a secret made here and returned this once. Errors: ErrExists, ErrNotFound for the tenant.
+func (s *Service) CreateClient(ctx context.Context, t TenantID, in ClientSetup) (secret string, err error) {
+	in.Secret = randomText(32)
+	row, err := s.clientRow(t, in, s.now())
+	if err != nil {
+		return "", err
+	}
+	return in.Secret, s.operate(ctx, t, EventClientCreated, string(in.ID), func(tx Tx, d Directory) error {
+		if slices.ContainsFunc(d.Clients, func(c Client) bool { return c.ID == in.ID }) {
+			return ErrExists
+		}
+		return tx.PutClient(row)
+	})
+}
+
+// maxClientSecrets live at once, so that a secret can be replaced without an outage: the former one until the next rotation.
+const maxClientSecrets = 2
+
+// RotateClientSecret gives a client a new secret, returned this once; the one before it stays good until the next rotation.
+// Error: ErrNotFound.
+func (s *Service) RotateClientSecret(ctx context.Context, t TenantID, id ClientID) (secret string, err error) {
+	in := ClientSetup{ID: id, Secret: randomText(32)}
+	return in.Secret, s.changeClient(ctx, t, id, EventClientRotated, func(c *Client, now time.Time) {
+		fresh := ClientSecret{s.clientSecret(in.credentials()), now}
+		c.Secrets = append([]ClientSecret{fresh}, c.Secrets...)
+		c.Secrets = c.Secrets[:min(len(c.Secrets), maxClientSecrets)]
+	})
+}
+
+// DisableClient refuses a client and its tokens from now on. Error: ErrNotFound.
+func (s *Service) DisableClient(ctx context.Context, t TenantID, id ClientID) error {
+	return s.changeClient(ctx, t, id, EventClientDisabled, func(c *Client, now time.Time) {
+		if c.DisabledAt.IsZero() {
+			c.DisabledAt = now
+		}
+	})
+}
+
+func (s *Service) changeClient(ctx context.Context, t TenantID, id ClientID, kind EventKind, change func(*Client, time.Time)) error {
+	return s.operate(ctx, t, kind, string(id), func(tx Tx, d Directory) error {
+		i := slices.IndexFunc(d.Clients, func(c Client) bool { return c.Tenant == t && c.ID == id })
+		if i < 0 {
+			return ErrNotFound
+		}
+		c := d.Clients[i]
+		change(&c, s.now())
+		return tx.PutClient(c)
+	})
+}
+
+// operate runs one change of the directory with its event.
+func (s *Service) operate(ctx context.Context, t TenantID, kind EventKind, what string, change func(Tx, Directory) error) error {
+	err := s.store.Update(ctx, func(tx Tx) error {
+		d, err := tx.Directory()
+		if err != nil {
+			return err
+		}
+		if kind != EventTenantCreated && !slices.ContainsFunc(d.Tenants, func(have Tenant) bool { return have.ID == t }) {
+			return ErrNotFound
+		}
+		if err := change(tx, d); err != nil {
+			return err
+		}
+		e := s.event(Actor{Tenant: t}, kind, s.now())
+		e.Note = what
+		return tx.AddEvents(e)
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(err, s.Resync(ctx))
+}
