@@ -56,7 +56,7 @@ func (a Attempts) locked(now time.Time) bool { return now.Before(a.LockedUntil) 
 // lock starts a fresh run, and old failures are forgotten.
 func (a Attempts) aged(now time.Time, p LockPolicy) Attempts {
 	if a.Pending > 0 && now.Sub(a.PendingAt) >= pendingLimit {
-		a.Failures, a.Pending, a.FailedAt = a.Failures+a.Pending, 0, a.PendingAt
+		a.Failures, a.Pending, a.FailedAt = a.Failures+a.Pending, 0, later(a.FailedAt, a.PendingAt)
 		a = a.lockIfDue(p)
 	}
 	if !a.LockedUntil.IsZero() && !a.locked(now) {
@@ -99,7 +99,7 @@ func (a Attempts) settle(o outcome, now time.Time, p LockPolicy) Attempts {
 	case o == succeeded && !a.locked(now):
 		a.Failures, a.SucceededAt = 0, now
 	case o == failed:
-		a.Failures, a.FailedAt = a.Failures+1, now
+		a.Failures, a.FailedAt = min(a.Failures+1, p.Failures), now // an attempt presumed dead was counted already
 		a = a.lockIfDue(p)
 	}
 	return a.kept(p)
