@@ -51,6 +51,9 @@ type Options struct {
 	Data string   // database of the sandbox, or of the configuration; empty: a SQLite file of the test's
 	Seed string   // path of a seed file; empty: the built-in demo (sandbox), none (serve)
 	Env  []string // beyond the environment of the test
+	// Listen is the address of the public listener; empty: a free port on loopback. A server that is to be found again after a
+	// restart, with the issuer it had, is given its former address.
+	Listen string
 	// Config, if set, starts `serve` with this configuration (YAML without listen, ops_listen, database, public_url, master_key and
 	// seed, which are filled in) instead of `sandbox`. A single line feed will do.
 	Config string
@@ -61,8 +64,9 @@ const MasterKey = "c2VydmUgdGVzdHMgb25seTogMzIgYnl0ZXMgb2Yga2V5IQ=="
 
 // Server is a running server.
 type Server struct {
-	URL string // of the public listener
-	Ops string // of the operators' listener
+	URL    string // of the public listener
+	Ops    string // of the operators' listener
+	Config string // path of the configuration of `serve`
 
 	command *exec.Cmd
 	done    chan error
@@ -77,7 +81,10 @@ func Start(t testing.TB, o Options) *Server {
 	if o.Data == "" {
 		o.Data = filepath.Join(t.TempDir(), "test.db")
 	}
-	args := []string{"sandbox", "--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--data", o.Data}
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:0"
+	}
+	args := []string{"sandbox", "--listen", o.Listen, "--ops", "127.0.0.1:0", "--data", o.Data}
 	if o.Seed != "" {
 		args = append(args, "--seed", o.Seed)
 	}
@@ -89,6 +96,9 @@ func Start(t testing.TB, o Options) *Server {
 		}
 	}
 	s := &Server{command: exec.Command(Binary(t), args...), done: make(chan error, 1)}
+	if o.Config != "" {
+		s.Config = args[2]
+	}
 	s.command.Env = append(os.Environ(), o.Env...)
 	stderr, err := s.command.StderrPipe()
 	if err != nil {
@@ -114,8 +124,8 @@ func Start(t testing.TB, o Options) *Server {
 
 func writeConfig(t testing.TB, o Options) string {
 	t.Helper()
-	config := fmt.Sprintf("listen: 127.0.0.1:0\nops_listen: 127.0.0.1:0\npublic_url: http://127.0.0.1\ndatabase: %q\nmaster_key: %s\n%s",
-		o.Data, MasterKey, o.Config)
+	config := fmt.Sprintf("listen: %s\nops_listen: 127.0.0.1:0\npublic_url: http://127.0.0.1\ndatabase: %q\nmaster_key: %s\n%s",
+		o.Listen, o.Data, MasterKey, o.Config)
 	if o.Seed != "" {
 		config += fmt.Sprintf("\nseed: %q\n", o.Seed)
 	}

@@ -1,0 +1,126 @@
+package apitest
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// secrets are the values of a script that nobody may read in a log or a refusal.
+type secrets struct {
+	values   map[string]string // and what each is
+	refusals []refusal
+}
+
+// refusal is an error body, and what it handed out itself.
+type refusal struct {
+	status int
+	body   string
+	own    []string
+}
+
+func newSecrets() *secrets { return &secrets{values: make(map[string]string)} }
+
+// shortest is the shortest value that is looked for: shorter ones are in every text.
+const shortest = 8
+
+func (s *secrets) add(value, what string) {
+	if len(value) >= shortest {
+		s.values[value] = what
+	}
+}
+
+// secretMember are the members whose text is a secret, in requests and answers of both contracts. An e-mail address is no secret, and
+// still nothing for a log.
+var secretMember = regexp.MustCompile(`(?i)^(value|password|.*_?token|client_?secret|secret|email)$`)
+
+// sent notes the secrets of a request.
+func (s *secrets) sent(r *http.Request, body []byte) {
+	s.add(r.Header.Get("api-key"), "an api-key")
+	scheme, credential, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	s.add(credential, "a credential")
+	if strings.EqualFold(scheme, "Basic") {
+		if raw, err := base64.StdEncoding.DecodeString(credential); err == nil {
+			_, secret, _ := strings.Cut(string(raw), ":")
+			s.add(secret, "a client secret")
+		}
+	}
+	if v, err := parse(body); err == nil {
+		for _, text := range secretsIn(v, "") {
+			s.add(text, "a secret that was sent")
+		}
+	} else if form, err := url.ParseQuery(string(body)); err == nil {
+		for name, values := range form {
+			for _, text := range values {
+				if secretMember.MatchString(name) {
+					s.add(text, "a secret that was sent")
+				}
+			}
+		}
+	}
+}
+
+// received notes the secrets of an answer.
+func (s *secrets) received(r *reply) {
+	var own []string
+	if v, err := parse(r.body); err == nil {
+		own = secretsIn(v, "")
+	}
+	for _, text := range own {
+		s.add(text, "a secret that was received")
+	}
+	if r.status >= http.StatusBadRequest {
+		s.refusals = append(s.refusals, refusal{r.status, string(r.body), own})
+	}
+}
+
+func secretsIn(v any, member string) []string {
+	var all []string
+	switch v := v.(type) {
+	case string:
+		if secretMember.MatchString(member) {
+			all = append(all, v)
+		}
+	case []any:
+		for _, e := range v {
+			all = append(all, secretsIn(e, member)...)
+		}
+	case map[string]any:
+		for name, e := range v {
+			all = append(all, secretsIn(e, name)...)
+		}
+	}
+	return all
+}
+
+// machinery is what a refusal must not speak of: our language, our database, our files.
+var machinery = regexp.MustCompile(`(?i)panic|goroutine|runtime error|nil pointer|sqlite|sqlstate|pgx|postgres|\b(select|insert|update|delete) .*(from|into|set|where)\b|constraint|\.go\b|/(tmp|home|root|usr|var|work)/|countersign/internal`)
+
+// judge looks for the secrets.
+func (s *secrets) judge(t testing.TB, log string) {
+	if len(log) == 0 {
+		t.Error("the server logged nothing")
+	}
+	for value, what := range s.values {
+		if strings.Contains(log, value) {
+			t.Errorf("the log holds %s: %s", what, value)
+		}
+		for _, r := range s.refusals {
+			if strings.Contains(r.body, value) && !slices.Contains(r.own, value) {
+				t.Errorf("the body of a %d holds %s: %s", r.status, what, r.body)
+			}
+		}
+	}
+	for _, r := range s.refusals {
+		if found := machinery.FindString(r.body); found != "" {
+			t.Errorf("the body of a %d speaks of %q: %s", r.status, found, r.body)
+		}
+	}
+	if i := strings.Index(log, `"stack"`); i >= 0 {
+		t.Errorf("a handler panicked: %s", log[max(0, i-500):min(len(log), i+2000)])
+	}
+}
