@@ -37,19 +37,22 @@ func (s *Service) reserve(ctx context.Context, a *attempt) error {
 		return s.gaveUp(ctx, a)
 	}
 	defer s.turns.leave(a.key(), turn)
-	for {
+	for fresh := false; ; fresh = true { // what was read before the turn came is old
 		now := s.now()
 		next, code, ok := a.account.Attempts.reserve(now, a.policy)
 		switch {
 		case code == CodeLocked:
 			return &Error{Code: CodeLocked, RetryAfter: next.LockedUntil.Sub(now)}
-		case code == CodeBusy:
+		case code == CodeBusy && fresh:
 			if turn.wait(wait, 20*time.Millisecond) != nil {
 				return s.gaveUp(ctx, a)
 			}
 		case ok:
 			ended := !a.account.Attempts.LockedUntil.IsZero()
 			done, err := s.putAttempts(wait, a, next)
+			if err != nil && wait.Err() != nil {
+				return s.gaveUp(ctx, a)
+			}
 			if err != nil {
 				return err
 			}
