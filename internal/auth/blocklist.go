@@ -1,6 +1,9 @@
 package auth
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // commonWords are the stems that the most used passwords are made of. A password that is nothing but these, digits and repetitions is
 // guessed first (NIST SP 800-63B-4 §3.1.1.2). The list is short on purpose: with the NIST preset's 15 characters, what matters is the
@@ -15,33 +18,39 @@ buster tigger maggie lovely angel babygirl blink changeme default test testing t
 correcthorsebatterystaple countersign countersignserver bank banking money`
 
 // blocked reports whether a password falls to the first guesses: common words, keyboard runs, counting, repetition, or the user's own
-// identifiers and name.
+// identifiers and name. It looks at the password as it is, for counting, and with look-alikes put back, for words.
 func blocked(text string, u User) bool {
-	plain := unleet(strings.ToLower(text))
-	for _, own := range ownWords(u) {
-		if len(own) >= 4 {
-			plain = strings.ReplaceAll(plain, own, "")
+	plain := strings.ToLower(text)
+	return guessable(plain, ownWords(u), strings.Clone) || guessable(unleet(plain), ownWords(u), unleet)
+}
+
+// guessable reports whether next to nothing is left of a text without the words, both spelt in the same way.
+func guessable(plain string, own []string, spell func(string) string) bool {
+	for _, w := range own {
+		if len(w) >= 4 {
+			plain = strings.ReplaceAll(plain, spell(w), "")
 		}
 	}
+	words := strings.Fields(commonWords)
+	slices.SortFunc(words, func(a, b string) int { return len(b) - len(a) }) // qwertyuiop before qwerty
 	for changed := true; changed; {
 		changed = false
-		for _, w := range strings.Fields(commonWords) {
-			if w = unleet(w); strings.Contains(plain, w) && len(w) >= 3 {
+		for _, w := range words {
+			if w = spell(w); strings.Contains(plain, w) {
 				plain, changed = strings.ReplaceAll(plain, w, ""), true
 			}
 		}
 	}
-	rest := strings.Map(dropFiller, plain)
-	return distinctSteps(rest) < 4
+	return distinctSteps(strings.Map(dropFiller, plain)) < 4
 }
 
-// ownWords are what the user's identifiers and names are made of, in the form that blocked compares.
+// ownWords are what the user's identifiers and names are made of.
 func ownWords(u User) []string {
 	local, domain, _ := strings.Cut(u.Email, "@")
 	host, _, _ := strings.Cut(domain, ".")
 	words := []string{u.Email, local, host, u.Username, strings.TrimPrefix(u.Phone, "+"), u.Profile.FirstName, u.Profile.LastName}
 	for i, w := range words {
-		words[i] = unleet(strings.ToLower(w))
+		words[i] = strings.ToLower(w)
 	}
 	return words
 }
@@ -52,7 +61,7 @@ func unleet(s string) string { return leet.Replace(s) }
 
 // dropFiller removes what people put around a word to please a rule.
 func dropFiller(r rune) rune {
-	if strings.ContainsRune(" .,-_+*#?/&%()=:;", r) {
+	if strings.ContainsRune(" .,-_+*#?/&%()=:;!@$", r) {
 		return -1
 	}
 	return r

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -128,18 +129,13 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 // CodeOf returns the Code of err, CodeInternal when it has none.
 func CodeOf(err error) Code {
-	for err != nil {
-		switch e := err.(type) {
-		case *Error:
-			return e.Code
-		case Code:
-			return e
-		}
-		u, ok := err.(interface{ Unwrap() error })
-		if !ok {
-			break
-		}
-		err = u.Unwrap()
+	var refusal *Error
+	var code Code
+	switch {
+	case errors.As(err, &refusal):
+		return refusal.Code
+	case errors.As(err, &code):
+		return code
 	}
 	return CodeInternal
 }

@@ -18,8 +18,8 @@ const (
 
 // domains turns an internationalised domain into A-labels and maps nothing: a
 // letter that UTS #46 would fold into another (KELVIN SIGN into k) is refused,
-// so that no two spellings become one (B-51).
-var domains = idna.New(idna.ValidateLabels(true), idna.StrictDomainName(true), idna.BidiRule(), idna.CheckHyphens(false))
+// so that no two spellings become one (B-51), and so is what no host name holds.
+var domains = idna.New(idna.ValidateForRegistration())
 
 // Canonical returns the one form under which an identifier is stored and looked up. Nothing is trimmed. Only ASCII letters are
 // case-folded; a spelling that Unicode holds to be compatible with another is
