@@ -1,0 +1,88 @@
+package auth
+
+import (
+	"net/netip"
+	"time"
+
+	"countersign/internal/seal"
+)
+
+// What tests of the rules need to see and no caller does.
+
+type Outcome = outcome
+
+const (
+	Succeeded = succeeded
+	Failed    = failed
+	Withdrawn = withdrawn
+
+	PendingLimit     = pendingLimit
+	MaxPasswordBytes = maxPasswordBytes
+	MaxThrottled     = maxThrottled
+	LongestToken     = longestToken
+
+	PurposeBearer  = sealBearer
+	PurposeRefresh = sealRefresh
+)
+
+func (a Attempts) Locked(now time.Time) bool { return a.locked(now) }
+
+func (a Attempts) Reserve(now time.Time, p LockPolicy) (Attempts, Code, bool) {
+	return a.reserve(now, p)
+}
+
+func (a Attempts) Settle(o Outcome, now time.Time, p LockPolicy) Attempts { return a.settle(o, now, p) }
+
+func (s UserStatus) Next(e UserEvent) (UserStatus, bool) { return s.next(e) }
+
+func (l LiveSession) Alive(now time.Time) bool { return l.alive(now) }
+
+func (s Session) AMR() []string { return s.amr() }
+
+func (p PasswordPolicy) Check(password string, u User) error {
+	return p.check(seal.NewSecret(password), u)
+}
+
+func (p Password) DueFor(now time.Time) (Code, bool) { return p.dueFor(now) }
+
+func IdentifiersOf(u User) ([]Identifier, error) { return identifiersOf(u) }
+
+func Requestable(names []string) []string { return requestable(names) }
+
+func (s *Service) NewToken(purpose string) (string, TokenHash) { return s.newToken(purpose) }
+
+func (s *Service) OpenToken(purpose, text string) bool {
+	_, ok := s.openToken(purpose, text)
+	return ok
+}
+
+type Throttle struct{ t *throttle }
+
+func NewThrottle(limits ...Limit) Throttle { return Throttle{newThrottle(limits)} }
+
+func (t Throttle) Charge(id TenantID, a netip.Addr, now time.Time) error {
+	return t.t.charge(id, a, now)
+}
+
+func (t Throttle) Refund(id TenantID, a netip.Addr, now time.Time) { t.t.refund(id, a, now) }
+
+func (t Throttle) Len() int { return len(t.t.seen) }
+
+type (
+	Turnstile = turnstile
+	Passage   = passage
+)
+
+var (
+	NewTurnstile     = newTurnstile
+	TurnstileEnter   = (*turnstile).enter
+	TurnstileLeave   = (*turnstile).leave
+	TurnstileSettled = (*turnstile).settled
+	PassageWait      = (*passage).wait
+)
+
+func TurnstileLen(t *Turnstile) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.keys)
+}
