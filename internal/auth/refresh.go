@@ -86,7 +86,9 @@ func (s *Service) readRefresh(ctx context.Context, by Actor, hash TokenHash, now
 	}
 	t := live.Token
 	switch {
-	case t.Tenant != by.Tenant || t.Client != by.Client || !live.RevokedAt.IsZero() || !live.alive(now) ||
+	case t.Tenant != by.Tenant:
+		return live, refuse(CodeInvalidRefresh) // and no event: a tenant's events do not name another's users
+	case t.Client != by.Client || !live.RevokedAt.IsZero() || !live.alive(now) ||
 		!now.Before(t.ExpiresAt) || !now.Before(live.FamilyEndsAt):
 		return live, s.refuseToken(ctx, by, Bearer{LiveSession: live.LiveSession}, refuse(CodeInvalidRefresh))
 	case now.Before(live.LockedUntil):
