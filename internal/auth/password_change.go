@@ -24,7 +24,7 @@ func (s *Service) UpdatePassword(ctx context.Context, by Actor, bearer string, o
 	if err := errors.Join(tooLong("oldPassword", old), tooLong("newPassword", new)); err != nil {
 		return PasswordUpdate{}, err
 	}
-	b, err := s.Authenticate(ctx, by, bearer, TokenAuth, TokenAccess, TokenTemporary)
+	b, err := s.Authenticate(ctx, by, bearer, TokenAccess, TokenTemporary)
 	if err != nil {
 		return PasswordUpdate{}, err
 	}

@@ -136,8 +136,8 @@ type apiUser struct {
 	ExternalUserID        string               `json:"external_user_id,omitempty"`
 	AppID                 string               `json:"app_id,omitempty"`
 	AppName               string               `json:"app_name,omitempty"`
-	CustomAppData         jsontext.Value       `json:"custom_app_data,omitempty"`
-	CustomData            jsontext.Value       `json:"custom_data,omitempty"`
+	CustomAppData         jsontext.Value       `json:"custom_app_data,omitzero"`
+	CustomData            jsontext.Value       `json:"custom_data,omitzero"`
 	Picture               string               `json:"picture,omitempty"`
 	Language              string               `json:"language,omitempty"`
 	PasswordInformation   *passwordInformation `json:"password_information,omitzero"`
@@ -152,7 +152,7 @@ func (a *API) userOf(c *call, account auth.Account) apiUser {
 		StatusChangedAt: timeOrNone(u.StatusChangedAt), CreatedAt: u.CreatedAt.UnixMilli(), UpdatedAt: u.UpdatedAt.UnixMilli(),
 		LastAuth:          timeOrNone(account.Attempts.SucceededAt),
 		ExternalAccountID: p.ExternalAccountID, ExternalUserID: p.ExternalUserID, AppID: client.AppID, AppName: client.AppName,
-		CustomAppData: jsontext.Value(p.CustomAppData), CustomData: jsontext.Value(p.CustomData), Picture: p.Picture, Language: p.Language,
+		CustomAppData: objectOrNone(p.CustomAppData), CustomData: objectOrNone(p.CustomData), Picture: p.Picture, Language: p.Language,
 		Name: name{p.Title, p.FirstName, p.MiddleName, p.LastName},
 		Address: address{
 			p.Address.Country, p.Address.State, p.Address.City, p.Address.Street, p.Address.PostalCode, p.Address.Type,
@@ -175,6 +175,14 @@ func (a *API) userOf(c *call, account auth.Account) apiUser {
 		out.PasswordInformation = &passwordInformation{pw.Expired, pw.Temporary, pw.SetAt.UnixMilli(), timeOrNone(pw.ExpiresAt)}
 	}
 	return out
+}
+
+// objectOrNone is a kept object as it came; an empty text, which is no JSON, is none.
+func objectOrNone(text string) jsontext.Value {
+	if text == "" {
+		return nil
+	}
+	return jsontext.Value(text)
 }
 
 func timeOrNone(t time.Time) *time.Time {

@@ -82,7 +82,7 @@ func wireOf(c auth.Code) wire {
 
 type codedBody struct {
 	ErrorCode string `json:"errorCode"`
-	Message   string `json:"message"`
+	Message   string `json:"message,omitempty"` // the same value, for readers of either; a 401 has none
 }
 
 type generalBody struct {
@@ -92,7 +92,7 @@ type generalBody struct {
 
 type badRequestBody struct {
 	Message      string       `json:"message"`
-	SyntaxErrors syntaxErrors `json:"syntaxErrors"`
+	SyntaxErrors syntaxErrors `json:"syntaxErrors,omitzero"` // none when no field can be named
 }
 
 type syntaxErrors struct {
@@ -142,6 +142,9 @@ func writeCode(w *httpx.Response, err error, bare403 bool) {
 	switch entry.form {
 	case coded:
 		body = codedBody{entry.code, entry.code}
+		if entry.status == http.StatusUnauthorized {
+			body = codedBody{ErrorCode: entry.code}
+		}
 	case general:
 		body = generalBody{entry.code, strings.ToLower(strings.ReplaceAll(entry.code, "_", " "))}
 	case token:
@@ -176,7 +179,7 @@ func writeInvalid(w *httpx.Response, e *httpx.Invalid) {
 		writeStatus(w, e.Status, e.Message)
 		return
 	}
-	body := badRequestBody{Message: e.Message, SyntaxErrors: syntaxErrors{[]invalidField{}}}
+	body := badRequestBody{Message: e.Message}
 	for _, f := range e.Fields {
 		params := f.Params
 		if params == nil {
