@@ -112,7 +112,7 @@ func (s *script) operate(denied bool, args []string) error {
 	if (err == nil) == denied {
 		return fmt.Errorf("ended with %v", err)
 	}
-	s.last = &reply{status: 0, header: http.Header{}, body: out}
+	s.last = &reply{header: http.Header{}, body: out}
 	return nil
 }
 
@@ -123,6 +123,9 @@ func (s *script) clock(_ bool, args []string) error {
 	d, err := time.ParseDuration(strings.TrimPrefix(args[0], "+"))
 	if err != nil {
 		return err
+	}
+	if !s.answered.IsZero() {
+		d = max(d-time.Since(s.answered), 0)
 	}
 	s.ahead += d
 	s.moveClock(d)

@@ -287,7 +287,7 @@ func (s *script) verify(_ bool, args []string) error {
 	if err := json.Unmarshal(served.body, &keys); err != nil {
 		return err
 	}
-	token, err := jose.ParseSigned(s.ts.Getenv(args[0]), []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
+	token, err := jose.ParseSignedCompact(s.ts.Getenv(args[0]), []jose.SignatureAlgorithm{jose.ES256, jose.RS256})
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,9 @@ func (w *wire) send(in request) (*reply, error) {
 			out.Header.Del(h.name)
 			continue
 		}
-		out.Header.Set(h.name, h.value)
+		if out.Header.Set(h.name, h.value); strings.EqualFold(h.name, "Host") {
+			out.Host = h.value
+		}
 	}
 	w.s.secrets.sent(out, in.body)
 	got, err := w.client.Do(out)
@@ -185,6 +187,7 @@ func (s *script) req(_ bool, args []string) error {
 		if err != nil {
 			return err
 		}
+		s.answered = time.Now()
 		if n > 0 && reply.status != s.last.status {
 			return fmt.Errorf("answer %d is %d, those before %d", n+1, reply.status, s.last.status)
 		}

@@ -23,7 +23,7 @@ import (
 //	                                address; the sandbox's clock goes on from where it was
 //	halt                            stops it, and it stays so until restart
 //	operate ARGS                    runs an operator command with the configuration of a server started by -serve
-//	clock +30m                      moves the sandbox's clock
+//	clock +30m                      moves the sandbox's clock to that long after the last answer to req
 //
 //	with NAME VALUE                 sends this header from now on; without NAME ends that
 //	client ID SECRET                gets a client token and sends it as Authorization from now on; saves it as CLIENT
@@ -99,6 +99,7 @@ type script struct {
 	running  bool
 	ended    string        // logs of the servers that ended
 	ahead    time.Duration // of the sandbox's clock
+	answered time.Time     // of the last answer to req
 	wire     *wire
 	standing []header
 	last     *reply
