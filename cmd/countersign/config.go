@@ -38,6 +38,9 @@ type Config struct {
 	Issuer string `yaml:"issuer"`
 	// Database is sqlite:FILE, or postgres://… when one machine is not enough. COUNTERSIGN_DATABASE goes before the file. Needed.
 	Database string `yaml:"database"`
+	// InsecureDatabase allows a PostgreSQL server on another machine to be reached without a verified certificate. Without it such a
+	// URL needs sslmode=verify-full. Default: false.
+	InsecureDatabase bool `yaml:"insecure_database"`
 	// MaxConnections bounds the connections to the database. Default: 16.
 	MaxConnections int `yaml:"max_connections"`
 	// MasterKey seals the secrets in the database: at least 32 random bytes in base64, made by `openssl rand -base64 32`.
@@ -138,6 +141,8 @@ func (c Config) problems() []problem {
 	}
 	if c.Database == "" {
 		add("database", "missing; sqlite:FILE or postgres://… (or "+envDatabase+")")
+	} else if !c.InsecureDatabase && exposed(c.Database) {
+		add("database", "a server on another machine needs sslmode=verify-full in the URL, or insecure_database: true")
 	}
 	if c.MasterKey == "" {
 		add("master_key", "missing; make one with `openssl rand -base64 32` and give it here or in %s", envMasterKey)
@@ -175,6 +180,17 @@ func (c Config) problems() []problem {
 		}
 	}
 	return all
+}
+
+// exposed reports whether a PostgreSQL URL leads off this machine without a verified certificate (security A-143).
+func exposed(database string) bool {
+	u, err := url.Parse(database)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return false // not PostgreSQL, or refused when it is opened
+	}
+	host := firstOf(u.Query().Get("host"), u.Hostname())
+	local := host == "" || strings.HasPrefix(host, "/") || isLoopbackHost(host)
+	return !local && u.Query().Get("sslmode") != "verify-full"
 }
 
 func (c Config) masterKeys() ([][]byte, error) {
