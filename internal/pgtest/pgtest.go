@@ -17,12 +17,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -105,7 +105,9 @@ type Server struct {
 	dir       string // its data, its log and its socket
 	as        *syscall.Credential
 	process   *os.Process
-	ended     chan error
+	ended     chan error // gets the end of process
+	guard     *exec.Cmd
+	lifeline  io.Closer // the guard's input, closed by nothing but the end of this process
 	databases int
 }
 
@@ -164,21 +166,29 @@ func (s *Server) run(settings []string) error {
 	defer log.Close()
 	cmd := s.command("postgres", args...)
 	cmd.Stdout, cmd.Stderr = log, log
-	endWithParent(cmd.SysProcAttr)
-	begun := make(chan error)
-	go func() {
-		runtime.LockOSThread() // the server ends with the thread that began it, which must therefore stay
-		err := cmd.Start()
-		begun <- err
-		if err == nil {
-			s.ended <- cmd.Wait()
-		}
-	}()
-	if err := <-begun; err != nil {
-		return fmt.Errorf("postgres: %w", err)
+	cmd.SysProcAttr.Setpgid = true // an interrupt from the keyboard is for the tests; they end the server
+	if err := cmd.Start(); err != nil {
+		return err
 	}
 	s.process = cmd.Process
-	return nil
+	go func() { s.ended <- cmd.Wait() }()
+	return s.watch()
+}
+
+// guard is a shell script that waits until its input ends, as it does with the process of the tests, however that ends, and then does
+// what Stop would have done.
+const guard = `cat
+kill -QUIT "$1" && for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.2; kill -0 "$1" || break; done
+rm -rf "$2"`
+
+// watch starts a guard over the server.
+func (s *Server) watch() (err error) {
+	s.guard = exec.Command("/bin/sh", "-c", guard, "guard", strconv.Itoa(s.process.Pid), s.dir)
+	s.guard.SysProcAttr = &syscall.SysProcAttr{Credential: s.as, Setpgid: true}
+	if s.lifeline, err = s.guard.StdinPipe(); err != nil {
+		return err
+	}
+	return s.guard.Start()
 }
 
 // await returns when the server takes connections.
@@ -209,6 +219,11 @@ func (s *Server) withLog(err error) error {
 
 // Stop ends the server and removes its directory.
 func (s *Server) Stop() error {
+	if s.guard != nil && s.guard.Process != nil {
+		s.guard.Process.Kill()
+		s.guard.Wait() // it was killed, and says so
+		s.guard = nil
+	}
 	var err error
 	if s.process != nil {
 		if err = s.process.Signal(syscall.SIGQUIT); err == nil { // immediate shutdown: the data goes anyway

@@ -3,7 +3,11 @@
 package store_test
 
 import (
+	"database/sql"
+	"sync"
 	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"countersign/internal/auth"
 	"countersign/internal/pgtest"
@@ -31,4 +35,47 @@ func openPostgres(t *testing.T, o store.Options) *store.Store {
 
 func TestPostgres(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) auth.Store { return openPostgres(t, store.Options{}) })
+}
+
+func TestPostgresStatements(t *testing.T) { testStatements(t, openPostgres) }
+
+func TestPostgresSchemaVersions(t *testing.T) {
+	dsn := pgtest.Database(t)
+	testSchemaVersions(t, dsn, func(t *testing.T, query string) {
+		db, err := sql.Open("pgx", dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if _, err := db.ExecContext(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestPostgresMigratesOnce has several nodes start on an empty database at once.
+func TestPostgresMigratesOnce(t *testing.T) {
+	dsn := pgtest.Database(t)
+	var nodes sync.WaitGroup
+	for range 6 {
+		nodes.Go(func() {
+			s, err := store.Open(t.Context(), dsn, store.Options{Migrate: true, MaxConns: 2})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	nodes.Wait()
+	s, err := store.Open(t.Context(), dsn, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Update(t.Context(), household); err != nil {
+		t.Error(err)
+	}
 }

@@ -1,8 +1,18 @@
 package store_test
 
 import (
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"countersign/internal/auth"
 	"countersign/internal/store"
@@ -12,8 +22,13 @@ import (
 // openSQLite returns an empty store in a file of its own.
 func openSQLite(t *testing.T, o store.Options) *store.Store {
 	t.Helper()
+	return openFile(t, filepath.Join(t.TempDir(), "test.db"), o)
+}
+
+func openFile(t testing.TB, path string, o store.Options) *store.Store {
+	t.Helper()
 	o.Migrate = true
-	s, err := store.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "test.db"), o)
+	s, err := store.OpenSQLite(t.Context(), path, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,6 +40,213 @@ func openSQLite(t *testing.T, o store.Options) *store.Store {
 	return s
 }
 
+// raw opens the same file without the store.
+func raw(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
 func TestSQLite(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) auth.Store { return openSQLite(t, store.Options{}) })
+}
+
+func TestSQLiteStatements(t *testing.T) { testStatements(t, openSQLite) }
+
+func TestSQLiteSchemaVersions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	testSchemaVersions(t, "sqlite:"+path, func(t *testing.T, query string) {
+		if _, err := raw(t, path).ExecContext(t.Context(), query); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestSQLiteRefusesASecondServer(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "test.db")
+	first := openFile(t, path, store.Options{})
+	link := filepath.Join(dir, "link.db")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{path, link, filepath.Join(dir, ".", "test.db")} {
+		second, err := store.OpenSQLite(t.Context(), name, store.Options{})
+		if err == nil {
+			second.Close()
+			t.Fatalf("%s was opened twice", name)
+		}
+		if !strings.Contains(err.Error(), "in use by another server") {
+			t.Errorf("%s: got %v, want to read that it is in use", name, err)
+		}
+		if _, _, err := store.Migrate(t.Context(), name, store.Options{}); err == nil {
+			t.Errorf("%s was migrated under a running server", name)
+		}
+	}
+	if err := first.Ping(t.Context()); err != nil {
+		t.Errorf("the first server: %v", err)
+	}
+}
+
+func TestSQLiteOpensAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	for i := range 3 {
+		s, err := store.OpenSQLite(t.Context(), path, store.Options{Migrate: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var first bool
+		err = s.Write(t.Context(), func(w auth.Writes) (err error) { first, err = w.AddMeta("k", "v"); return err })
+		if err != nil || first != (i == 0) {
+			t.Errorf("opened %d times: got %t, %v", i+1, first, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(path + "-wal"); !os.IsNotExist(err) {
+			t.Errorf("closed %d times: the log is still there: %v", i+1, err)
+		}
+	}
+}
+
+// TestSQLiteFilesArePrivate changes the umask of the process and so does not run in parallel.
+func TestSQLiteFilesArePrivate(t *testing.T) {
+	for _, umask := range []int{0, 0o077, 0o277} {
+		t.Run(fmt.Sprintf("%04o", umask), func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "data")
+			old := syscall.Umask(umask)
+			s, err := store.OpenSQLite(t.Context(), filepath.Join(dir, "test.db"), store.Options{Migrate: true})
+			syscall.Umask(old)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			if err := s.Update(t.Context(), household); err != nil {
+				t.Fatal(err)
+			}
+			modes := map[string]fs.FileMode{".": 0o700, "test.db": 0o600, "test.db-wal": 0o600, "test.db-shm": 0o600}
+			for name, want := range modes {
+				info, err := os.Stat(filepath.Join(dir, name))
+				if err != nil {
+					t.Error(err)
+				} else if got := info.Mode().Perm(); got != want {
+					t.Errorf("%s: got %v, want %v", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestSQLiteRefusesWhatIsNoFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"", ":memory:", "file::memory:?cache=shared", "file:test.db"} {
+		for _, dsn := range []string{name, "sqlite:" + name} {
+			s, err := store.Open(t.Context(), dsn, store.Options{Migrate: true})
+			if err == nil {
+				s.Close()
+				t.Errorf("%q was opened", dsn)
+			}
+		}
+	}
+	if left, err := os.ReadDir("."); err != nil || len(left) != 0 {
+		t.Errorf("files were made: %v, %v", left, err)
+	}
+}
+
+func TestSQLiteTakesFileNamesAsTheyAre(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a b.db", "a?mode=memory.db", "a%20b#c.db", "ä.db"} {
+		openFile(t, filepath.Join(dir, name), store.Options{})
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestSettingsOfOtherVersions reads settings with a member of a younger binary and without one that an older binary did not know.
+func TestSettingsOfOtherVersions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	s := openFile(t, path, store.Options{})
+	if err := s.Update(t.Context(), household); err != nil {
+		t.Fatal(err)
+	}
+	const text = `{"unknown":{"a":[1]},"lockout":{"failures":9,"new":true},"rate_limits":false}`
+	if _, err := raw(t, path).ExecContext(t.Context(), "UPDATE tenants SET settings = ?", text); err != nil {
+		t.Fatal(err)
+	}
+	want := auth.DefaultSettings()
+	want.Lockout.Failures, want.RateLimits = 9, false
+	err := s.View(t.Context(), func(r auth.Reads) error {
+		d, err := r.Directory()
+		if err == nil {
+			if diff := cmp.Diff(want, d.Tenants[0].Settings); diff != "" {
+				t.Errorf("settings (-want +got):\n%s", diff)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSQLiteReadsByIndex asks SQLite how it runs the statements of requests and of the sweeper. Only the directory, of one row, is
+// scanned.
+func TestSQLiteReadsByIndex(t *testing.T) {
+	var seen statements
+	path := filepath.Join(t.TempDir(), "test.db")
+	s := openFile(t, path, seen.options())
+	if err := s.Update(t.Context(), household); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 3, 0, 0, 0, 0, time.UTC)
+	err := s.Update(t.Context(), func(tx auth.Tx) error {
+		tx.AccountByIdentifier("demo", auth.ByEmail, "ada@example.com", "phantom")
+		tx.AccountByUser("demo", "17")
+		tx.Bearer(auth.TokenHash{1})
+		tx.Session("demo", "s")
+		tx.Refresh(auth.TokenHash{2})
+		tx.Attempts("demo", "phantom", auth.AttemptPassword)
+		tx.PasswordHistory("demo", "17", 5)
+		tx.Authenticators("demo", "17")
+		tx.Events("demo", "1", 5)
+		tx.PutAttempts("demo", auth.SubjectOf("17"), auth.AttemptPassword, auth.Attempts{Version: 2}, 1)
+		tx.SwapPassword(auth.Password{Tenant: "demo", User: "17", Version: 2, Shape: "new"}, 1, true, true)
+		tx.RotateRefresh(auth.TokenHash{2}, at)
+		tx.RevokeRefreshFamily(auth.TokenHash{2}, at)
+		tx.UseToken(auth.TokenHash{1}, at)
+		tx.TouchSession("demo", "s", at)
+		tx.EndSession("demo", "s", at, "why")
+		_, err := tx.Sweep(at, 5)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := raw(t, path)
+	scan := regexp.MustCompile(`^SCAN (d|directory)$`)
+	for _, query := range seen.texts {
+		name := strings.Fields(query)[2]
+		rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, make([]any, 20)...)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(detail, "SCAN") && !scan.MatchString(detail) || strings.Contains(detail, "AUTOMATIC") {
+				t.Errorf("%s: %s", name, detail)
+			}
+		}
+		if err := rows.Err(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

@@ -1,6 +1,10 @@
 -- What a login needs of a user. One row per membership, one with empty
 -- memberships when there is none, and for an identifier that nobody has one
 -- row without a user. The attempts are those of auth.SubjectOf.
+--
+-- Here and elsewhere "d.id = 1" tells the planner of PostgreSQL that the
+-- directory is one row. It guesses 1850 otherwise, since nothing ever analyses
+-- so small a table, and then joins whole tables by hashing.
 
 -- name: AccountByIdentifier :many
 SELECT
@@ -19,7 +23,8 @@ LEFT JOIN passwords p ON p.tenant_id = u.tenant_id AND p.user_id = u.id
 LEFT JOIN attempts a ON a.tenant_id = sqlc.arg(tenant_id) AND a.factor = 'password'
     AND a.subject = COALESCE('user:' || u.id, CAST(sqlc.arg(phantom) AS TEXT))
 LEFT JOIN memberships m ON m.tenant_id = u.tenant_id AND m.user_id = u.id
-LEFT JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id;
+LEFT JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id
+WHERE d.id = 1;
 
 -- name: AccountByUser :many
 SELECT
@@ -36,4 +41,5 @@ LEFT JOIN users u ON u.tenant_id = sqlc.arg(tenant_id) AND u.id = sqlc.arg(user_
 LEFT JOIN passwords p ON p.tenant_id = u.tenant_id AND p.user_id = u.id
 LEFT JOIN attempts a ON a.tenant_id = u.tenant_id AND a.factor = 'password' AND a.subject = 'user:' || u.id
 LEFT JOIN memberships m ON m.tenant_id = u.tenant_id AND m.user_id = u.id
-LEFT JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id;
+LEFT JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id
+WHERE d.id = 1;

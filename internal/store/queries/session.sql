@@ -9,7 +9,7 @@ CROSS JOIN directory d
 LEFT JOIN attempts a ON a.tenant_id = u.tenant_id AND a.factor = 'password' AND a.subject = 'user:' || u.id
 LEFT JOIN memberships m ON m.tenant_id = u.tenant_id AND m.user_id = u.id
 LEFT JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id
-WHERE s.tenant_id = sqlc.arg(tenant_id) AND s.id = sqlc.arg(id);
+WHERE d.id = 1 AND s.tenant_id = sqlc.arg(tenant_id) AND s.id = sqlc.arg(id);
 
 -- name: AddSession :execrows
 INSERT INTO sessions (tenant_id, id, surface, user_id, epoch, client_id, methods, org_type, org_id, created_at, auth_at, seen_at,

@@ -10,7 +10,7 @@ CROSS JOIN directory d
 LEFT JOIN attempts a ON a.tenant_id = u.tenant_id AND a.factor = 'password' AND a.subject = 'user:' || u.id
 LEFT JOIN memberships m ON m.tenant_id = u.tenant_id AND m.user_id = u.id
 LEFT JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id
-WHERE t.hash = sqlc.arg(hash);
+WHERE d.id = 1 AND t.hash = sqlc.arg(hash);
 
 -- name: Refresh :many
 SELECT
@@ -26,7 +26,7 @@ CROSS JOIN directory d
 LEFT JOIN attempts a ON a.tenant_id = u.tenant_id AND a.factor = 'password' AND a.subject = 'user:' || u.id
 LEFT JOIN memberships m ON m.tenant_id = u.tenant_id AND m.user_id = u.id
 LEFT JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id
-WHERE r.hash = sqlc.arg(hash);
+WHERE d.id = 1 AND r.hash = sqlc.arg(hash);
 
 -- A token whose session is missing gets the end 0: it is good for nothing and swept at once.
 -- name: AddToken :execrows

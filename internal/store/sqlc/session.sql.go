@@ -162,7 +162,7 @@ CROSS JOIN directory d
 LEFT JOIN attempts a ON a.tenant_id = u.tenant_id AND a.factor = 'password' AND a.subject = 'user:' || u.id
 LEFT JOIN memberships m ON m.tenant_id = u.tenant_id AND m.user_id = u.id
 LEFT JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id
-WHERE s.tenant_id = $1 AND s.id = $2
+WHERE d.id = 1 AND s.tenant_id = $1 AND s.id = $2
 `
 
 type SessionParams struct {

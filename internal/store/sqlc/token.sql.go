@@ -113,7 +113,7 @@ CROSS JOIN directory d
 LEFT JOIN attempts a ON a.tenant_id = u.tenant_id AND a.factor = 'password' AND a.subject = 'user:' || u.id
 LEFT JOIN memberships m ON m.tenant_id = u.tenant_id AND m.user_id = u.id
 LEFT JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id
-WHERE t.hash = $1
+WHERE d.id = 1 AND t.hash = $1
 `
 
 type BearerRow struct {
@@ -275,7 +275,7 @@ CROSS JOIN directory d
 LEFT JOIN attempts a ON a.tenant_id = u.tenant_id AND a.factor = 'password' AND a.subject = 'user:' || u.id
 LEFT JOIN memberships m ON m.tenant_id = u.tenant_id AND m.user_id = u.id
 LEFT JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id
-WHERE r.hash = $1
+WHERE d.id = 1 AND r.hash = $1
 `
 
 type RefreshRow struct {
