@@ -38,7 +38,11 @@ func (s *Service) UpdatePassword(ctx context.Context, by Actor, bearer string, o
 	}
 	next, err := s.replacement(ctx, a, new, policy, false)
 	if err != nil {
-		_ = s.settle(ctx, a, succeeded, nil)
+		o := succeeded
+		if CodeOf(err) == CodeInternal {
+			o = withdrawn // a fault of ours forgets nobody's failures
+		}
+		_ = s.settle(ctx, a, o, nil)
 		return PasswordUpdate{}, s.refuseChange(ctx, by, b.User.ID, err)
 	}
 	return s.swapOwn(ctx, a, b, next)
