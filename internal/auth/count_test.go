@@ -255,7 +255,7 @@ func alterations(t *testing.T, token string) []string {
 	return append(all, token+"A", token+"=", token+"==", token+" ", " "+token, token+"\n", token+"\x00", token+token)
 }
 
-func TestFailuresOutliveAFlood(t *testing.T) { failThroughFlood(t, sqliteFile(t), 10_000) }
+func TestFailuresOutliveAFlood(t *testing.T) { failThroughFlood(t, sqliteFile(t), 5000) }
 
 // failThroughFlood fails four times at a user, floods the counters with names that nobody has, sweeps and starts anew: the fifth
 // failure still locks (A-022, B-09, C-01).
