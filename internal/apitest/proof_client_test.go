@@ -37,7 +37,7 @@ func (p person) phone() string    { return fmt.Sprintf("+356991%05d", p) }
 func proofSeed(settings string) string {
 	return fmt.Sprintf(`tenants:
   - id: proof
-    mode: live
+    mode: sandbox
     settings: {%s}
     api_keys: [{name: backend, key: %s}]
     clients:
@@ -327,10 +327,11 @@ func (h hashes) since(before hashes) hashes {
 	return hashes{h.verified - before.verified, h.decoys - before.decoys}
 }
 
-// advance moves the clock of a sandbox.
+// advance moves the clock of a sandbox and gets the client a token of the new time.
 func (n *node) advance(t testing.TB, d time.Duration) {
 	t.Helper()
 	if a := n.call(t, "POST", "/sandbox/clock", object{"advance": d.String()}); a.status != http.StatusOK {
 		t.Fatalf("move the clock: %v", a)
 	}
+	n.client = n.clientToken(t, proofClient)
 }

@@ -37,3 +37,11 @@ func TestParallelGuessesAtNobodyOnTwoNodes(t *testing.T) { // A-015 A-028 B-01 B
 func TestParallelHonestLoginsAllSucceedOnTwoNodes(t *testing.T) { // A-020 A-027 B-02
 	proveHonestLogins(t, serveTwo(t, people(t, 2, ""), ""))
 }
+
+func TestKillForgetsNoFailureOnPostgres(t *testing.T) { // A-020 A-022 B-04 C-01
+	proveKillForgetsNoFailure(t, pgtest.Database(t))
+}
+
+func TestKillAmidGuessesCountsThemOnPostgres(t *testing.T) { // A-015 A-022 C-01
+	proveKillAmidGuesses(t, pgtest.Database(t))
+}
