@@ -2,10 +2,7 @@ package cis
 
 import (
 	"errors"
-	"fmt"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -121,19 +118,9 @@ func writeCode(w *httpx.Response, err error, s shape) {
 	errors.As(err, &refusal)
 	w.Code = refusal.Code.String()
 	entry := wireOf(refusal.Code)
-	h := w.Header()
-	switch {
-	case refusal.RetryAfter > 0:
-		h.Set("Retry-After", strconv.Itoa(seconds(refusal.RetryAfter)))
-	case entry.status == http.StatusServiceUnavailable:
-		h.Set("Retry-After", "60")
-	}
-	if entry.status == http.StatusTooManyRequests {
-		h.Set("x-ratelimit-limit", limits(refusal.Limits))
-		h.Set("x-ratelimit-reset", strconv.Itoa(seconds(refusal.RetryAfter)))
-	}
+	refusalHeaders(w.Header(), entry.status, refusal)
 	if entry.name == "unauthorized_request" {
-		h.Set("WWW-Authenticate", `Bearer realm="countersign", error="invalid_token"`)
+		w.Header().Set("WWW-Authenticate", `Bearer realm="countersign", error="invalid_token"`)
 	}
 	if refusal.Field != "" && entry.name == "system_invalid_input" && refusal.Code != auth.CodeInvalidTarget {
 		entry.message = fieldName(refusal.Field) + ": " + strings.ToLower(entry.message[:1]) + entry.message[1:]
@@ -184,17 +171,19 @@ func writeInvalid(w *httpx.Response, e *httpx.Invalid, s shape) {
 // reply writes a body of ours, which always encodes; a connection that broke has nobody left to tell.
 func reply(w *httpx.Response, status int, body any) { _ = w.JSON(status, body) }
 
-// seconds rounds up, so that who waits that long does not come too early.
-func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
-
-// limits is the exceeded limit, then all in force, as /multi writes them; this contract has no header of its own for it.
-func limits(all []auth.Limit) string {
-	parts := make([]string, len(all))
-	for i, l := range all {
-		parts[i] = fmt.Sprintf("%d;w=%d", l.Count, seconds(l.Window))
-		if i == 0 {
-			parts[i] = strconv.Itoa(l.Count)
-		}
+// refusalHeaders says when another try makes sense.
+func refusalHeaders(h http.Header, status int, e *auth.Error) {
+	switch {
+	case e.RetryAfter > 0:
+		httpx.RetryAfter(h, e.RetryAfter)
+	case status == http.StatusServiceUnavailable:
+		httpx.RetryAfter(h, time.Minute)
 	}
-	return strings.Join(parts, ", ")
+	if status == http.StatusTooManyRequests {
+		limits := make([]httpx.Limit, len(e.Limits))
+		for i, l := range e.Limits {
+			limits[i] = httpx.Limit(l)
+		}
+		httpx.RateLimit(h, e.RetryAfter, limits...)
+	}
 }

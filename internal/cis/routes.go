@@ -7,7 +7,6 @@ package cis
 import (
 	"fmt"
 	"net/http"
-	"strings"
 
 	"countersign/api"
 	"countersign/internal/auth"
@@ -86,10 +85,7 @@ func (a *API) Mount(m *httpx.Mux) error {
 }
 
 func (a *API) serve(route route, op *httpx.Operation, w *httpx.Response, r *http.Request) error {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		token = ""
-	}
+	token := httpx.Credentials(r, "Bearer")
 	by, err := a.auth.AuthenticateClientToken(r.Context(), token, auth.Via{Address: w.Client, Request: httpx.RequestID(r)})
 	w.Tenant, w.Actor = string(by.Tenant), by.String()
 	if err != nil {

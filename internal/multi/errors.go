@@ -2,10 +2,7 @@ package multi
 
 import (
 	"errors"
-	"fmt"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -125,16 +122,7 @@ func writeCode(w *httpx.Response, err error, bare403 bool) {
 	errors.As(err, &refusal)
 	entry := wireOf(refusal.Code)
 	w.Code = refusal.Code.String()
-	if refusal.RetryAfter > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(seconds(refusal.RetryAfter)))
-	}
-	if entry.status == http.StatusServiceUnavailable && refusal.RetryAfter == 0 {
-		w.Header().Set("Retry-After", "60")
-	}
-	if entry.status == http.StatusTooManyRequests {
-		w.Header().Set("x-ratelimit-limit", limits(refusal.Limits))
-		w.Header().Set("x-ratelimit-reset", strconv.Itoa(seconds(refusal.RetryAfter)))
-	}
+	refusalHeaders(w.Header(), entry.status, refusal)
 	if entry.status == http.StatusForbidden && bare403 {
 		entry.form = empty
 	}
@@ -204,17 +192,19 @@ func writeStatus(w *httpx.Response, status int, message string) {
 // reply writes a body of ours, which always encodes; a connection that broke has nobody left to tell.
 func reply(w *httpx.Response, status int, body any) { _ = w.JSON(status, body) }
 
-// seconds rounds up, so that who waits that long does not come too early.
-func seconds(d time.Duration) int { return int(math.Ceil(d.Seconds())) }
-
-// limits is the value of x-ratelimit-limit: the exceeded limit, then all in force (contract/multi §1.3).
-func limits(all []auth.Limit) string {
-	parts := make([]string, len(all))
-	for i, l := range all {
-		parts[i] = fmt.Sprintf("%d;w=%d", l.Count, seconds(l.Window))
-		if i == 0 {
-			parts[i] = strconv.Itoa(l.Count)
-		}
+// refusalHeaders says when another try makes sense.
+func refusalHeaders(h http.Header, status int, e *auth.Error) {
+	switch {
+	case e.RetryAfter > 0:
+		httpx.RetryAfter(h, e.RetryAfter)
+	case status == http.StatusServiceUnavailable:
+		httpx.RetryAfter(h, time.Minute)
 	}
-	return strings.Join(parts, ", ")
+	if status == http.StatusTooManyRequests {
+		limits := make([]httpx.Limit, len(e.Limits))
+		for i, l := range e.Limits {
+			limits[i] = httpx.Limit(l)
+		}
+		httpx.RateLimit(h, e.RetryAfter, limits...)
+	}
 }

@@ -7,7 +7,6 @@ package multi
 import (
 	"fmt"
 	"net/http"
-	"strings"
 
 	"countersign/api"
 	"countersign/internal/auth"
@@ -61,14 +60,8 @@ type call struct {
 // decode checks the request against the document and fills dst, which may be nil.
 func (c *call) decode(dst any) error { return c.op.Decode(c.w, c.r, dst) }
 
-// bearer is the token of the Authorization header, empty when there is none.
-func (c *call) bearer() string {
-	scheme, token, _ := strings.Cut(c.r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return token
-}
+// bearer is the user's token, empty when there is none.
+func (c *call) bearer() string { return httpx.Credentials(c.r, "Bearer") }
 
 // Mount adds the dialect's routes.
 func (a *API) Mount(m *httpx.Mux) error {

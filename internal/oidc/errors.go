@@ -1,10 +1,10 @@
 package oidc
 
 import (
+	"cmp"
 	"errors"
-	"math"
 	"net/http"
-	"strconv"
+	"time"
 
 	"countersign/internal/auth"
 	"countersign/internal/httpx"
@@ -85,10 +85,6 @@ func header(h http.Header, e *oauthError, refusal *auth.Error) {
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", `Basic realm="countersign"`)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		wait := int(math.Ceil(refusal.RetryAfter.Seconds()))
-		if wait == 0 {
-			wait = 60
-		}
-		h.Set("Retry-After", strconv.Itoa(wait))
+		httpx.RetryAfter(h, cmp.Or(refusal.RetryAfter, time.Minute))
 	}
 }

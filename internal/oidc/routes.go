@@ -19,7 +19,9 @@ type API struct {
 }
 
 // New makes the dialect; base is the public URL of the server without a trailing slash, and Host headers are never believed.
-func New(s *auth.Service, base string) *API { return &API{auth: s, base: strings.TrimSuffix(base, "/")} }
+func New(s *auth.Service, base string) *API {
+	return &API{auth: s, base: strings.TrimSuffix(base, "/")}
+}
 
 // Mount adds the dialect's routes.
 func (a *API) Mount(m *httpx.Mux) {

@@ -64,8 +64,8 @@ func readForm(r *http.Request) (url.Values, error) {
 // client authenticates the client by HTTP Basic or by secret in the body, not by both (RFC 6749 §2.3).
 func (a *API) client(w *httpx.Response, r *http.Request, form url.Values) (auth.Actor, error) {
 	id, secret := form.Get("client_id"), form.Get("client_secret")
-	if header := r.Header.Get("Authorization"); header != "" {
-		basicID, basicSecret, ok := basic(header)
+	if r.Header.Get("Authorization") != "" {
+		basicID, basicSecret, ok := basic(httpx.Credentials(r, "Basic"))
 		switch {
 		case !ok:
 			return auth.Actor{}, auth.CodeUnknownClient
@@ -84,13 +84,9 @@ func (a *API) client(w *httpx.Response, r *http.Request, form url.Values) (auth.
 }
 
 // basic reads HTTP Basic credentials, which OAuth form-encodes first (RFC 6749 §2.3.1).
-func basic(header string) (id, secret string, ok bool) {
-	scheme, encoded, _ := strings.Cut(header, " ")
-	if !strings.EqualFold(scheme, "Basic") {
-		return "", "", false
-	}
+func basic(encoded string) (id, secret string, ok bool) {
 	raw, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
+	if err != nil || encoded == "" {
 		return "", "", false
 	}
 	user, pass, found := strings.Cut(string(raw), ":")

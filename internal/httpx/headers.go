@@ -1,0 +1,44 @@
+package httpx
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Credentials returns what an Authorization header carries under a scheme, such as "Bearer"; empty when there is no such header. The
+// scheme is compared without regard to case (RFC 9110 §11.1).
+func Credentials(r *http.Request, scheme string) string {
+	have, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(have, scheme) {
+		return ""
+	}
+	return value
+}
+
+// A Limit is one rate limit in force: at most Count in Window.
+type Limit struct {
+	Count  int
+	Window time.Duration
+}
+
+// RetryAfter says when another try makes sense, in whole seconds, rounded up so that who waits that long does not come too early.
+func RetryAfter(h http.Header, after time.Duration) { h.Set("Retry-After", seconds(after)) }
+
+// RateLimit says which limits hold, the exceeded one first and then all of them, and when the exceeded one lets a call through again.
+func RateLimit(h http.Header, after time.Duration, limits ...Limit) {
+	parts := make([]string, len(limits))
+	for i, l := range limits {
+		parts[i] = fmt.Sprintf("%d;w=%s", l.Count, seconds(l.Window))
+		if i == 0 {
+			parts[i] = strconv.Itoa(l.Count)
+		}
+	}
+	h.Set("x-ratelimit-limit", strings.Join(parts, ", "))
+	h.Set("x-ratelimit-reset", seconds(after))
+}
+
+func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }
