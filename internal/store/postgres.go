@@ -6,10 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,8 +14,8 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// OpenPostgres opens a PostgreSQL database by its URL. To another machine it wants a verified TLS connection unless the URL says
-// otherwise with sslmode. The rest is as with Open.
+// OpenPostgres opens a PostgreSQL database by its URL. Whether to insist on a verified server is for the URL's sslmode to say. The rest
+// is as with Open.
 func OpenPostgres(ctx context.Context, dsn string, o Options) (*Store, error) {
 	s, err := connectPostgres(ctx, dsn, o)
 	if err != nil {
@@ -62,39 +59,14 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 // postgresConfig reads a URL. Its errors say nothing of what they are about, since a URL that cannot be read cannot be relieved of its
 // password either.
 func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
-	bad := errors.New("the URL is not valid: special characters in user name and password must be percent-encoded")
-	u, err := url.Parse(dsn)
-	if err != nil {
-		return nil, bad
-	}
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return nil, bad
-	}
-	if query := u.Query(); !query.Has("sslmode") && remote(config) {
-		query.Set("sslmode", "verify-full")
-		u.RawQuery = query.Encode()
-		if config, err = pgx.ParseConfig(u.String()); err != nil {
-			return nil, bad
-		}
+		return nil, errors.New("the URL is not valid: special characters in user name and password must be percent-encoded")
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "countersign"
 	}
 	return config, nil
-}
-
-// remote reports whether one of the hosts is another machine.
-func remote(config *pgx.ConnConfig) bool {
-	hosts := []string{config.Host}
-	for _, f := range config.Fallbacks {
-		hosts = append(hosts, f.Host)
-	}
-	return slices.ContainsFunc(hosts, func(host string) bool {
-		a, err := netip.ParseAddr(host)
-		local := strings.HasPrefix(host, "/") || host == "localhost" || err == nil && a.IsLoopback()
-		return !local
-	})
 }
 
 // postgresCode returns a function that reports whether an error has one of the SQLSTATE codes.

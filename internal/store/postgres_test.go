@@ -79,3 +79,12 @@ func TestPostgresMigratesOnce(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func BenchmarkPostgres(b *testing.B) {
+	s, err := store.OpenPostgres(b.Context(), pgtest.Database(b), store.Options{Migrate: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	benchmark(b, s)
+}
