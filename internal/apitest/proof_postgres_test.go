@@ -3,6 +3,7 @@
 package apitest
 
 import (
+	"os/exec"
 	"testing"
 
 	"countersign/internal/pgtest"
@@ -44,4 +45,62 @@ func TestKillForgetsNoFailureOnPostgres(t *testing.T) { // A-020 A-022 B-04 C-01
 
 func TestKillAmidGuessesCountsThemOnPostgres(t *testing.T) { // A-015 A-022 C-01
 	proveKillAmidGuesses(t, pgtest.Database(t))
+}
+
+func TestGrantsObeyTheLockOfAnotherNode(t *testing.T) { // A-017 B-05
+	proveGrantsObeyLock(t, serveTwo(t, people(t, 1, "rate_limits: false"), ""))
+}
+
+func TestLogoutIsSeenByTheNextRequestOnAnotherNode(t *testing.T) { // A-039 B-34 C-28
+	proveLogout(t, serveTwo(t, people(t, 4, ""), ""))
+}
+
+func TestPasswordChangeEndsEverythingElseOnAnotherNode(t *testing.T) { // A-011 A-012 B-33
+	provePasswordChange(t, serveTwo(t, people(t, 2, ""), ""))
+}
+
+func TestSuspensionIsSeenByTheNextRequest(t *testing.T) { // A-012 C-28
+	data, seed := pgtest.Database(t), people(t, 1, "")
+	options := Options{Data: data, Config: "\n", Seed: seed}
+	nodes := []*node{dial(t, Start(t, options), crowdSize), dial(t, Start(t, options), crowdSize)}
+	const p = person(1)
+	operate := func(verb string) {
+		t.Helper()
+		command := exec.CommandContext(t.Context(), Binary(t), "user", verb, "--config", writeConfig(t, options), "proof", p.id())
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("user %s: %v\n%s", verb, err, out)
+		}
+	}
+	var all []grants
+	for _, on := range nodes {
+		g := on.grantsOf(t, p, rightWord)
+		if got := on.use(t, on.grantsOf(t, p, rightWord)); !same(got, alive()) {
+			t.Errorf("grants before the suspension: %v", got)
+		}
+		all = append(all, g)
+	}
+	operate("suspend")
+	for _, on := range nodes {
+		for _, g := range all {
+			if got := on.use(t, g); !same(got, dead()) {
+				t.Errorf("grants after the suspension: %v, want %v", got, dead())
+			}
+		}
+		for _, w := range ways[:2] {
+			if got := w.verdict(on.login(t, w, w.identifier(p), rightWord)); got != refused {
+				t.Errorf("right password of a suspended user by %v: %s, want %s", w, got, refused)
+			}
+		}
+	}
+	operate("resume")
+	for _, on := range nodes {
+		for _, g := range all {
+			if got := on.use(t, g); !same(got, dead()) {
+				t.Errorf("grants from before the suspension, after it: %v, want %v", got, dead())
+			}
+		}
+		if got := on.use(t, on.grantsOf(t, p, rightWord)); !same(got, alive()) {
+			t.Errorf("grants of a resumed user: %v", got)
+		}
+	}
 }
