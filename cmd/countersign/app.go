@@ -34,6 +34,7 @@ type settings struct {
 	database      string
 	maxConns      int
 	migrate       bool
+	beside        bool // a server may have the database open
 	keys          [][]byte
 	mode          string // modeLive or modeSandbox
 	clock         *sandbox.Clock
@@ -128,7 +129,7 @@ func openService(ctx context.Context, s settings, hasher *passhash.Hasher) (*sto
 	if err != nil {
 		return nil, nil, fmt.Errorf("master_key: %w", err)
 	}
-	db, err := store.Open(ctx, s.database, store.Options{Migrate: s.migrate, MaxConns: s.maxConns})
+	db, err := store.Open(ctx, s.database, store.Options{Migrate: s.migrate, Beside: s.beside, MaxConns: s.maxConns})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -73,12 +73,13 @@ func (c checkCommand) Run(w *world) error {
 	return nil
 }
 
-// withService opens the configured store for a command beside a running server on PostgreSQL, or alone on SQLite.
+// withService opens the configured store for a command, beside a running server or without one.
 func (c Config) withService(w *world, do func(context.Context, *auth.Service) error) error {
 	s, err := c.settings(w)
 	if err != nil {
 		return err
 	}
+	s.beside = true
 	hasher, err := passhash.New(s.hash)
 	if err != nil {
 		return fmt.Errorf("hash: %w", err)

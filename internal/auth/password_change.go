@@ -164,7 +164,8 @@ type NewPassword struct {
 
 // AddPassword gives a user without a password one.
 //
-// Errors: CodeUserNotFound, CodePasswordExists, CodeInputTooLong, the policy's, CodeOverloaded.
+// Errors: CodeUserNotFound, CodePasswordExists, CodeUserExists for a username that is taken or a user who has another, CodeIdentifierInvalid,
+// CodeInputTooLong, the policy's, CodeOverloaded.
 func (s *Service) AddPassword(ctx context.Context, by Actor, id UserID, in NewPassword) error {
 	a, err := s.accountFor(ctx, by, id, in)
 	if err != nil {
@@ -179,16 +180,44 @@ func (s *Service) AddPassword(ctx context.Context, by Actor, id UserID, in NewPa
 	}
 	e := s.event(by, EventPasswordAdded, p.SetAt)
 	e.User = id
+	name, err := usernameFor(a.account.User, in.Username)
+	if err != nil {
+		return s.refuseChange(ctx, by, id, err)
+	}
 	err = s.update(ctx, by, func(tx Tx) error {
-		if err := tx.AddPassword(p); err != nil {
+		if name != nil {
+			named, err := tx.NameUser(by.Tenant, id, in.Username, *name, p.SetAt)
+			if errors.Is(err, ErrExists) || (err == nil && !named) {
+				return refuse(CodeUserExists)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := tx.AddPassword(p); errors.Is(err, ErrExists) {
+			return refuse(CodePasswordExists)
+		} else if err != nil {
 			return err
 		}
 		return tx.AddEvents(e)
 	})
-	if errors.Is(err, ErrExists) {
-		return s.refuseChange(ctx, by, id, refuse(CodePasswordExists))
+	if CodeOf(err) != CodeInternal {
+		return s.refuseChange(ctx, by, id, err)
 	}
 	return err
+}
+
+// usernameFor returns the identifier of a username that a user is to get; nil when none is asked for or they have it.
+func usernameFor(u User, username string) (*Identifier, error) {
+	if username == "" || username == u.Username {
+		return nil, nil
+	}
+	u.Username = username
+	ids, err := identifiersOf(u)
+	if err != nil {
+		return nil, err
+	}
+	return &ids[len(ids)-1], nil
 }
 
 // ReplacePassword sets another password for a user who has one, and ends all of their sessions. A lock stays: it is not the client that

@@ -89,6 +89,8 @@ type Writes interface {
 
 	// AddUser inserts a user and all of their identifiers; ErrExists when the id or any identifier is taken.
 	AddUser(User, []Identifier) error
+	// NameUser gives a user without a username one, and its identifier; false when they have one. ErrExists when it is taken.
+	NameUser(t TenantID, id UserID, username string, i Identifier, at time.Time) (bool, error)
 	// MoveUserStatus changes the status and raises the epoch, which ends the user's sessions, if the status is still from.
 	MoveUserStatus(t TenantID, id UserID, from, to UserStatus, at time.Time) (bool, error)
 	// ActivateUser turns a pending user active; false when they were not pending.

@@ -23,8 +23,8 @@ import (
 // sqliteFloor is the first SQLite without the bug by which two connections could corrupt a write-ahead log.
 const sqliteFloor = "3.51.3"
 
-// OpenSQLite opens the database in a file, which it makes if need be, readable by its owner alone. Only one process may have it open;
-// a second is refused. The rest is as with Open.
+// OpenSQLite opens the database in a file, which it makes if need be, readable by its owner alone. Only one process may have it open,
+// but for those that say Options.Beside; a second is refused. The rest is as with Open.
 func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	s, err := connectSQLite(ctx, path, o)
 	if err != nil {
@@ -49,9 +49,11 @@ func lockSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	if path, err = makePrivate(path); err != nil {
 		return nil, err
 	}
-	release, err := lockFile(path + ".lock")
-	if err != nil {
-		return nil, err
+	var release func() error
+	if !o.Beside {
+		if release, err = lockFile(path + ".lock"); err != nil {
+			return nil, err
+		}
 	}
 	s := &Store{options: o, dialect: dialect{
 		view:      &sql.TxOptions{ReadOnly: true}, // BEGIN; its first read fixes the snapshot

@@ -33,6 +33,8 @@ import (
 type Options struct {
 	// Migrate brings the schema up to date instead of refusing an older one.
 	Migrate bool
+	// Beside opens a SQLite file that a server may have open: for a short piece of an operator's work, never to serve.
+	Beside bool
 	// MaxConns bounds the connections to PostgreSQL, and the readers of SQLite, which has one writer beside them. Zero: 16 and 8.
 	MaxConns int
 	// OnStatement, if set, is called with each SQL statement of a verb, not with BEGIN, COMMIT and ROLLBACK.

@@ -225,18 +225,35 @@ func (w writes) AddUser(u auth.User, ids []auth.Identifier) error {
 		return err
 	}
 	for _, id := range ids {
-		n, err := w.q.AddIdentifier(w.ctx, sqlc.AddIdentifierParams{
-			TenantID:  string(u.Tenant),
-			Kind:      string(id.Kind),
-			Canonical: id.Canonical,
-			UserID:    string(u.ID),
-		})
-		if err := w.added("add identifier", n, err); err != nil {
-			w.h.doom(err) // half of the verb is done
+		if err := w.addIdentifier(id); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// addIdentifier is the later half of a verb, so its failure ends the transaction.
+func (w writes) addIdentifier(id auth.Identifier) error {
+	n, err := w.q.AddIdentifier(w.ctx, sqlc.AddIdentifierParams{
+		TenantID:  string(id.Tenant),
+		Kind:      string(id.Kind),
+		Canonical: id.Canonical,
+		UserID:    string(id.User),
+	})
+	if err := w.added("add identifier", n, err); err != nil {
+		w.h.doom(err)
+		return err
+	}
+	return nil
+}
+
+// NameUser implements auth.Writes.
+func (w writes) NameUser(t auth.TenantID, id auth.UserID, username string, i auth.Identifier, at time.Time) (bool, error) {
+	n, err := w.q.NameUser(w.ctx, sqlc.NameUserParams{TenantID: string(t), ID: string(id), Username: username, At: micros(at)})
+	if ok, err := moved(w, "name user", n, err, w.hasUser(t, id)); !ok {
+		return false, err
+	}
+	return true, w.addIdentifier(i)
 }
 
 // MoveUserStatus implements auth.Writes.

@@ -20,3 +20,7 @@ WHERE tenant_id = sqlc.arg(tenant_id) AND id = sqlc.arg(id) AND status = 'pendin
 
 -- name: RaiseEpoch :execrows
 UPDATE users SET epoch = epoch + 1 WHERE tenant_id = $1 AND id = $2;
+
+-- name: NameUser :execrows
+UPDATE users SET username = sqlc.arg(username), updated_at = sqlc.arg(at)
+WHERE tenant_id = sqlc.arg(tenant_id) AND id = sqlc.arg(id) AND username = '';

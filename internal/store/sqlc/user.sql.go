@@ -156,6 +156,31 @@ func (q *Queries) MoveUserStatus(ctx context.Context, arg MoveUserStatusParams) 
 	return result.RowsAffected()
 }
 
+const nameUser = `-- name: NameUser :execrows
+UPDATE users SET username = $1, updated_at = $2
+WHERE tenant_id = $3 AND id = $4 AND username = ''
+`
+
+type NameUserParams struct {
+	Username string
+	At       int64
+	TenantID string
+	ID       string
+}
+
+func (q *Queries) NameUser(ctx context.Context, arg NameUserParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, nameUser,
+		arg.Username,
+		arg.At,
+		arg.TenantID,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const raiseEpoch = `-- name: RaiseEpoch :execrows
 UPDATE users SET epoch = epoch + 1 WHERE tenant_id = $1 AND id = $2
 `

@@ -121,11 +121,16 @@ func testExists(t *testing.T, s auth.Store) {
 func testHalfDoneVerb(t *testing.T, s auth.Store) {
 	w := added(t, s, live("demo"))
 	fresh := auth.Identifier{Tenant: "demo", Kind: auth.ByUsername, Canonical: "fresh", User: "18"}
+	write(t, s, func(tx auth.Writes) error { return tx.AddUser(auth.User{Tenant: "demo", ID: "19"}, nil) })
 	for name, verb := range map[string]func(auth.Writes) error{
 		"AddUser": func(tx auth.Writes) error {
 			return tx.AddUser(auth.User{Tenant: "demo", ID: "18"}, []auth.Identifier{fresh, w.identifiers[0]})
 		},
 		"AddEvents": func(tx auth.Writes) error { return tx.AddEvents(auth.Event{Tenant: "demo", ID: "02"}, w.event) },
+		"NameUser": func(tx auth.Writes) error {
+			_, err := tx.NameUser("demo", "19", "fresh", w.identifiers[0], at(3))
+			return err
+		},
 	} {
 		for how, try := range tries(s) {
 			err := try(t.Context(), func(tx auth.Writes) error {

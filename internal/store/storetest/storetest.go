@@ -19,6 +19,7 @@ func Run(t *testing.T, open func(t *testing.T) auth.Store) {
 		"PutReplaces":            testPutReplaces,
 		"Revision":               testRevision,
 		"Accounts":               testAccounts,
+		"Naming":                 testNaming,
 		"PasswordChanges":        testPasswordChanges,
 		"UserStatus":             testUserStatus,
 		"SessionMoves":           testSessionMoves,

@@ -69,6 +69,32 @@ func swap(user auth.UserID, from int64, shape string) func(auth.Writes) error {
 	}
 }
 
+// testNaming gives a user a username, once.
+func testNaming(t *testing.T, s auth.Store) {
+	added(t, s, newWorld("demo"))
+	write(t, s, func(tx auth.Writes) error { return tx.AddUser(auth.User{Tenant: "demo", ID: "18"}, nil) })
+	name := func(id auth.UserID, username string) bool {
+		return move(t, s, func(tx auth.Writes) (bool, error) {
+			i := auth.Identifier{Tenant: "demo", Kind: auth.ByUsername, Canonical: username, User: id}
+			return tx.NameUser("demo", id, "Shown "+username, i, at(9))
+		})
+	}
+	if !name("18", "first") || name("18", "second") || name("17", "third") {
+		t.Error("want one username for a user without one, and none for a user who has one")
+	}
+	got := read(t, s, func(r auth.Reads) (auth.Account, error) {
+		return r.AccountByIdentifier("demo", auth.ByUsername, "first", "phantom")
+	})
+	if got.User.ID != "18" || got.User.Username != "Shown first" || !got.User.UpdatedAt.Equal(at(9)) {
+		t.Errorf("got user %s, username %q, updated at %v", got.User.ID, got.User.Username, got.User.UpdatedAt)
+	}
+	if lost := read(t, s, func(r auth.Reads) (auth.Account, error) {
+		return r.AccountByIdentifier("demo", auth.ByUsername, "second", "phantom")
+	}); lost.Found {
+		t.Error("the username that was not given is an identifier")
+	}
+}
+
 // testAccounts reads accounts that are there in part, or not at all.
 func testAccounts(t *testing.T, s auth.Store) {
 	w := added(t, s, newWorld("demo"))
