@@ -46,6 +46,7 @@ type Service struct {
 	reloading sync.Mutex
 	turns     *turnstile
 	throttle  *throttle
+	events    atomic.Uint32 // begun since the start
 }
 
 // Actor is who asks: a caller that an Authenticate method has let in.
@@ -141,7 +142,9 @@ func (s *Service) now() time.Time { return s.clock().UTC().Truncate(time.Microse
 
 // event begins an event by an actor.
 func (s *Service) event(by Actor, kind EventKind, now time.Time) Event {
-	e := Event{ID: newEventID(now), Tenant: by.Tenant, At: now, Kind: kind, Client: by.Client, Actor: by.String(), Request: by.Request}
+	e := Event{
+		ID: newEventID(now, s.events.Add(1)), Tenant: by.Tenant, At: now, Kind: kind, Client: by.Client, Actor: by.String(), Request: by.Request,
+	}
 	if by.Address.IsValid() {
 		e.Address = by.Address.String()
 	}

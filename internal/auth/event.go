@@ -2,7 +2,7 @@ package auth
 
 import "time"
 
-// EventID orders events: a time and random bits, so that later ones sort later.
+// EventID orders events: by time, and within a millisecond by the order in which one server began them.
 type EventID string
 
 // EventKind is what happened.

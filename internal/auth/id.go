@@ -12,13 +12,13 @@ import (
 // orderedBase32 keeps the order of the bytes it encodes.
 var orderedBase32 = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
-// newEventID returns 48 bits of milliseconds and 80 random bits.
-func newEventID(now time.Time) EventID {
+// newEventID returns 48 bits of milliseconds, 32 of the process's own count, which keeps what it did within one millisecond in order, and
+// 48 random bits.
+func newEventID(now time.Time, count uint32) EventID {
 	var b [16]byte
-	rand.Read(b[:])
-	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(max(now.UnixMilli(), 0)))
-	copy(b[:6], ms[2:])
+	binary.BigEndian.PutUint64(b[:], uint64(max(now.UnixMilli(), 0))<<16)
+	binary.BigEndian.PutUint32(b[6:], count)
+	rand.Read(b[10:])
 	return EventID(orderedBase32.EncodeToString(b[:]))
 }
 
