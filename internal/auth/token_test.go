@@ -49,7 +49,7 @@ func TestPurposesAreApart(t *testing.T) {
 	wantCode(t, err, auth.CodeInvalidRefresh)
 	_, err = e.Identities(t.Context(), e.Key(), authenticate(t, e, "ada").RefreshToken)
 	wantCode(t, err, auth.CodeInvalidToken)
-	other := authtest.New(t)
+	other := authtest.New(t, func(*auth.Setup) {}) // with a root secret of its own
 	if other.OpenToken(auth.PurposeBearer, bearer) {
 		t.Error("a token of one server is taken by another")
 	}

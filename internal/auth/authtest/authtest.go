@@ -5,6 +5,9 @@
 package authtest
 
 import (
+	"context"
+	"errors"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -79,12 +82,16 @@ func (e *Env) Key() auth.Actor   { return auth.Actor{Tenant: Demo, Key: "backend
 func (e *Env) App() auth.Actor   { return auth.Actor{Tenant: Demo, Client: "app"} }
 func (e *Env) Admin() auth.Actor { return auth.Actor{Tenant: Demo, Client: "admin"} }
 
+func hashing(passes uint32) passhash.Config {
+	return passhash.Config{
+		Params: passhash.Params{Memory: 8, Time: passes, Threads: 1}, Slots: 4, Wait: time.Minute, TestOnlyInsecure: true,
+	}
+}
+
 // NewHasher makes a hasher that costs next to nothing; passes makes its hashes differ in shape from another's.
 func NewHasher(t testing.TB, passes uint32) *passhash.Hasher {
 	t.Helper()
-	h, err := passhash.New(passhash.Config{
-		Params: passhash.Params{Memory: 8, Time: passes, Threads: 1}, Slots: 4, Wait: time.Minute, TestOnlyInsecure: true,
-	})
+	h, err := passhash.New(hashing(passes))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,30 +99,69 @@ func NewHasher(t testing.TB, passes uint32) *passhash.Hasher {
 	return h
 }
 
+// ring seals what is sealed in the stores of tests.
+func ring() (*seal.Ring, error) { return seal.NewRing([]byte("a key of tests, 32 bytes of it..")) }
+
+// Images of the two stores that nearly every test begins with, made once: applying a starting state takes longer than most tests.
+var (
+	emptyStore   = sync.OnceValues(func() ([]byte, error) { return image(nil) })
+	startedStore = sync.OnceValues(func() ([]byte, error) { s := Setup(); return image(&s) })
+)
+
+// image makes a store, applies a starting state to it unless that is nil, and returns its file.
+func image(setup *auth.Setup) (file []byte, err error) {
+	ctx := context.Background()
+	dir, err := os.MkdirTemp("", "authtest-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, "auth.db")
+	db, err := store.Open(ctx, path, store.Options{Migrate: true})
+	if err != nil {
+		return nil, err
+	}
+	if setup != nil {
+		if err := apply(ctx, db, *setup); err != nil {
+			return nil, errors.Join(err, db.Close())
+		}
+	}
+	if err := db.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+}
+
+func apply(ctx context.Context, db *store.Store, setup auth.Setup) error {
+	h, err := passhash.New(hashing(1))
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	r, err := ring()
+	if err != nil {
+		return err
+	}
+	s, err := auth.New(ctx, auth.Config{Store: db, Hasher: h, Ring: r, Now: Start, Issuer: Issuer})
+	if err != nil {
+		return err
+	}
+	_, err = s.Apply(ctx, setup)
+	return err
+}
+
 // Empty makes a domain over an empty store.
 func Empty(t testing.TB) *Env {
 	t.Helper()
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "auth.db"), store.Options{Migrate: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	ring, err := seal.NewRing([]byte("a key of tests, 32 bytes of it.."))
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &Env{Store: db, Clock: &Clock{now: Start()}, Hasher: NewHasher(t, 1), Ring: ring}
-	e.Service = e.Another(t, nil)
-	return e
+	return open(t, emptyStore)
 }
 
 // New makes a domain in the starting state, as changed.
 func New(t testing.TB, change ...func(*auth.Setup)) *Env {
 	t.Helper()
+	if len(change) == 0 {
+		return open(t, startedStore)
+	}
 	e := Empty(t)
 	setup := Setup()
 	for _, f := range change {
@@ -124,6 +170,35 @@ func New(t testing.TB, change ...func(*auth.Setup)) *Env {
 	if applied, err := e.Apply(t.Context(), setup); err != nil || !applied {
 		t.Fatalf("Apply: %t, %v", applied, err)
 	}
+	return e
+}
+
+// open makes a domain over a copy of a store.
+func open(t testing.TB, from func() ([]byte, error)) *Env {
+	t.Helper()
+	file, err := from()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "auth.db")
+	if err := os.WriteFile(path, file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(t.Context(), path, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	r, err := ring()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &Env{Store: db, Clock: &Clock{now: Start()}, Hasher: NewHasher(t, 1), Ring: r}
+	e.Service = e.Another(t, nil)
 	return e
 }
 
