@@ -141,14 +141,22 @@ func (s *script) moveClock(d time.Duration) {
 }
 
 func (s *script) metric(_ bool, args []string) error {
-	if err := errors.Join(arity(args, 2, 2), s.need()); err != nil {
+	if err := errors.Join(arity(args, 1, 2), s.need()); err != nil {
 		return err
+	}
+	got, noted := s.server.Metric(s.tb, args[0]), s.metrics[args[0]]
+	s.metrics[args[0]] = got
+	if len(args) == 1 {
+		return nil
 	}
 	var want float64
 	if _, err := fmt.Sscan(args[1], &want); err != nil {
 		return err
 	}
-	if got := s.server.Metric(s.tb, args[0]); got != want {
+	if strings.HasPrefix(args[1], "+") {
+		want += noted
+	}
+	if got != want {
 		return fmt.Errorf("is %v, want %v", got, want)
 	}
 	return nil

@@ -26,6 +26,7 @@ type request struct {
 	typ          string // content type unless the headers have one; empty: none
 	bad          bool
 	times        int
+	until        int // stop at this status; 0: all must be alike
 }
 
 // reply is an answer that has been read.
@@ -188,10 +189,17 @@ func (s *script) req(_ bool, args []string) error {
 			return err
 		}
 		s.answered = time.Now()
+		if in.until != 0 && reply.status == in.until {
+			s.last = reply
+			return nil
+		}
 		if n > 0 && reply.status != s.last.status {
 			return fmt.Errorf("answer %d is %d, those before %d", n+1, reply.status, s.last.status)
 		}
 		s.last = reply
+	}
+	if in.until != 0 {
+		return fmt.Errorf("no answer is %d", in.until)
 	}
 	return nil
 }
@@ -211,12 +219,16 @@ func (s *script) parseRequest(args []string) (request, error) {
 		case "-H":
 			name, value, _ := strings.Cut(args[0], ":")
 			in.headers = append(in.headers, header{name, strings.TrimSpace(value)})
-		case "-n":
+		case "-n", "-until":
 			n, err := strconv.Atoi(args[0])
 			if err != nil {
 				return in, err
 			}
-			in.times = n
+			if flag == "-n" {
+				in.times = n
+			} else {
+				in.until = n
+			}
 		default:
 			return in, fmt.Errorf("what is %s?", flag)
 		}

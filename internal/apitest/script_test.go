@@ -31,6 +31,7 @@ import (
 //	req METHOD PATH [BODY | @FILE]  sends a request. The body is JSON, or a form at the token endpoints, unless -H says otherwise
 //	    -H 'NAME: VALUE'            with this header; without a value: without this header
 //	    -n COUNT                    that often; all answers must have the same status. ${N} counts from 1
+//	    -until STATUS               but no further than an answer with this status, which must come
 //	    -bad                        the request breaks the OpenAPI document on purpose
 //	raw FILE                        sends a file as it stands, with CRLF for LF, and reads the answer
 //	fill VAR COUNT TEXT             VAR becomes TEXT that many times
@@ -48,7 +49,7 @@ import (
 //	equal VALUE VALUE               two values are equal; ! equal: they differ
 //	[!] claim VAR PATH [VALUE]      the JWT in VAR has this claim; -header: in its header
 //	verify VAR                      the signature of the JWT in VAR verifies under the served keys, and its issuer is the server's
-//	metric NAME VALUE               of the operators' listener
+//	metric NAME [VALUE]             of the operators' listener; +VALUE is since it was last read
 //	[!] log REGEX                   the server has logged this
 //
 // Every exchange below /multi, /cis and /oidc is checked against the OpenAPI documents that the server serves: requests unless -bad,
@@ -104,6 +105,7 @@ type script struct {
 	standing []header
 	last     *reply
 	kept     map[string]*reply
+	metrics  map[string]float64 // as last read
 	secrets  *secrets
 }
 
@@ -114,7 +116,7 @@ func (s *suite) setup(env *testscript.Env) error {
 	if !ok {
 		return fmt.Errorf("%T is no testing.TB", env.T())
 	}
-	sc := &script{tb: tb, suite: s, options: Options{Data: s.data(tb)}, kept: make(map[string]*reply), secrets: newSecrets()}
+	sc := &script{tb: tb, suite: s, options: Options{Data: s.data(tb)}, kept: make(map[string]*reply), metrics: make(map[string]float64), secrets: newSecrets()}
 	env.Values[scriptKey{}] = sc
 	env.Defer(sc.finish)
 	return nil
