@@ -114,6 +114,12 @@ func (c *Config) fill() {
 	if c.Issuer == "" && c.PublicURL != "" {
 		c.Issuer = strings.TrimSuffix(c.PublicURL, "/") + "/cis/oidc"
 	}
+	if c.Hash.MemoryKiB == 0 {
+		c.Hash.MemoryKiB = 19456
+	}
+	if c.Hash.Passes == 0 {
+		c.Hash.Passes = 2
+	}
 	if c.RefusedPerMinute == 0 {
 		c.RefusedPerMinute = 60
 	}

@@ -71,7 +71,7 @@ func (c Config) settings(w *world) (settings, error) {
 		maxConns: c.MaxConnections, keys: keys, mode: modeLive, limits: c.limits(), proxies: proxies, shutdownLimit: c.ShutdownLimit,
 		log: w.stderr,
 		hash: passhash.Config{
-			Params: passhash.Params{Memory: c.Hash.MemoryKiB, Time: c.Hash.Passes}, Slots: c.Hash.Slots, Wait: c.Hash.Wait,
+			Params: passhash.Params{Memory: c.Hash.MemoryKiB, Time: c.Hash.Passes, Threads: 1}, Slots: c.Hash.Slots, Wait: c.Hash.Wait,
 			Kernel: lookup(w.env, envKernel),
 		},
 	}
