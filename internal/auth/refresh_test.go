@@ -1,0 +1,217 @@
+package auth_test
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"testing"
+	"time"
+
+	"countersign/internal/auth"
+	"countersign/internal/auth/authtest"
+)
+
+func refresh(t *testing.T, e *authtest.Env, token string) auth.TokenSet {
+	t.Helper()
+	set, err := e.Refresh(t.Context(), e.App(), token)
+	if err != nil {
+		t.Fatalf("refresh: %v", err)
+	}
+	return set
+}
+
+func TestRefreshKeepsWhatWasGranted(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t)
+	in := backend("charles", authtest.Password)
+	in.BackendGrant = auth.BackendGrant{Resource: authtest.Resource, Claims: []string{"email"}, OrgID: "2001"}
+	set, err := e.AuthenticatePassword(t.Context(), e.App(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Clock.Advance(time.Hour)
+	next := refresh(t, e, set.RefreshToken)
+	before, after := claimsOf(t, set.AccessToken), claimsOf(t, next.AccessToken)
+	for _, name := range []string{"iss", "sub", "aud", "auth_time", "sid", "org_id", "scope", "amr", "client_id"} {
+		if a, b := jsonText(t, before[name]), jsonText(t, after[name]); a != b {
+			t.Errorf("%s: got %s, want %s", name, b, a)
+		}
+	}
+	id := claimsOf(t, next.IDToken)
+	if before["jti"] == after["jti"] || after["iat"] != float64(e.Clock.Now().Unix()) || id["email"] != "charles@example.com" || id["org_id"] != "2001" {
+		t.Errorf("got %v and %v", after, id)
+	}
+	if next.RefreshToken == set.RefreshToken || next.Session != set.Session {
+		t.Errorf("got %+v", next)
+	}
+}
+
+func jsonText(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestReplayWindow is security 0.2-4: for ten seconds, and until the successor is used, the parent returns the same successor.
+func TestReplayWindow(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		after  time.Duration
+		use    bool // the successor meanwhile
+		want   auth.Code
+		family auth.Code // what the newest token gets then
+	}{
+		{"at once", 0, false, none, none},
+		{"inside", auth.RefreshReplay - time.Microsecond, false, none, none},
+		{"at its end", auth.RefreshReplay, false, auth.CodeReusedRefresh, auth.CodeInvalidRefresh},
+		{"after the successor was used", time.Second, true, auth.CodeReusedRefresh, auth.CodeInvalidRefresh},
+	} {
+		e := authtest.New(t)
+		first := authenticate(t, e, "ada").RefreshToken
+		second := refresh(t, e, first).RefreshToken
+		newest := second
+		e.Clock.Advance(tt.after)
+		if tt.use {
+			newest = refresh(t, e, second).RefreshToken
+		}
+		again, err := e.Refresh(t.Context(), e.App(), first)
+		if got := codeOf(err); got != tt.want {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+		if err == nil && again.RefreshToken != second {
+			t.Errorf("%s: got another successor", tt.name)
+		}
+		_, err = e.Refresh(t.Context(), e.App(), newest)
+		if got := codeOf(err); got != tt.family {
+			t.Errorf("%s: then the newest gets %v, want %v", tt.name, got, tt.family)
+		}
+		if n := count(events(t, e), "token_revoked reused_refresh"); (n == 1) != (tt.want != none) {
+			t.Errorf("%s: got %d events of a revocation", tt.name, n)
+		}
+	}
+}
+
+// TestReuseEndsItsFamilyAlone: another login of the same user goes on.
+func TestReuseEndsItsFamilyAlone(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t)
+	first, other := authenticate(t, e, "ada").RefreshToken, authenticate(t, e, "ada").RefreshToken
+	refresh(t, e, refresh(t, e, first).RefreshToken)
+	_, err := e.Refresh(t.Context(), e.App(), first)
+	wantCode(t, err, auth.CodeReusedRefresh)
+	refresh(t, e, other)
+}
+
+// TestRefreshAtOnce is C-04: sixteen at once with one token get one successor, and the family is whole.
+func TestRefreshAtOnce(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t)
+	services := []*auth.Service{e.Service, e.Another(t, nil)}
+	first := authenticate(t, e, "ada").RefreshToken
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	successors := map[string]bool{}
+	start := make(chan struct{})
+	for i := range 16 {
+		wg.Go(func() {
+			<-start
+			set, err := services[i%2].Refresh(t.Context(), e.App(), first)
+			if err != nil {
+				t.Errorf("refresh %d: %v", i, err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			successors[set.RefreshToken] = true
+		})
+	}
+	close(start)
+	wg.Wait()
+	if len(successors) != 1 {
+		t.Fatalf("got %d successors, want 1", len(successors))
+	}
+	for next := range successors {
+		refresh(t, e, next)
+	}
+}
+
+// TestWhatEndsARefreshToken is.
+func TestWhatEndsARefreshToken(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		spoil func(t *testing.T, e *authtest.Env, set auth.TokenSet)
+		by    auth.ClientID
+		want  auth.Code
+	}{
+		"nothing":        {func(*testing.T, *authtest.Env, auth.TokenSet) {}, "app", none},
+		"another client": {func(*testing.T, *authtest.Env, auth.TokenSet) {}, "other", auth.CodeInvalidRefresh},
+		"its age": {func(_ *testing.T, e *authtest.Env, _ auth.TokenSet) { e.Clock.Advance(14 * 24 * time.Hour) },
+			"app", auth.CodeInvalidRefresh},
+		"almost its age": {func(_ *testing.T, e *authtest.Env, _ auth.TokenSet) {
+			e.Clock.Advance(14*24*time.Hour - time.Microsecond)
+		},
+			"app", none},
+		"logout": {func(t *testing.T, e *authtest.Env, set auth.TokenSet) {
+			if err := e.LogoutSession(t.Context(), e.App(), set.Session); err != nil {
+				t.Fatal(err)
+			}
+		}, "app", auth.CodeInvalidRefresh},
+		"suspension": {func(t *testing.T, e *authtest.Env, _ auth.TokenSet) {
+			if err := e.Suspend(t.Context(), authtest.Demo, authtest.Ada); err != nil {
+				t.Fatal(err)
+			}
+		}, "app", auth.CodeInvalidRefresh},
+		"lock": {func(t *testing.T, e *authtest.Env, _ auth.TokenSet) { lock(t, e, "ada") }, "app", auth.CodeLocked},
+	} {
+		e := authtest.New(t)
+		set := authenticate(t, e, "ada")
+		tt.spoil(t, e, set)
+		_, err := e.Refresh(t.Context(), auth.Actor{Tenant: authtest.Demo, Client: tt.by}, set.RefreshToken)
+		if got := codeOf(err); got != tt.want {
+			t.Errorf("%s: got %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+// TestAFamilyHasAnEnd: rotation does not prolong the absolute life of a grant.
+func TestAFamilyHasAnEnd(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t)
+	set := authenticate(t, e, "ada")
+	token := set.RefreshToken
+	for range 7 {
+		e.Clock.Advance(2*24*time.Hour - time.Microsecond)
+		token = refresh(t, e, token).RefreshToken
+	}
+	e.Clock.Advance(7 * time.Microsecond)
+	_, err := e.Refresh(t.Context(), e.App(), token)
+	wantCode(t, err, auth.CodeInvalidRefresh)
+}
+
+// TestRefreshIsNoActivity is contract/cis §2.6 and A-038: the session's idle end stays where it was.
+func TestRefreshIsNoActivity(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t, authtest.Settings(func(s *auth.Settings) { s.BackendSession.IdleLimit = time.Hour }))
+	set := authenticate(t, e, "ada")
+	e.Clock.Advance(time.Hour - time.Microsecond)
+	token := refresh(t, e, set.RefreshToken).RefreshToken
+	e.Clock.Advance(time.Microsecond)
+	_, err := e.Refresh(t.Context(), e.App(), token)
+	wantCode(t, err, auth.CodeInvalidRefresh)
+}
+
+func TestAnEndedCallIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t)
+	token := authenticate(t, e, "ada").RefreshToken
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := e.Refresh(gone, e.App(), token); codeOf(err) != auth.CodeInternal {
+		t.Errorf("got %v, want the context's error", err)
+	}
+	refresh(t, e, token)
+}
