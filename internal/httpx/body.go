@@ -14,8 +14,9 @@ import (
 // Invalid is the error of a request that cannot be understood. It never holds
 // a value from the request.
 type Invalid struct {
-	// Status is 400, 408 (the body came too slowly), 413 (it is too large) or
-	// 415 (it is in a format, charset or encoding that is not taken).
+	// Status is 400, 408 (the body came too slowly), 413 (it is too large),
+	// 415 (it is in a format, charset or encoding that is not taken) or
+	// 431 (the header is too large).
 	Status int
 	// Message is a clause for people: lower case, no full stop.
 	Message string

@@ -98,6 +98,9 @@ func (m *Mux) serve(w *Response, r *http.Request) error {
 	if err := clean(r); err != nil {
 		return err
 	}
+	if headerSize(r) > maxHeader {
+		return invalid(http.StatusRequestHeaderFieldsTooLarge, "the header is too large")
+	}
 	rt, err := m.find(w, r)
 	if err != nil {
 		return err

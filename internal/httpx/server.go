@@ -212,6 +212,20 @@ func printable(s string, limit int) string {
 	return b.String()
 }
 
+// maxHeader is how large the head of a request may be, in bytes, before its dialect refuses it.
+const maxHeader = 16 << 10
+
+// headerSize returns about how large the head of a request was.
+func headerSize(r *http.Request) int {
+	size := len(r.Method) + len(r.RequestURI) + len(r.Host)
+	for name, values := range r.Header {
+		for _, v := range values {
+			size += len(name) + len(v) + len(": \r\n")
+		}
+	}
+	return size
+}
+
 // NewServer returns a server with the limits that keep slow and oversized
 // requests from holding it up. What net/http itself has to say (refused
 // handshakes, malformed requests) goes to the logger at debug level.
@@ -225,7 +239,7 @@ func NewServer(h http.Handler, l *slog.Logger) *http.Server {
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second,
 		IdleTimeout:       120 * time.Second,
-		MaxHeaderBytes:    16 << 10,
+		MaxHeaderBytes:    4 * maxHeader, // beyond which net/http itself answers 431, in plain text
 		ErrorLog:          slog.NewLogLogger(l.Handler(), slog.LevelDebug),
 	}
 }
