@@ -169,6 +169,10 @@ func writeInvalid(w *httpx.Response, e *httpx.Invalid) {
 	}
 	body := badRequestBody{Message: e.Message}
 	for _, f := range e.Fields {
+		if f.Name == "" { // the body as a whole
+			body.Message = f.Detail
+			continue
+		}
 		params := f.Params
 		if params == nil {
 			params = []string{}
