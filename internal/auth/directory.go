@@ -159,6 +159,9 @@ func (s *Service) update(ctx context.Context, by Actor, fn func(Tx) error) error
 			if seen > s.dir.Load().Revision {
 				return errStale
 			}
+			if err := s.admitted(by); err != nil {
+				return err
+			}
 			return fn(tx)
 		})
 		if !errors.Is(err, errStale) {

@@ -179,6 +179,7 @@ func (s *Service) demandUpdate(ctx context.Context, a *attempt, code Code, surfa
 	token := Token{
 		Tenant: u.Tenant, Hash: hash, Session: session.ID, Kind: TokenTemporary, IssuedAt: now, ExpiresAt: session.EndsAt,
 	}
+	refused := s.refusal(a, code, now)
 	issued := s.event(a.by, EventTokenIssued, now)
 	issued.User, issued.Session, issued.Reason = u.ID, session.ID, string(TokenTemporary)
 	err := s.settle(ctx, a, succeeded, func(w Writes) error {
@@ -186,7 +187,7 @@ func (s *Service) demandUpdate(ctx context.Context, a *attempt, code Code, surfa
 			return err
 		}
 		return w.AddToken(token)
-	}, s.refusal(a, code, now), issued)
+	}, refused, issued)
 	if err != nil {
 		return err
 	}

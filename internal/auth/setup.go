@@ -104,7 +104,13 @@ func (s *Service) Apply(ctx context.Context, in Setup) (bool, error) {
 	applied := false
 	err = s.store.Update(ctx, func(tx Tx) error {
 		var err error
-		if applied, err = tx.AddMeta(metaSetup, in.Digest); err != nil || !applied {
+		if applied, err = tx.AddMeta(metaSetup, in.Digest); err != nil {
+			return err
+		}
+		if !applied { // somebody else was first
+			if present, err = tx.Meta(metaSetup); err == nil && present != in.Digest {
+				err = ErrOtherSetup
+			}
 			return err
 		}
 		for _, r := range rows {

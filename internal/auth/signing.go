@@ -72,13 +72,22 @@ func (s *Service) signer(ctx context.Context, alg jose.Alg) (*jose.Key, error) {
 	return nil, fmt.Errorf("no signing key for %s", alg)
 }
 
-// signerAt returns the youngest key that is active, or nil.
+// signerAt returns the youngest key that is active; or the oldest, when the clock went back behind them all; or nil.
 func (d *directory) signerAt(alg jose.Alg, now time.Time) *jose.Key {
-	var best *signer
+	var best, oldest *signer
 	for i, k := range d.signers {
-		if k.Alg == alg && !now.Before(k.ActiveAt) && (best == nil || k.ActiveAt.After(best.ActiveAt)) {
+		if k.Alg != alg {
+			continue
+		}
+		if oldest == nil || k.ActiveAt.Before(oldest.ActiveAt) {
+			oldest = &d.signers[i]
+		}
+		if !now.Before(k.ActiveAt) && (best == nil || k.ActiveAt.After(best.ActiveAt)) {
 			best = &d.signers[i]
 		}
+	}
+	if best == nil {
+		best = oldest
 	}
 	if best == nil {
 		return nil
