@@ -14,13 +14,17 @@ import (
 )
 
 // claimsOf reads a token without checking it.
-func claimsOf(t *testing.T, token string) map[string]any {
+func claimsOf(t *testing.T, token string) map[string]any { t.Helper(); return partOf(t, token, 1) }
+
+func headerOf(t *testing.T, token string) map[string]any { t.Helper(); return partOf(t, token, 0) }
+
+func partOf(t *testing.T, token string, i int) map[string]any {
 	t.Helper()
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		t.Fatalf("%q is no JSON Web Token", token)
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(parts[1])
+	raw, err := base64.RawURLEncoding.DecodeString(parts[i])
 	if err != nil {
 		t.Fatal(err)
 	}
