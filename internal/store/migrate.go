@@ -57,7 +57,8 @@ func (s *Store) checkSchema(ctx context.Context) error {
 }
 
 func tooNew(have, know int64) error {
-	return fmt.Errorf("open store: the schema is at version %d and this binary knows %d: use the binary that migrated it, or a newer one", have, know)
+	return fmt.Errorf("open store: the schema is at version %d and this binary knows %d: use the one that migrated it, or a newer one",
+		have, know)
 }
 
 func (s *Store) migrate(ctx context.Context) (from, to int64, err error) {

@@ -38,6 +38,7 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 		view:      &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		update:    &sql.TxOptions{Isolation: sql.LevelSerializable},
 		write:     &sql.TxOptions{Isolation: sql.LevelReadCommitted},
+		turn:      takeTurn,
 		retryable: postgresCode("40001", "40P01"), // serialization_failure, deadlock_detected
 		duplicate: postgresCode("23505"),          // unique_violation
 		orphan:    postgresCode("23503"),          // foreign_key_violation
@@ -75,6 +76,19 @@ func postgresCode(codes ...string) func(error) bool {
 		var e *pgconn.PgError
 		return errors.As(err, &e) && slices.Contains(codes, e.Code)
 	}
+}
+
+// takeTurn lets the first try of an Update run beside other first tries, and each later one alone. PostgreSQL finds that two
+// transactions are in each other's way by the pages of an index they touched, and while tables are small those of all users share a
+// page: without turns some of many parallel Updates lose every time. The lock comes before the transaction's snapshot, or else it would
+// wait only to work on what is out of date.
+func takeTurn(ctx context.Context, t *sql.Tx, try int) error {
+	mode := "ROW SHARE"
+	if try > 1 {
+		mode = "EXCLUSIVE"
+	}
+	_, err := t.ExecContext(ctx, "LOCK TABLE turns IN "+mode+" MODE")
+	return err
 }
 
 // advisoryLock lets one process migrate at a time.

@@ -145,7 +145,7 @@ func (s *Store) transact(ctx context.Context, kind string, o *sql.TxOptions, fn 
 			return err
 		}
 		var again bool
-		if again, err = s.attempt(ctx, kind, o, fn); !again {
+		if again, err = s.attempt(ctx, kind, try, o, fn); !again {
 			return err
 		}
 		if try == maxTries {
@@ -165,7 +165,7 @@ func pause(tries int) time.Duration {
 }
 
 // attempt runs fn in one transaction and reports whether a failure is worth another try.
-func (s *Store) attempt(ctx context.Context, kind string, o *sql.TxOptions, fn func(*tx) error) (again bool, err error) {
+func (s *Store) attempt(ctx context.Context, kind string, try int, o *sql.TxOptions, fn func(*tx) error) (again bool, err error) {
 	if s.options.OnTx != nil {
 		s.options.OnTx(kind)
 	}
@@ -174,6 +174,11 @@ func (s *Store) attempt(ctx context.Context, kind string, o *sql.TxOptions, fn f
 		return s.dialect.retryable(err), blame(ctx, "begin "+kind, err)
 	}
 	defer t.Rollback() // after a commit it does nothing
+	if turn := s.dialect.turn; turn != nil && kind == "update" {
+		if err := turn(ctx, t, try); err != nil {
+			return s.dialect.retryable(err), blame(ctx, "begin "+kind, err)
+		}
+	}
 	h := &handle{DBTX: t, store: s}
 	err = fn(&tx{newReads(ctx, h), newWrites(ctx, h)})
 	if h.doomed != nil {
@@ -194,6 +199,9 @@ func (s *Store) attempt(ctx context.Context, kind string, o *sql.TxOptions, fn f
 // dialect is what the two databases differ in.
 type dialect struct {
 	view, update, write *sql.TxOptions
+
+	// turn is called at the start of each try of an Update, with its number from 1; may be nil.
+	turn func(ctx context.Context, t *sql.Tx, try int) error
 
 	retryable func(error) bool // the transaction lost a race and may be run again
 	duplicate func(error) bool // a key is taken

@@ -98,7 +98,12 @@ func testStatements(t *testing.T, open func(*testing.T, store.Options) *store.St
 		t.Fatal(err)
 	}
 	seen.take()
-	reads := map[string]func(auth.Reads) (memberships int, err error){
+	t.Run("reads", func(t *testing.T) { testReadStatements(t, s, &seen) })
+	t.Run("writes", func(t *testing.T) { testWriteStatements(t, s, &seen) })
+}
+
+func testReadStatements(t *testing.T, s *store.Store, seen *statements) {
+	for name, verb := range map[string]func(auth.Reads) (memberships int, err error){
 		"AccountByIdentifier": func(r auth.Reads) (int, error) {
 			a, err := r.AccountByIdentifier("demo", auth.ByEmail, "ada@example.com", "phantom")
 			return len(a.Memberships), err
@@ -113,8 +118,7 @@ func testStatements(t *testing.T, open func(*testing.T, store.Options) *store.St
 			l, err := r.Refresh(auth.TokenHash{2})
 			return len(l.Memberships), err
 		},
-	}
-	for name, verb := range reads {
+	} {
 		err := s.View(t.Context(), func(r auth.Reads) error {
 			if n, err := verb(r); err != nil || n != 2 {
 				t.Errorf("%s: got %d memberships, %v, want 2", name, n, err)
@@ -135,6 +139,9 @@ func testStatements(t *testing.T, open func(*testing.T, store.Options) *store.St
 	if got, want := seen.take(), []string{"Revision", "Revision", "Session"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("a view of two statements ran %q, %v, want %q", got, err, want)
 	}
+}
+
+func testWriteStatements(t *testing.T, s *store.Store, seen *statements) {
 	at := time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
 	for want, verb := range map[string]func(auth.Writes) (bool, error){
 		"SwapAttempts": func(w auth.Writes) (bool, error) {

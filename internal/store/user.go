@@ -96,7 +96,9 @@ func user(row sqlc.User) (auth.User, error) {
 }
 
 // AccountByIdentifier implements auth.Reads.
-func (r reads) AccountByIdentifier(t auth.TenantID, kind auth.IdentifierKind, canonical string, phantom auth.Subject) (auth.Account, error) {
+func (r reads) AccountByIdentifier(
+	t auth.TenantID, kind auth.IdentifierKind, canonical string, phantom auth.Subject,
+) (auth.Account, error) {
 	if !storable(canonical) {
 		kind, canonical = "", "" // which nobody has either; the phantom is looked up all the same
 	}

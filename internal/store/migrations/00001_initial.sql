@@ -22,6 +22,11 @@ CREATE TABLE directory (
 );
 INSERT INTO directory (id, revision) VALUES (1, 1);
 
+-- No rows: serialisable transactions lock it on PostgreSQL to let one of them go first.
+CREATE TABLE turns (
+    id BIGINT NOT NULL PRIMARY KEY
+);
+
 CREATE TABLE tenants (
     id         TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     name       TEXT NOT NULL,

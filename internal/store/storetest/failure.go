@@ -28,6 +28,7 @@ func testNotFound(t *testing.T, s auth.Store) {
 		},
 		"MoveUserStatus":  func(tx auth.Tx) error { return found(tx.MoveUserStatus("demo", "none", "a", "b", at(1))) },
 		"ActivateUser":    func(tx auth.Tx) error { return found(tx.ActivateUser("demo", "none", at(1))) },
+		"NameUser":        func(tx auth.Tx) error { return found(tx.NameUser("demo", "none", "n", auth.Identifier{}, at(1))) },
 		"TouchMembership": func(tx auth.Tx) error { return tx.TouchMembership("demo", "none", w.identity.Ref, at(1)) },
 		"SwapPassword": func(tx auth.Tx) error {
 			return found(tx.SwapPassword(auth.Password{Tenant: "demo", User: "none"}, 1, true, true))
@@ -51,7 +52,10 @@ func testNotFound(t *testing.T, s auth.Store) {
 			t.Errorf("%s: got %v, want ErrNotFound", name, err)
 		}
 	}
-	// What finds nothing and has an answer all the same.
+}
+
+// testNothing calls the verbs that find nothing and have an answer all the same.
+func testNothing(t *testing.T, s auth.Store) {
 	for name, verb := range map[string]func(auth.Reads) (int, error){
 		"Attempts": func(r auth.Reads) (int, error) {
 			a, err := r.Attempts("demo", "none", auth.AttemptPassword)
@@ -147,6 +151,9 @@ func testHalfDoneVerb(t *testing.T, s auth.Store) {
 	err := s.View(t.Context(), func(r auth.Reads) error { _, err := r.AccountByUser("demo", "18"); return err })
 	if !errors.Is(err, auth.ErrNotFound) {
 		t.Errorf("half a user: got %v, want ErrNotFound", err)
+	}
+	if a := read(t, s, func(r auth.Reads) (auth.Account, error) { return r.AccountByUser("demo", "19") }); a.User.Username != "" {
+		t.Errorf("half a name: got %q", a.User.Username)
 	}
 	if events := read(t, s, func(r auth.Reads) ([]auth.Event, error) { return r.Events("demo", "", 9) }); len(events) != 1 {
 		t.Errorf("got %d events, want the one of before", len(events))

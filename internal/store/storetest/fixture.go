@@ -41,23 +41,36 @@ func digest(text string) (h [32]byte) {
 func newWorld(t auth.TenantID) world {
 	ref := auth.IdentityRef{Type: auth.Corporate, ID: "114"}
 	w := world{
-		tenant:       tenantFixture(t),
-		apiKey:       auth.APIKey{Tenant: t, ID: "backend", Name: "Back end", Hash: digest("key" + string(t)), Sealed: []byte{0, 1, 0xfe}, CreatedAt: at(1), RevokedAt: at(2)},
+		tenant: tenantFixture(t),
+		apiKey: auth.APIKey{
+			Tenant: t, ID: "backend", Name: "Back end", Hash: digest("key" + string(t)), Sealed: []byte{0, 1, 0xfe},
+			CreatedAt: at(1), RevokedAt: at(2),
+		},
 		programmeKey: auth.ProgrammeKey{Tenant: t, Hash: digest("programme")},
 		client:       clientFixture(t),
-		signingKey:   auth.SigningKey{ID: "kid-" + string(t), Alg: "ES256", Public: `{"kty":"EC"}`, Sealed: []byte{1}, CreatedAt: at(1), ActiveAt: at(2), RetireAt: at(3)},
-		identity:     auth.Identity{Tenant: t, Ref: ref, Name: "Acme", CreatedAt: at(1)},
-		user:         userFixture(t),
+		signingKey: auth.SigningKey{
+			ID: "kid-" + string(t), Alg: "ES256", Public: `{"kty":"EC"}`, Sealed: []byte{1},
+			CreatedAt: at(1), ActiveAt: at(2), RetireAt: at(3),
+		},
+		identity: auth.Identity{Tenant: t, Ref: ref, Name: "Acme", CreatedAt: at(1)},
+		user:     userFixture(t),
 		identifiers: []auth.Identifier{
 			{Tenant: t, Kind: auth.ByEmail, Canonical: "ada@example.com", User: "17"},
 			{Tenant: t, Kind: auth.ByPhone, Canonical: "+35699000001", User: "17"},
 		},
-		authenticator: auth.Authenticator{Tenant: t, ID: "dev-1", User: "17", Kind: auth.AuthenticatorDevice, Channel: "BIOMETRIC", Simulated: true, CreatedAt: at(4)},
-		password:      auth.Password{Tenant: t, User: "17", Version: 3, Hash: "$argon2id$…", Shape: "argon2id m=19456", SetAt: at(5), ExpiresAt: at(6), Expired: true, Temporary: true},
-		attempts:      auth.Attempts{Version: 7, Failures: 2, Pending: 1, PendingAt: at(7), FailedAt: at(8), LockedUntil: at(9), SucceededAt: at(10), ExpiresAt: at(11)},
+		authenticator: auth.Authenticator{
+			Tenant: t, ID: "dev-1", User: "17", Kind: auth.AuthenticatorDevice, Channel: "BIOMETRIC", Simulated: true, CreatedAt: at(4),
+		},
+		password: auth.Password{
+			Tenant: t, User: "17", Version: 3, Hash: "$argon2id$…", Shape: "argon2id m=19456",
+			SetAt: at(5), ExpiresAt: at(6), Expired: true, Temporary: true,
+		},
+		attempts: auth.Attempts{
+			Version: 7, Failures: 2, Pending: 1, PendingAt: at(7), FailedAt: at(8), LockedUntil: at(9), SucceededAt: at(10), ExpiresAt: at(11),
+		},
 		session: auth.Session{
-			Tenant: t, ID: "ses-1", Surface: auth.SurfaceCIS, User: "17", Epoch: 4, Client: "demo", Methods: []auth.Method{"pwd", "otp"},
-			Org: ref, CreatedAt: at(12), AuthAt: at(13), SeenAt: at(14), IdleLimit: 5 * time.Minute, EndsAt: at(28), EndedAt: at(15), EndedWhy: "logout",
+			Tenant: t, ID: "ses-1", Surface: auth.SurfaceCIS, User: "17", Epoch: 4, Client: "demo",
+			Methods: []auth.Method{"pwd", "otp"}, Org: ref, CreatedAt: at(12), AuthAt: at(13), SeenAt: at(14), IdleLimit: 5 * time.Minute, EndsAt: at(28), EndedAt: at(15), EndedWhy: "logout",
 		},
 		token: auth.Token{
 			Tenant: t, Hash: digest("token" + string(t)), Session: "ses-1", Kind: auth.TokenAccess, Identity: ref, Credential: auth.Root,
@@ -78,7 +91,8 @@ func newWorld(t auth.TenantID) world {
 
 func tenantFixture(t auth.TenantID) auth.Tenant {
 	return auth.Tenant{
-		ID: t, Name: "Demo " + string(t), Mode: auth.ModeSandbox, Webhook: auth.Webhook{URL: "https://example.com/hook?a=1&b=<2>"}, CreatedAt: at(1),
+		ID: t, Name: "Demo " + string(t), Mode: auth.ModeSandbox, CreatedAt: at(1),
+		Webhook: auth.Webhook{URL: "https://example.com/hook?a=1&b=<2>"},
 		Settings: auth.Settings{
 			Password: auth.PasswordPolicy{
 				MinLength: 9, MaxLength: 99, Level: 3, FourClasses: true, History: 4, BlockList: true,

@@ -55,6 +55,10 @@ func testMoveOnce(t *testing.T, s auth.Store) {
 		"MoveUserStatus": func(tx auth.Writes, i int) (bool, error) {
 			return tx.MoveUserStatus("demo", "17", auth.UserActive, auth.UserSuspended, at(i+1))
 		},
+		"NameUser": func(tx auth.Writes, i int) (bool, error) {
+			name := auth.Identifier{Tenant: "demo", Kind: auth.ByUsername, Canonical: strconv.Itoa(i), User: "18"}
+			return tx.NameUser("demo", "18", strconv.Itoa(i), name, at(i+1))
+		},
 		"ActivateUser": func(tx auth.Writes, i int) (bool, error) { return tx.ActivateUser("demo", "18", at(i+1)) },
 		"AddSession": func(tx auth.Writes, _ int) (bool, error) {
 			return inserted(tx.AddSession(auth.Session{Tenant: "demo", ID: "new", User: "17"}))
@@ -204,6 +208,56 @@ func testWriteSkew(t *testing.T, s auth.Store) {
 			t.Fatalf("round %d: %d are off call, want 1", round, off)
 		}
 	}
+}
+
+// testBusyUpdates has parallel Updates, each of a user of its own, which all get through however often they meet.
+func testBusyUpdates(t *testing.T, s auth.Store) {
+	const rounds = 10
+	added(t, s, live("demo"))
+	race(func(i int) {
+		id := auth.UserID(fmt.Sprint("user ", i))
+		err := s.Write(t.Context(), func(w auth.Writes) error {
+			return w.AddUser(auth.User{Tenant: "demo", ID: id, Status: auth.UserActive}, nil)
+		})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		for n := range rounds {
+			err := s.Update(t.Context(), func(tx auth.Tx) error { return suspend(tx, id, n) })
+			if err != nil {
+				t.Errorf("round %d of %s: %v", n, id, err)
+				return
+			}
+		}
+	})
+	if got := read(t, s, func(r auth.Reads) ([]auth.Event, error) { return r.Events("demo", "", 999) }); len(got) != racers*rounds+1 {
+		t.Errorf("got %d events, want %d", len(got), racers*rounds+1)
+	}
+}
+
+// suspend suspends or resumes a user the way an operator would, with a look at all there is of them.
+func suspend(tx auth.Tx, id auth.UserID, n int) error {
+	a, err := tx.AccountByUser("demo", id)
+	if err != nil {
+		return err
+	}
+	to := auth.UserSuspended
+	if a.User.Status == to {
+		to = auth.UserActive
+	}
+	next := auth.Attempts{Version: a.Attempts.Version + 1, ExpiresAt: at(n + 1)}
+	for _, verb := range []func() (bool, error){
+		func() (bool, error) { return tx.MoveUserStatus("demo", id, a.User.Status, to, at(n+1)) },
+		func() (bool, error) {
+			return tx.PutAttempts("demo", a.Subject, auth.AttemptPassword, next, a.Attempts.Version)
+		},
+	} {
+		if done, err := verb(); err != nil || !done {
+			return errors.Join(err, fmt.Errorf("done: %t", done))
+		}
+	}
+	return tx.AddEvents(auth.Event{Tenant: "demo", ID: auth.EventID(fmt.Sprint(id, " ", n))})
 }
 
 // testSnapshot writes while a View is running, which does not see it.
