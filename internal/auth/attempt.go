@@ -104,7 +104,14 @@ func (s *Service) reread(ctx context.Context, a *attempt) error {
 // verify hashes the password outside any transaction. An account without a password, or without a user, costs the same work, and so
 // does one whose hash is older than today's parameters (A-029, B-10, B-11).
 func (s *Service) verify(ctx context.Context, a *attempt, password seal.Secret) (bool, error) {
-	ok, err := s.hasher.Verify(ctx, a.account.Password.Hash, normalised(password), s.shapes(a.by.Tenant)...)
+	shapes := s.shapes(a.by.Tenant)
+	ok, err := s.hasher.Verify(ctx, a.account.Password.Hash, normalised(password), shapes...)
+	if ok && a.account.User.Status == UserSuspended { // refused all the same, and so at the cost of a refusal
+		others := slices.DeleteFunc(shapes, func(shape string) bool { return shape == a.account.Password.Shape })
+		if len(others) > 0 {
+			_, err = s.hasher.Verify(ctx, "", normalised(password), others...)
+		}
+	}
 	var busy *passhash.BusyError
 	if errors.As(err, &busy) {
 		err = &Error{Code: CodeOverloaded, RetryAfter: busy.RetryAfter, Cause: err}

@@ -12,6 +12,7 @@ import (
 	"countersign/internal/auth"
 	"countersign/internal/auth/authtest"
 	"countersign/internal/jose"
+	"countersign/internal/passhash"
 	"countersign/internal/seal"
 	"countersign/internal/store"
 )
@@ -288,4 +289,49 @@ func failThroughFlood(t *testing.T, dsn string, flood int) {
 	e, _ := metered(t, dsn, authtest.Start)
 	fail(e, "ada@example.com", auth.CodeWrongPassword)
 	fail(e, "ada@example.com", auth.CodeLocked)
+}
+
+func TestRefusalsCostTheSameWhileTheCostIsRaised(t *testing.T) { // A-029 B-10 B-11
+	e := authtest.New(t, authtest.Settings(func(s *auth.Settings) { s.Lockout.Failures = 100 }))
+	ctx := t.Context()
+	raised := authtest.NewHasher(t, 2)
+	next := e.Another(t, func(c *auth.Config) { c.Hasher = raised }) // a process of the next release, beside the present one
+	type process struct {
+		name string
+		*auth.Service
+		hasher *passhash.Hasher
+	}
+	work := func(p process, email, password string, want auth.Code) uint64 {
+		t.Helper()
+		in := auth.PasswordLogin{Kind: auth.ByEmail, Identifier: email, Password: seal.NewSecret(password)}
+		before := p.hasher.Stats()
+		if _, err := p.LoginPassword(ctx, e.Key(), in); auth.CodeOf(err) != want {
+			t.Errorf("%s at %s: %v, want %v", email, p.name, err, want)
+		}
+		after := p.hasher.Stats()
+		return after.Verified + after.Decoys - before.Verified - before.Decoys
+	}
+	processes := []process{{"the present process", e.Service, e.Hasher}, {"the next one", next, raised}}
+	in := auth.PasswordLogin{Kind: auth.ByEmail, Identifier: "ada@example.com", Password: seal.NewSecret(authtest.Password)}
+	if _, err := next.LoginPassword(ctx, e.Key(), in); err != nil { // makes the first hash of the new shape
+		t.Fatal(err)
+	}
+	for _, p := range processes {
+		for _, c := range []struct {
+			email, password string
+			want            auth.Code
+		}{
+			{"ada@example.com", "wrong", auth.CodeWrongPassword},
+			{"charles@example.com", "wrong", auth.CodeWrongPassword},
+			{"mary@example.com", "wrong", auth.CodeNoPassword},
+			{"annie@example.com", "wrong", auth.CodeWrongPassword},
+			{"annie@example.com", authtest.Password, auth.CodeSuspended},
+			{"grace@example.com", "wrong", auth.CodeWrongPassword},
+			{"none@example.com", "wrong", auth.CodeUnknownUser},
+		} {
+			if got := work(p, c.email, c.password, c.want); got != 2 {
+				t.Errorf("%v of %s costs %d hashes at %s, want one of each shape", c.want, c.email, got, p.name)
+			}
+		}
+	}
 }
