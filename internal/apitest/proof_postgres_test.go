@@ -104,3 +104,21 @@ func TestSuspensionIsSeenByTheNextRequest(t *testing.T) { // A-012 C-28
 		}
 	}
 }
+
+func TestStatesCostTheSameOnBothSidesOfARaise(t *testing.T) { // A-029 B-10 B-11
+	data, all := pgtest.Database(t), states(t)
+	seed := matrix(t, all, "rate_limits: false, lockout: {failures: 100}")
+	serve := func(config string) *node {
+		on := dial(t, Start(t, Options{Data: data, Config: config, Seed: seed}), crowdSize)
+		on.awaitKeys(t)
+		return on
+	}
+	present, next := serve("\n"), serve("hash: {passes: 3}\n")
+	probe(t, present, all, wrongWord, 3)
+	probe(t, next, all, wrongWord, 4)
+	if got := ways[0].verdict(next.login(t, ways[0], person(1).email(), rightWord)); got != admitted {
+		t.Errorf("right password: %s", got)
+	}
+	probe(t, present, all, wrongWord, 4) // the first hash of the next server counts at once for the present one
+	probe(t, next, all, wrongWord, 4)
+}
