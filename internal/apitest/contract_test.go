@@ -65,6 +65,8 @@ func (s *script) checkContract(out *http.Request, in request, r *reply) error {
 		}
 		response, code = responseOf(route.Operation, r.status)
 		s.suite.coverage.note(route.Operation.OperationID, code)
+	} else if r.status == http.StatusMethodNotAllowed {
+		s.suite.coverage.noteMethod(doc, segments)
 	}
 	if code == "default" && !slices.Contains(restStatuses, r.status) && !(route == nil && r.status == http.StatusBadRequest) {
 		return fmt.Errorf("%d is not in the document", r.status)
@@ -246,18 +248,38 @@ func (c *coverage) note(operation, code string) {
 	c.seen[operation+" "+code] = true
 }
 
+// noteMethod notes an answer to a method that a path does not have, which is the "default" of those it has.
+func (c *coverage) noteMethod(doc *openapi3.T, segments []string) {
+	for template, item := range doc.Paths.Map() {
+		if _, ok := fits(template, segments); !ok {
+			continue
+		}
+		for _, op := range item.Operations() {
+			c.note(op.OperationID, "default")
+		}
+	}
+}
+
 // unreached are the answers that no script can bring about, and why.
 func unreached() map[string]string {
 	const (
 		fault    = "a fault of ours; no script can ask for one"
 		throttle = "only calls that check a secret are limited; the contract lets any call be"
+		public   = "what is public is served in maintenance too, and costs nothing that could run short"
 	)
 	return map[string]string{
-		"* 500":                  fault,
-		"userIdentities 409":     "every identity type is listed; the contract has the code for tenants that we do not have",
-		"passwordUpdate 403":     "",
-		"requestAccessToken 429": throttle, "logout 429": throttle, "authenticateSession 429": throttle, "logoutSession 429": throttle,
-		"refreshToken 429": throttle, "createUser 429": throttle, "addPasswordCredential 429": throttle,
+		"* 500":                        fault,
+		"userIdentities 409":           "every type is listed; the contract has the code for tenants that we do not have",
+		"createUser 403":               "clients have no roles yet; each may make users",
+		"getKeys 503":                  public,
+		"getConfiguration 503":         public,
+		"requestAccessToken 429":       throttle,
+		"logout 429":                   throttle,
+		"authenticateSession 429":      throttle,
+		"logoutSession 429":            throttle,
+		"refreshToken 429":             throttle,
+		"createUser 429":               throttle,
+		"addPasswordCredential 429":    throttle,
 		"updatePasswordCredential 429": throttle,
 	}
 }

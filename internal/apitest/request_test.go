@@ -263,7 +263,7 @@ func (s *script) raw(_ bool, args []string) error {
 	if err := errors.Join(arity(args, 1, 1), s.need()); err != nil {
 		return err
 	}
-	text, err := s.expand(strings.TrimRight(s.ts.ReadFile(args[0]), "\n"))
+	text, err := s.expand(s.ts.ReadFile(args[0]))
 	if err != nil {
 		return err
 	}
@@ -282,11 +282,17 @@ func (s *script) raw(_ bool, args []string) error {
 	}
 	defer got.Body.Close()
 	body, err := io.ReadAll(got.Body)
+	if got.Close {
+		got.Header.Set("Connection", "close") // ReadResponse has moved it
+	}
 	s.last = &reply{got.StatusCode, got.Header, body}
 	s.ts.Logf("%d %s", got.StatusCode, body)
 	s.secrets.received(s.last)
 	if err != nil {
 		return err
+	}
+	if strings.HasPrefix(got.Header.Get("Content-Type"), "text/plain") {
+		return nil // net/http's own, before any path was known
 	}
 	out, err := http.ReadRequest(bufio.NewReader(strings.NewReader(strings.ReplaceAll(text, "\n", "\r\n") + "\r\n\r\n")))
 	if err != nil {
