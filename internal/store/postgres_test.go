@@ -33,6 +33,17 @@ func openPostgres(t *testing.T, o store.Options) *store.Store {
 	return s
 }
 
+// rawPostgres opens the same database without the store.
+func rawPostgres(t *testing.T, dsn string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("pgx", dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
 func TestPostgres(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) auth.Store { return openPostgres(t, store.Options{}) })
 }
@@ -42,15 +53,18 @@ func TestPostgresStatements(t *testing.T) { testStatements(t, openPostgres) }
 func TestPostgresSchemaVersions(t *testing.T) {
 	dsn := pgtest.Database(t)
 	testSchemaVersions(t, dsn, func(t *testing.T, query string) {
-		db, err := sql.Open("pgx", dsn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
-		if _, err := db.ExecContext(t.Context(), query); err != nil {
+		if _, err := rawPostgres(t, dsn).ExecContext(t.Context(), query); err != nil {
 			t.Fatal(err)
 		}
 	})
+}
+
+func TestPostgresCompilesEveryQuery(t *testing.T) {
+	dsn := pgtest.Database(t)
+	if _, _, err := store.Migrate(t.Context(), dsn, store.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	testQueriesCompile(t, rawPostgres(t, dsn))
 }
 
 // TestPostgresMigratesOnce has several nodes start on an empty database at once.

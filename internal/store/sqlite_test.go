@@ -57,6 +57,12 @@ func TestSQLite(t *testing.T) {
 
 func TestSQLiteStatements(t *testing.T) { testStatements(t, openSQLite) }
 
+func TestSQLiteCompilesEveryQuery(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	openFile(t, path, store.Options{})
+	testQueriesCompile(t, raw(t, path))
+}
+
 func TestSQLiteSchemaVersions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "test.db")
 	testSchemaVersions(t, "sqlite:"+path, func(t *testing.T, query string) {

@@ -1,6 +1,10 @@
 package store_test
 
 import (
+	"database/sql"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"slices"
@@ -237,19 +241,52 @@ func TestErrorsHoldNoPassword(t *testing.T) {
 	}
 }
 
-// TestEveryQueryCanBeRefused looks for generated code that reads a row in the one way that a handle cannot refuse or count.
-func TestEveryQueryCanBeRefused(t *testing.T) {
+// queries returns the text of each generated query by its name.
+func queries(t *testing.T) map[string]string {
+	t.Helper()
 	files, err := filepath.Glob("sqlc/*.sql.go")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("got %d files, %v", len(files), err)
+	if err != nil {
+		t.Fatal(err)
 	}
+	texts := make(map[string]string)
 	for _, name := range files {
-		text, err := os.ReadFile(name)
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(string(text), "QueryRowContext") {
-			t.Errorf("%s has a query that is ':one': make it ':many'", name)
+		ast.Inspect(file, func(n ast.Node) bool {
+			if l, ok := n.(*ast.BasicLit); ok && strings.HasPrefix(l.Value, "`-- name: ") {
+				text := strings.Trim(l.Value, "`")
+				texts[strings.Fields(text)[2]] = text
+			}
+			return true
+		})
+	}
+	if len(texts) == 0 {
+		t.Fatal("no generated query was found")
+	}
+	return texts
+}
+
+// testQueriesCompile has a database compile each query, run or not by other tests: sqlc knows PostgreSQL, and not even that in full.
+func testQueriesCompile(t *testing.T, db *sql.DB) {
+	for name, text := range queries(t) {
+		statement, err := db.PrepareContext(t.Context(), text)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if err := statement.Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestEveryQueryCanBeRefused looks for queries that read a row in the one way that a handle cannot refuse or count.
+func TestEveryQueryCanBeRefused(t *testing.T) {
+	for name, text := range queries(t) {
+		if strings.Fields(text)[3] == ":one" {
+			t.Errorf("%s is ':one': make it ':many'", name)
 		}
 	}
 }
