@@ -335,3 +335,17 @@ func (n *node) advance(t testing.TB, d time.Duration) {
 	}
 	n.client = n.clientToken(t, proofClient)
 }
+
+// await returns when the condition holds.
+func await(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	tick, limit := time.NewTicker(5*time.Millisecond), time.After(30*time.Second)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/bcrypt"
 )
 
 // life starts a sandbox, which has a clock to move, on data that an earlier life may have left.
@@ -124,4 +126,50 @@ func guessUntilKilled(t *testing.T, on *node, victim person, n int) float64 {
 	t.Logf("killed after %d refusals: %v, %v verified by then", n+1, got, counted)
 	got.only(t, refused, held, throttled, lost)
 	return max(counted, float64(got[refused]))
+}
+
+func TestKillCountsWhatIsInFlight(t *testing.T) { // A-015 A-022 C-01
+	proveInFlightCounts(t, filepath.Join(t.TempDir(), "test.db"))
+}
+
+// proveInFlightCounts kills the server while it computes its first hashes for a crowd that guesses: as many as may fail are in flight,
+// none has been answered, and the next server owes none of them.
+func proveInFlightCounts(t *testing.T, data string) {
+	const victim = person(1)
+	slow, err := bcrypt.GenerateFromPassword([]byte(rightWord), 13)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed := writeSeed(t, proofSeed("rate_limits: false")+victim.entry(fmt.Sprintf("hash: %q", slow), ""))
+	first := life(t, data, seed)
+	var guessers sync.WaitGroup
+	for i := range 40 {
+		guessers.Go(func() {
+			w := ways[i%len(ways)]
+			if got := w.verdict(first.login(t, w, w.identifier(victim), wrongWord)); got != lost {
+				t.Errorf("a guess was answered before the kill: %s", got)
+			}
+		})
+	}
+	await(t, "five guesses in flight", func() bool {
+		return first.Metric(t, "countersign_password_running")+first.Metric(t, "countersign_password_waiting") == 5
+	})
+	first.Kill()
+	guessers.Wait()
+	second := life(t, data, seed)
+	second.advance(t, 61*time.Second)
+	for _, word := range []string{wrongWord, rightWord} {
+		for _, w := range ways {
+			if got := w.verdict(second.login(t, w, w.identifier(victim), word)); got != held {
+				t.Errorf("%q by %v after the kill: %s, want %s", word, w, got, held)
+			}
+		}
+	}
+	if cost := count(t, []*node{second}); cost != (hashes{}) {
+		t.Errorf("the second life computed %+v, want nothing", cost)
+	}
+	second.advance(t, 31*time.Minute)
+	if got := ways[0].verdict(second.login(t, ways[0], victim.email(), rightWord)); got != admitted {
+		t.Errorf("right password when the lock is over: %s, want %s", got, admitted)
+	}
 }

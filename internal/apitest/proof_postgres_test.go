@@ -47,6 +47,10 @@ func TestKillAmidGuessesCountsThemOnPostgres(t *testing.T) { // A-015 A-022 C-01
 	proveKillAmidGuesses(t, pgtest.Database(t))
 }
 
+func TestKillCountsWhatIsInFlightOnPostgres(t *testing.T) { // A-015 A-022 C-01
+	proveInFlightCounts(t, pgtest.Database(t))
+}
+
 func TestGrantsObeyTheLockOfAnotherNode(t *testing.T) { // A-017 B-05
 	proveGrantsObeyLock(t, serveTwo(t, people(t, 1, "rate_limits: false"), ""))
 }

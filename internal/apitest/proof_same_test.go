@@ -101,19 +101,10 @@ func probe(t *testing.T, on *node, all []state, password string, work float64) {
 // anew.
 func (n *node) awaitKeys(t *testing.T) {
 	t.Helper()
-	tick, limit := time.NewTicker(20*time.Millisecond), time.After(30*time.Second)
-	defer tick.Stop()
-	for {
-		a := n.call(t, "GET", "/cis/oidc/jwks", nil)
-		if bytes.Contains(a.body, []byte("ES256")) && bytes.Contains(a.body, []byte("RS256")) {
-			return
-		}
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("no signing keys: %v", a)
-		}
-	}
+	await(t, "signing keys", func() bool {
+		keys := n.call(t, "GET", "/cis/oidc/jwks", nil).body
+		return bytes.Contains(keys, []byte("ES256")) && bytes.Contains(keys, []byte("RS256"))
+	})
 }
 
 func TestStatesLookAndCostTheSame(t *testing.T) { // A-028 A-029 B-10 B-11 B-12
