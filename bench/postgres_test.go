@@ -1,0 +1,9 @@
+//go:build postgres
+
+package main
+
+import "testing"
+
+func TestEverythingIsMeasuredOnPostgreSQL(t *testing.T) {
+	checkResults(t, miniature(t, true), 2)
+}
