@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -79,15 +80,7 @@ func newApp(ctx context.Context, s settings) (_ *app, err error) {
 	}
 	mux := &httpx.Mux{}
 	mux.Handle("GET", "/healthz", a.health)
-	multiAPI, err := multi.New(a.auth)
-	if err != nil {
-		return nil, err
-	}
-	cisAPI, err := cis.New(a.auth)
-	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(multiAPI.Mount(mux), cisAPI.Mount(mux)); err != nil {
+	if err := mountDialects(mux, a.auth); err != nil {
 		return nil, err
 	}
 	oidc.New(a.auth, a.publicURL).Mount(mux)
@@ -98,6 +91,22 @@ func newApp(ctx context.Context, s settings) (_ *app, err error) {
 	}
 	a.handler = mux.Handler(httpx.Config{Logger: a.logger, TrustedProxies: s.proxies})
 	return a, nil
+}
+
+// mountDialects adds the routes of both contracts. Reading their documents is most of what a start costs, so it is done side by side.
+func mountDialects(mux *httpx.Mux, service *auth.Service) error {
+	var (
+		multiAPI *multi.API
+		multiErr error
+		other    sync.WaitGroup
+	)
+	other.Go(func() { multiAPI, multiErr = multi.New(service) })
+	cisAPI, err := cis.New(service)
+	other.Wait()
+	if err := errors.Join(multiErr, err); err != nil {
+		return err
+	}
+	return errors.Join(multiAPI.Mount(mux), cisAPI.Mount(mux))
 }
 
 // openDomain listens first, since the default issuer is the address listened on, and opens what the rules stand on.
@@ -251,7 +260,10 @@ func (a *app) secure(ln net.Listener) net.Listener {
 
 // tend makes the signing keys that are missing, RSA's in the background because it is slow to make, and from then on keeps the
 // directory young and sweeps rows that no rule looks at any more.
+//
+// First it gives back the memory that the start took and serving does not need.
 func (a *app) tend(ctx context.Context) {
+	debug.FreeOSMemory()
 	if err := a.auth.EnsureKeys(ctx, jose.ES256, jose.RS256); err != nil && ctx.Err() == nil {
 		a.logger.Error("make signing keys", "error", err.Error())
 	}

@@ -30,7 +30,7 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 	if err != nil {
 		return nil, err
 	}
-	db := stdlib.OpenDB(*config)
+	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(withoutJIT))
 	conns := cmp.Or(o.MaxConns, 16)
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
@@ -55,6 +55,13 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 		return nil, errors.Join(fmt.Errorf("the database is encoded in %s: want UTF8", encoding), db.Close())
 	}
 	return s, nil
+}
+
+// withoutJIT keeps the server from compiling queries that it takes for long ones: Shapes runs for less than a millisecond, and compiles
+// for thirty. It is a statement and not a parameter of the connection since poolers refuse parameters that they do not know.
+func withoutJIT(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SET jit = off")
+	return err
 }
 
 // postgresConfig reads a URL. Its errors say nothing of what they are about, since a URL that cannot be read cannot be relieved of its
