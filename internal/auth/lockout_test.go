@@ -238,10 +238,9 @@ func TestCounterUnderAnySequence(t *testing.T) {
 		var before auth.Attempts
 		settle := func(o auth.Outcome) func(*rapid.T) {
 			return func(t *rapid.T) {
-				if len(m.flying) == 0 {
-					t.SkipNow()
+				if len(m.flying) > 0 {
+					m.settle(t, o)
 				}
-				m.settle(t, o)
 			}
 		}
 		t.Repeat(map[string]func(*rapid.T){
@@ -249,7 +248,7 @@ func TestCounterUnderAnySequence(t *testing.T) {
 			"succeed": settle(auth.Succeeded), "fail": settle(auth.Failed), "withdraw": settle(auth.Withdrawn),
 			"crash": func(t *rapid.T) {
 				if len(m.flying) == 0 {
-					t.SkipNow()
+					return
 				}
 				i := rapid.IntRange(0, len(m.flying)-1).Draw(t, "try")
 				m.flying = append(m.flying[:i], m.flying[i+1:]...)
