@@ -21,7 +21,7 @@ type attempt struct {
 	by      Actor
 	policy  LockPolicy
 	account Account // Attempts is the row as this attempt last saw it
-	freshly bool    // the reservation found an ended lock
+	ended   *Event  // of a lock that the reservation found to have ended
 }
 
 // key names the account among the accounts of all tenants.
@@ -57,7 +57,9 @@ func (s *Service) reserve(ctx context.Context, a *attempt) error {
 				return err
 			}
 			if done {
-				a.freshly = ended
+				if ended {
+					a.ended = s.lockEnded(a, now)
+				}
 				return nil
 			}
 		}
@@ -170,19 +172,23 @@ func (s *Service) refusal(a *attempt, c Code, now time.Time) Event {
 	return e
 }
 
+// lockEnded begins the event of a lock that had ended before this attempt.
+func (s *Service) lockEnded(a *attempt, now time.Time) *Event {
+	e := s.event(a.by, EventUnlocked, now)
+	e.User, e.Note = a.account.User.ID, "the lock ended"
+	return &e
+}
+
 // turnsOf lists the events of a counter whose lock ended before this attempt, or that it locked.
 func (s *Service) turnsOf(a *attempt, before, after Attempts, now time.Time) []Event {
 	var events []Event
-	add := func(kind EventKind, note string) {
-		e := s.event(a.by, kind, now)
-		e.User, e.Note = a.account.User.ID, note
-		events = append(events, e)
-	}
-	if a.freshly {
-		add(EventUnlocked, "the lock ended")
+	if a.ended != nil {
+		events = append(events, *a.ended)
 	}
 	if after.locked(now) && !before.locked(now) {
-		add(EventLocked, "until "+after.LockedUntil.Format(time.RFC3339))
+		e := s.event(a.by, EventLocked, now)
+		e.User, e.Note = a.account.User.ID, "until "+after.LockedUntil.Format(time.RFC3339)
+		events = append(events, e)
 	}
 	return events
 }
