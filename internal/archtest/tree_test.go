@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -89,9 +90,23 @@ func walk(t *testing.T, fn func(name string, read func() []byte)) {
 	}
 }
 
+// parsed is the tree, which every test reads and none changes. Each run of the tests reads it anew.
+var parsed struct {
+	sync.Once
+	files []file
+}
+
 // goFiles parses the whole tree, whatever the build tags.
 func goFiles(t *testing.T) []file {
 	t.Helper()
+	parsed.Do(func() { parsed.files = parseAll(t) })
+	if len(parsed.files) < 100 {
+		t.Fatalf("got %d Go files, want the whole tree", len(parsed.files))
+	}
+	return parsed.files
+}
+
+func parseAll(t *testing.T) []file {
 	var files []file
 	walk(t, func(name string, read func() []byte) {
 		if !strings.HasSuffix(name, ".go") || strings.Contains(name, "testdata/") {
@@ -111,8 +126,5 @@ func goFiles(t *testing.T) []file {
 		}
 		files = append(files, f)
 	})
-	if len(files) < 100 {
-		t.Fatalf("got %d Go files, want the whole tree", len(files))
-	}
 	return files
 }
