@@ -189,6 +189,26 @@ func TestACallerWhoLeavesIsCounted(t *testing.T) {
 	}
 }
 
+// TestAHashThatCannotBeMadeIsNoFailure: the reservation is given back, for whatever reason no hash was computed.
+func TestAHashThatCannotBeMadeIsNoFailure(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t)
+	token := login(t, e, "ada").Token
+	fail(t, e, "ada", 2)
+	closed := authtest.NewHasher(t, 1)
+	if err := closed.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := e.Another(t, func(c *auth.Config) { c.Hasher = closed })
+	_, err := s.LoginPassword(t.Context(), e.Key(), byEmail("ada", authtest.Password))
+	wantCode(t, err, auth.CodeInternal)
+	_, err = s.UpdatePassword(t.Context(), e.Key(), token, seal.NewSecret(authtest.Password), seal.NewSecret("N3w-Pa55word!"))
+	wantCode(t, err, auth.CodeInternal)
+	if a := attempts(t, e, authtest.Ada); a.Failures != 2 || a.Pending != 0 {
+		t.Errorf("got %+v, want the failures of before and nothing in flight", a)
+	}
+}
+
 // TestBusyAccount: while as many as may fail are in flight and do not end, the next waits its time and is told to come again.
 func TestBusyAccount(t *testing.T) {
 	t.Parallel()
