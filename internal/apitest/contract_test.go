@@ -37,7 +37,7 @@ var restStatuses = []int{
 
 // checkContract checks an exchange against the document of its path.
 func (s *script) checkContract(out *http.Request, in request, r *reply) error {
-	segments := strings.FieldsFunc(out.URL.EscapedPath(), func(c rune) bool { return c == '/' })
+	segments := segmentsOf(out)
 	if len(segments) == 0 || prefixes[segments[0]] == "" {
 		return nil
 	}
@@ -45,39 +45,66 @@ func (s *script) checkContract(out *http.Request, in request, r *reply) error {
 		lines := strings.Split(s.logged(), "\n")
 		return fmt.Errorf("the server answered 500:\n%s", strings.Join(lines[max(0, len(lines)-4):], "\n"))
 	}
-	if r.header.Get("Cache-Control") == "" || r.header.Get("X-Content-Type-Options") != "nosniff" {
-		return fmt.Errorf("the answer lacks Cache-Control or X-Content-Type-Options: %v", r.header)
-	}
 	doc, err := s.wire.document(prefixes[segments[0]])
 	if err != nil {
 		return err
 	}
-	route, params := find(doc, out.Method, segments)
+	operations, code, err := checkExchange(doc, out, in, r)
+	for _, op := range operations {
+		s.suite.coverage.note(op, code)
+	}
+	return err
+}
+
+func segmentsOf(r *http.Request) []string {
+	return strings.FieldsFunc(r.URL.EscapedPath(), func(c rune) bool { return c == '/' })
+}
+
+// checkExchange returns of which operations an exchange shows the answer with which code, and how it differs from the document. A method
+// that a path does not have gets the "default" of those it has.
+func checkExchange(doc *openapi3.T, out *http.Request, in request, r *reply) (operations []string, code string, err error) {
+	segments := segmentsOf(out)
+	if r.header.Get("Cache-Control") == "" || r.header.Get("X-Content-Type-Options") != "nosniff" {
+		return nil, "", fmt.Errorf("the answer lacks Cache-Control or X-Content-Type-Options: %v", r.header)
+	}
 	response, code := doc.Components.Responses["Refused"], "default"
 	if segments[0] == "oidc" || len(segments) > 1 && segments[1] == "oidc" {
 		response = doc.Components.Responses["OAuthError"]
 	}
-	if route != nil {
-		if !in.bad {
-			if err := checkRequest(out, in, route, params); err != nil {
-				return fmt.Errorf("the request breaks the document (-bad, if on purpose): %w", err)
-			}
+	route, params := find(doc, out.Method, segments)
+	switch {
+	case route != nil:
+		if err := checkRequest(out, in, route, params); err != nil && !in.bad {
+			return nil, "", fmt.Errorf("the request breaks the document (-bad, if on purpose): %w", err)
 		}
 		response, code = responseOf(route.Operation, r.status)
-		s.suite.coverage.note(route.Operation.OperationID, code)
-	} else if r.status == http.StatusMethodNotAllowed {
-		s.suite.coverage.noteMethod(doc, segments)
+		operations = []string{route.Operation.OperationID}
+	case r.status == http.StatusMethodNotAllowed:
+		operations = operationsAt(doc, segments)
 	}
 	if code == "default" && !slices.Contains(restStatuses, r.status) && !(route == nil && r.status == http.StatusBadRequest) {
-		return fmt.Errorf("%d is not in the document", r.status)
+		return nil, "", fmt.Errorf("%d is not in the document", r.status)
 	}
 	if out.Method == http.MethodHead {
-		return nil
+		return operations, code, nil
 	}
 	if err := checkResponse(out, route, response, r); err != nil {
-		return fmt.Errorf("the answer breaks the document: %w\n%v\n%s", err, r.header, r.body)
+		return nil, "", fmt.Errorf("the answer breaks the document: %w\n%v\n%s", err, r.header, r.body)
 	}
-	return nil
+	return operations, code, nil
+}
+
+func operationsAt(doc *openapi3.T, segments []string) []string {
+	var all []string
+	for template, item := range doc.Paths.Map() {
+		if _, ok := fits(template, segments); !ok {
+			continue
+		}
+		for _, op := range item.Operations() {
+			all = append(all, op.OperationID)
+		}
+	}
+	return all
 }
 
 // document fetches a document from where it is served.
@@ -246,18 +273,6 @@ func (c *coverage) note(operation, code string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seen[operation+" "+code] = true
-}
-
-// noteMethod notes an answer to a method that a path does not have, which is the "default" of those it has.
-func (c *coverage) noteMethod(doc *openapi3.T, segments []string) {
-	for template, item := range doc.Paths.Map() {
-		if _, ok := fits(template, segments); !ok {
-			continue
-		}
-		for _, op := range item.Operations() {
-			c.note(op.OperationID, "default")
-		}
-	}
 }
 
 // unreached are the answers that no script can bring about, and why.

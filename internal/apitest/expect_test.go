@@ -172,10 +172,14 @@ func (s *script) jsonLike(_ bool, args []string) error {
 }
 
 func (s *script) save(_ bool, args []string) error {
-	if err := arity(args, 2, 2); err != nil {
+	if err := arity(args, 1, 2); err != nil {
 		return err
 	}
-	got, ok, err := s.answer(args[1])
+	if len(args) == 1 && s.last != nil {
+		s.ts.Setenv(args[0], strings.TrimSpace(string(s.last.body)))
+		return nil
+	}
+	got, ok, err := s.answer(args[len(args)-1])
 	if err != nil {
 		return err
 	}

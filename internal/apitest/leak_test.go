@@ -2,12 +2,12 @@ package apitest
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
 )
 
 // secrets are the values of a script that nobody may read in a log or a refusal.
@@ -100,27 +100,30 @@ func secretsIn(v any, member string) []string {
 // machinery is what a refusal must not speak of: our language, our database, our files.
 var machinery = regexp.MustCompile(`(?i)panic|goroutine|runtime error|nil pointer|sqlite|sqlstate|pgx|postgres|\b(select|insert|update|delete) .*(from|into|set|where)\b|constraint|\.go\b|/(tmp|home|root|usr|var|work)/|countersign/internal`)
 
-// judge looks for the secrets.
-func (s *secrets) judge(t testing.TB, log string) {
+// judge returns what got out.
+func (s *secrets) judge(log string) []string {
+	var found []string
+	add := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	if len(log) == 0 {
-		t.Error("the server logged nothing")
+		add("the server logged nothing")
 	}
 	for value, what := range s.values {
 		if strings.Contains(log, value) {
-			t.Errorf("the log holds %s: %s", what, value)
+			add("the log holds %s: %s", what, value)
 		}
 		for _, r := range s.refusals {
 			if strings.Contains(r.body, value) && !slices.Contains(r.own, value) {
-				t.Errorf("the body of a %d holds %s: %s", r.status, what, r.body)
+				add("the body of a %d holds %s: %s", r.status, what, r.body)
 			}
 		}
 	}
 	for _, r := range s.refusals {
-		if found := machinery.FindString(r.body); found != "" {
-			t.Errorf("the body of a %d speaks of %q: %s", r.status, found, r.body)
+		if word := machinery.FindString(r.body); word != "" {
+			add("the body of a %d speaks of %q: %s", r.status, word, r.body)
 		}
 	}
 	if i := strings.Index(log, `"stack"`); i >= 0 {
-		t.Errorf("a handler panicked: %s", log[max(0, i-500):min(len(log), i+2000)])
+		add("a handler panicked: %s", log[max(0, i-500):min(len(log), i+2000)])
 	}
+	return found
 }

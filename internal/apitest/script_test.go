@@ -22,7 +22,8 @@ import (
 //	restart [-kill]                 stops the server, which must exit with 0, or kills it at once, and starts it on the same data and
 //	                                address; the sandbox's clock goes on from where it was
 //	halt                            stops it, and it stays so until restart
-//	operate ARGS                    runs an operator command with the configuration of a server started by -serve
+//	[!] operate ARGS                runs an operator command with the configuration of a server started by -serve; what it prints is
+//	                                the last answer. !: it must fail
 //	[!] maintain TENANT             puts a tenant into maintenance mode while the server is halted; no command can, yet
 //	clock +30m                      moves the sandbox's clock to that long after the last answer to req
 //
@@ -44,7 +45,7 @@ import (
 //	body REGEX                      its body; '' is none
 //	[!] json PATH [VALUE]           its JSON has this at the dotted path; .len is the length of an array, . the whole
 //	jsonlike PATH REGEX             the same by a pattern
-//	save VAR PATH                   VAR becomes what is at the path
+//	save VAR [PATH]                 VAR becomes what is at the path; without one, the text of the answer
 //	keep NAME                       the answer can be named in `same`
 //	same NAME NAME                  two kept answers are equal but for request-ref and Date; the seconds of Retry-After may differ
 //	equal VALUE VALUE               two values are equal; ! equal: they differ
