@@ -22,8 +22,18 @@ import (
 	"time"
 )
 
-// build compiles the program once for the whole test process.
+// build compiles the program once for the whole test process. Nothing tells it when the process ends, so it takes away what earlier ones
+// left behind.
 var build = sync.OnceValues(func() (string, error) {
+	left, err := filepath.Glob(filepath.Join(os.TempDir(), "countersign-test-*"))
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range left {
+		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > time.Hour {
+			_ = os.RemoveAll(dir) // another process may be at it, too
+		}
+	}
 	dir, err := os.MkdirTemp("", "countersign-test-")
 	if err != nil {
 		return "", err
