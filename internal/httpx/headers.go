@@ -12,11 +12,20 @@ import (
 // Credentials returns what an Authorization header carries under a scheme, such as "Bearer"; empty when there is no such header. The
 // scheme is compared without regard to case (RFC 9110 §11.1).
 func Credentials(r *http.Request, scheme string) string {
-	have, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	have, value, _ := strings.Cut(Single(r, "Authorization"), " ")
 	if !strings.EqualFold(have, scheme) {
 		return ""
 	}
 	return value
+}
+
+// Single returns the value of a header that stands there once, and "" otherwise: of two values, a proxy before us may have looked at the
+// other one.
+func Single(r *http.Request, name string) string {
+	if lines := r.Header.Values(name); len(lines) == 1 {
+		return lines[0]
+	}
+	return ""
 }
 
 // A Limit is one rate limit in force: at most Count in Window.

@@ -22,6 +22,15 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
+func TestCredentialsThatStandThereTwiceAreNone(t *testing.T) {
+	t.Parallel()
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header["Authorization"] = []string{"Bearer abc", "Bearer abc"}
+	if got := Credentials(r, "Bearer"); got != "" {
+		t.Errorf("got %q, want none", got)
+	}
+}
+
 func TestRetryAfterRoundsUp(t *testing.T) {
 	t.Parallel()
 	for d, want := range map[time.Duration]string{

@@ -83,7 +83,7 @@ func (a *API) Mount(m *httpx.Mux) error {
 }
 
 func (a *API) serve(route route, op *httpx.Operation, w *httpx.Response, r *http.Request) error {
-	by, err := a.auth.AuthenticateKey(r.Context(), r.Header.Get("api-key"), auth.Via{Address: w.Client, Request: httpx.RequestID(r)})
+	by, err := a.auth.AuthenticateKey(r.Context(), httpx.Single(r, "api-key"), auth.Via{Address: w.Client, Request: httpx.RequestID(r)})
 	if by.Tenant != "" { // a refused caller is nobody, not an operator
 		w.Tenant, w.Actor = string(by.Tenant), by.String()
 	}
