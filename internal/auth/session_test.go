@@ -189,6 +189,19 @@ func TestIdleLimit(t *testing.T) {
 	}
 }
 
+// TestActivityIsWritten: a second after what was last written, activity counts again.
+func TestActivityIsWritten(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t)
+	token := login(t, e, "ada").Token
+	for _, step := range []time.Duration{time.Second, 5*time.Minute - time.Microsecond} {
+		e.Clock.Advance(step)
+		if _, err := e.Identities(t.Context(), e.Key(), token); err != nil {
+			t.Fatalf("after %v more: %v", step, err)
+		}
+	}
+}
+
 // TestUnwrittenActivityEndsASessionEarly: what is spared of writes may shorten a session, and never prolong it.
 func TestUnwrittenActivityEndsASessionEarly(t *testing.T) {
 	t.Parallel()
