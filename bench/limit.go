@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -22,11 +23,12 @@ import (
 
 // repeat runs op in workers goroutines for about a window and returns how often a second. An op that is running at the end is finished
 // and counted, in its own time.
-func repeat(workers int, window time.Duration, op func(worker int) error) (rate float64, err error) {
+func repeat(workers int, window time.Duration, op func(worker int) error) (p pace, err error) {
 	var (
 		mu   sync.Mutex
 		wait sync.WaitGroup
 	)
+	before, _ := cpu(os.Getpid()) // 0 where it is not measured
 	for n := range workers {
 		wait.Go(func() {
 			begin, count := time.Now(), 0
@@ -38,21 +40,24 @@ func repeat(workers int, window time.Duration, op func(worker int) error) (rate 
 			own := float64(count) / time.Since(begin).Seconds()
 			mu.Lock()
 			defer mu.Unlock()
-			rate += own
+			p.rate += own
+			p.count += count
 			if err == nil {
 				err = failed
 			}
 		})
 	}
 	wait.Wait()
-	return rate, err
+	after, _ := cpu(os.Getpid())
+	p.spent = after - before
+	return p, err
 }
 
 // hashers is how many goroutines the raw hash is measured with: one a core of the machine that the goals are for.
 const hashers = 2
 
 // rawHash measures the hash alone: what the server does to verify a right password, without a request and a database around it.
-func rawHash(h *passhash.Hasher, encoded string, window time.Duration) (float64, error) {
+func rawHash(h *passhash.Hasher, encoded string, window time.Duration) (pace, error) {
 	return repeat(hashers, window, func(int) error {
 		ok, err := h.Verify(context.Background(), encoded, []byte(password), h.Shape())
 		if err == nil && !ok {
@@ -63,7 +68,7 @@ func rawHash(h *passhash.Hasher, encoded string, window time.Duration) (float64,
 }
 
 // commonHash measures the same hash as most Go programs compute it.
-func commonHash(window time.Duration) (float64, error) {
+func commonHash(window time.Duration) (pace, error) {
 	salt := make([]byte, 16)
 	return repeat(hashers, window, func(int) error {
 		argon2.IDKey([]byte(password), salt, 2, 19456, 1, 32)
@@ -72,21 +77,21 @@ func commonHash(window time.Duration) (float64, error) {
 }
 
 // commits measures transactions of one small row on workers connections.
-func commits(db *sql.DB, workers int, window time.Duration, insert string) (float64, error) {
+func commits(db *sql.DB, workers int, window time.Duration, insert string) (pace, error) {
 	defer db.Close()
 	ctx := context.Background()
 	if _, err := db.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS bare (n BIGINT)"); err != nil {
-		return 0, err
+		return pace{}, err
 	}
 	statements := make([]*sql.Stmt, workers)
 	for i := range statements {
 		conn, err := db.Conn(ctx)
 		if err != nil {
-			return 0, err
+			return pace{}, err
 		}
 		defer conn.Close()
 		if statements[i], err = conn.PrepareContext(ctx, insert); err != nil {
-			return 0, err
+			return pace{}, err
 		}
 	}
 	return repeat(workers, window, func(n int) error {
@@ -96,18 +101,18 @@ func commits(db *sql.DB, workers int, window time.Duration, insert string) (floa
 }
 
 // sqliteCommits has one connection, since SQLite has one writer, and the settings of the store.
-func sqliteCommits(dir string, window time.Duration) (float64, error) {
+func sqliteCommits(dir string, window time.Duration) (pace, error) {
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "bare.db")+"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
 	if err != nil {
-		return 0, err
+		return pace{}, err
 	}
 	return commits(db, 1, window, "INSERT INTO bare (n) VALUES (?)")
 }
 
-func postgresCommits(url string, window time.Duration) (float64, error) {
+func postgresCommits(url string, window time.Duration) (pace, error) {
 	db, err := sql.Open("pgx", url)
 	if err != nil {
-		return 0, err
+		return pace{}, err
 	}
 	return commits(db, 8, window, "INSERT INTO bare (n) VALUES ($1)")
 }

@@ -11,14 +11,31 @@ import (
 type limit struct {
 	name    string
 	window  time.Duration
-	measure func(window time.Duration) (float64, error)
+	measure func(window time.Duration) (pace, error)
 	rates   []float64
+	paces   []pace
+}
+
+// pace is how fast something went, and the processor time that all of it took.
+type pace struct {
+	rate  float64 // a second
+	count int
+	spent time.Duration
 }
 
 func (l *limit) again() (float64, error) {
-	rate, err := l.measure(l.window)
-	l.rates = append(l.rates, rate)
-	return rate, err
+	p, err := l.measure(l.window)
+	l.rates, l.paces = append(l.rates, p.rate), append(l.paces, p)
+	return p.rate, err
+}
+
+// each is the processor time of one; 0 if it is not known.
+func (l *limit) each() time.Duration {
+	var sum pace
+	for _, p := range l.paces {
+		sum.count, sum.spent = sum.count+p.count, sum.spent+p.spent
+	}
+	return sum.spent / time.Duration(max(sum.count, 1))
 }
 
 // run is one kind of load on one server, and what came of it in each round.
@@ -55,6 +72,8 @@ type spent struct{ server, database, load time.Duration }
 func (s spent) minus(t spent) spent {
 	return spent{s.server - t.server, s.database - t.database, s.load - t.load}
 }
+
+func (s spent) total() time.Duration { return s.server + s.database + s.load }
 
 func (s spent) plus(t spent) spent {
 	return spent{s.server + t.server, s.database + t.database, s.load + t.load}

@@ -184,7 +184,7 @@ func (b *bench) remember(into func(*place) *memory) error {
 // commitLimits measures the databases, and the hash of x/crypto for orientation; meanwhile the servers come to rest.
 func (b *bench) commitLimits() error {
 	b.common = &limit{name: "Argon2id of x/crypto, the same costs, 2 goroutines", window: b.window, measure: commonHash}
-	b.commits = []*limit{{name: "commit on SQLite, 1 connection", window: b.window, measure: func(d time.Duration) (float64, error) {
+	b.commits = []*limit{{name: "commit on SQLite, 1 connection", window: b.window, measure: func(d time.Duration) (pace, error) {
 		return sqliteCommits(b.dir, d)
 	}}}
 	if b.plan.postgres {
@@ -192,9 +192,10 @@ func (b *bench) commitLimits() error {
 		if err != nil {
 			return err
 		}
-		b.commits = append(b.commits, &limit{name: "commit on PostgreSQL, 8 connections", window: b.window, measure: func(d time.Duration) (float64, error) {
-			return postgresCommits(url, d)
-		}})
+		b.commits = append(b.commits, &limit{name: "commit on PostgreSQL, 8 connections", window: b.window,
+			measure: func(d time.Duration) (pace, error) {
+				return postgresCommits(url, d)
+			}})
 	}
 	for range b.rounds {
 		for _, l := range append([]*limit{b.common}, b.commits...) {
@@ -212,9 +213,10 @@ func (b *bench) commitLimits() error {
 }
 
 func (b *bench) loginRuns() error {
-	b.hash = &limit{name: "Argon2id of this build, kernel " + b.kernel + ", 2 goroutines", window: b.window / 2, measure: func(d time.Duration) (float64, error) {
-		return rawHash(b.hasher, b.encoded, d)
-	}}
+	b.hash = &limit{name: "Argon2id of this build, kernel " + b.kernel + ", 2 goroutines", window: b.window / 2,
+		measure: func(d time.Duration) (pace, error) {
+			return rawHash(b.hasher, b.encoded, d)
+		}}
 	for _, place := range b.places {
 		for _, conns := range b.conns {
 			b.logins = append(b.logins,
@@ -238,11 +240,11 @@ func (b *bench) tokenRuns() error {
 		return err
 	}
 	defer bare.kill()
-	free := func() (spent, error) { return spent{}, nil }
+	parties := spending(bare, 0)
 	b.handler = &limit{name: fmt.Sprintf("request to an empty net/http handler, %d connections", tokenConns), window: b.window / 3,
-		measure: func(d time.Duration) (float64, error) {
-			l, err := drive(bare.address, tokenConns, d, free, empty(spread{}))
-			return l.rate, errors.Join(append(l.errors, err)...)
+		measure: func(d time.Duration) (pace, error) {
+			l, err := drive(bare.address, tokenConns, d, parties, empty(spread{}))
+			return pace{l.rate, len(l.took), l.spent.total()}, errors.Join(append(l.errors, err)...)
 		}}
 	for _, place := range b.places {
 		for _, r := range []run{

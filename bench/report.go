@@ -20,9 +20,9 @@ type table struct {
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
 func (r *results) tables() []table {
-	all := []table{r.limits(), loadTable("Logins", "raw hash", r.logins)}
+	all := []table{r.limits(), loadTable("Logins", "raw hash", r.hash, r.logins)}
 	if len(r.tokens) > 0 {
-		all = append(all, loadTable("Tokens", "empty handler", r.tokens))
+		all = append(all, loadTable("Tokens", "empty handler", r.handler, r.tokens))
 	}
 	if len(r.starts) > 0 {
 		all = append(all, r.startTable())
@@ -41,10 +41,10 @@ func (r *results) limits() table {
 	return t
 }
 
-// loadTable is the table of runs against one limit.
-func loadTable(title, limit string, runs []*run) table {
+// loadTable is the table of runs against one limit, whose short name is word.
+func loadTable(title, word string, l *limit, runs []*run) table {
 	t := table{title: title, words: 2, head: []string{
-		"request", "database", "connections", "per s", "÷ " + limit, "least", "p50 ms", "p95 ms", "p99 ms",
+		"request", "database", "connections", "per s", "÷ " + word, "least", "by CPU", "p50 ms", "p95 ms", "p99 ms",
 		"CPU ms each: server", "database", "load", "errors",
 	}}
 	for _, r := range runs {
@@ -57,7 +57,7 @@ func loadTable(title, limit string, runs []*run) table {
 			return fmt.Sprintf("%.2f", d.Seconds()*1000/float64(n))
 		}
 		t.add(r.name, r.place.name, fmt.Sprint(r.conns), rate(median(r.rates)), fmt.Sprintf("%.3f", median(r.ratios)),
-			fmt.Sprintf("%.3f", slices.Min(r.ratios)), ms(quantile(took, 0.5)), ms(quantile(took, 0.95)), ms(quantile(took, 0.99)),
+			fmt.Sprintf("%.3f", slices.Min(r.ratios)), share(l.each(), r.spent.total()/time.Duration(n)), ms(quantile(took, 0.5)), ms(quantile(took, 0.95)), ms(quantile(took, 0.99)),
 			each(r.spent.server), each(r.spent.database), each(r.spent.load), fmt.Sprint(len(r.errors)))
 	}
 	return t
@@ -141,6 +141,14 @@ func rate(perSecond float64) string {
 		return fmt.Sprintf("%.1f", perSecond)
 	}
 	return fmt.Sprintf("%.0f", perSecond)
+}
+
+// share is what part of the processor time of a request is that of the limit.
+func share(limit, request time.Duration) string {
+	if limit == 0 || request == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.3f", limit.Seconds()/request.Seconds())
 }
 
 func ms(d time.Duration) string {

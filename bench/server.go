@@ -22,6 +22,9 @@ import (
 // masterKey seals the databases of a run, which go with it.
 const masterKey = "YmVuY2htYXJrcyBvbmx5OiAzMiBieXRlcyBvZiBrZXkh"
 
+// envKernel chooses the hash kernel of the server, and so that of the limit.
+const envKernel = "COUNTERSIGN_HASH_KERNEL"
+
 // site is what a run stands on: the program, built from the present source, databases, and a directory that goes at the end.
 type site struct {
 	dir      string
@@ -49,7 +52,7 @@ func newSite(users int, withPostgres bool) (_ *site, err error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build countersign: %w\n%s", err, out)
 	}
-	if s.hasher, err = passhash.New(passhash.Config{Slots: hashers}); err != nil {
+	if s.hasher, err = passhash.New(passhash.Config{Slots: hashers, Kernel: os.Getenv(envKernel)}); err != nil {
 		return nil, err
 	}
 	if s.encoded, err = s.hasher.Hash(context.Background(), []byte(password)); err != nil {
