@@ -22,9 +22,9 @@ type BackendLogin struct {
 
 // BackendGrant is what a client asks of the tokens of an authentication.
 type BackendGrant struct {
-	Resource string   // aud of the access token; empty: DefaultAudience
-	Claims   []string // beyond the always-present ones, for the ID token
-	OrgID    string   // log in as a member of this organization
+	Resource string         // aud of the access token; empty: DefaultAudience
+	Claims   []ClaimRequest // beyond the always-present ones, for the ID token
+	OrgID    string         // log in as a member of this organization
 }
 
 // TokenSet is the answer to an authentication on /cis.
@@ -229,22 +229,24 @@ type issuance struct {
 	memberships []Membership
 	session     Session
 	lastAuth    time.Time
+	claims      []string // asked for beyond the client's, as requestable keeps them
 	now         time.Time
 }
 
 // issue makes a token set with a new family of refresh tokens; the caller writes the family's root.
 func (s *Service) issue(ctx context.Context, c *Client, g BackendGrant, audience string, i issuance) (TokenSet, RefreshToken, error) {
-	set, err := s.tokens(ctx, c, g, audience, i)
+	i.claims = requestable(g.Claims)
+	set, err := s.tokens(ctx, c, audience, i)
 	text, hash := s.newToken(sealRefresh)
 	set.RefreshToken = text
 	return set, RefreshToken{
 		Tenant: c.Tenant, Hash: hash, Root: hash, Session: i.session.ID, User: i.user.ID, Client: c.ID, Audience: audience, Scope: Scope,
-		Org: i.session.Org, Claims: g.Claims, IssuedAt: i.now, ExpiresAt: i.now.Add(c.refreshTokenFor()),
+		Org: i.session.Org, Claims: i.claims, IssuedAt: i.now, ExpiresAt: i.now.Add(c.refreshTokenFor()),
 	}, err
 }
 
 // tokens signs an access and an ID token.
-func (s *Service) tokens(ctx context.Context, c *Client, g BackendGrant, audience string, i issuance) (TokenSet, error) {
+func (s *Service) tokens(ctx context.Context, c *Client, audience string, i issuance) (TokenSet, error) {
 	set := TokenSet{ExpiresIn: c.accessTokenFor(), Scope: Scope, Session: i.session.ID}
 	access := s.baseClaims(c, string(i.user.ID), audience, i.now)
 	access["scope"], access["roles"], access["sid"] = Scope, []string{}, string(i.session.ID)
@@ -256,11 +258,11 @@ func (s *Service) tokens(ctx context.Context, c *Client, g BackendGrant, audienc
 	if set.AccessToken, err = s.sign(ctx, c, typAccess, access); err != nil {
 		return set, err
 	}
-	set.IDToken, err = s.sign(ctx, c, typID, s.idClaims(c, g, set.AccessToken, i))
+	set.IDToken, err = s.sign(ctx, c, typID, s.idClaims(c, set.AccessToken, i))
 	return set, err
 }
 
-func (s *Service) idClaims(c *Client, g BackendGrant, accessToken string, i issuance) jose.Claims {
+func (s *Service) idClaims(c *Client, accessToken string, i issuance) jose.Claims {
 	id := jose.Claims{
 		"iss": s.issuer, "sub": string(i.user.ID), "aud": string(c.ID), "iat": i.now, "exp": i.now.Add(c.accessTokenFor()),
 		"tid": string(c.Tenant), "auth_time": i.session.AuthAt, "amr": i.session.amr(), "acr": "", "at_hash": atHash(accessToken),
@@ -269,9 +271,10 @@ func (s *Service) idClaims(c *Client, g BackendGrant, accessToken string, i issu
 	if !i.session.Org.IsZero() {
 		id["org_id"] = i.session.Org.ID
 	}
-	for _, name := range slices.Concat(c.Claims, g.Claims) {
-		if value, ok := i.claim(c, name); ok {
-			id[name] = value
+	for _, kept := range slices.Concat(c.Claims, i.claims) {
+		request := parseClaimRequest(kept)
+		if value, ok := i.claim(c, request.Name, request.Fields); ok {
+			id[request.Name] = value
 		}
 	}
 	return id

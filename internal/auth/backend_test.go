@@ -56,7 +56,7 @@ func TestAuthenticatePasswordOptions(t *testing.T) {
 		}},
 		{"another resource", "ada", auth.BackendGrant{Resource: "https://other.example"}, auth.CodeInvalidTarget, nil},
 		{"a resource in other letters", "ada", auth.BackendGrant{Resource: strings.ToUpper(authtest.Resource)}, auth.CodeInvalidTarget, nil},
-		{"claims", "ada", auth.BackendGrant{Claims: []string{"email", "email_verified", "fname", "username", "birthday", "groups", "password", "sub"}},
+		{"claims", "ada", auth.BackendGrant{Claims: auth.Named("email", "email_verified", "fname", "username", "birthday", "groups", "password", "sub")},
 			none, func(_, id map[string]any) bool {
 				_, birthday := id["birthday"]
 				_, password := id["password"]
@@ -167,7 +167,7 @@ func TestAuthenticateSession(t *testing.T) {
 	set := authenticate(t, e, "charles")
 	other := auth.Actor{Tenant: authtest.Demo, Client: "other"}
 	e.Clock.Advance(13 * 24 * time.Hour)
-	next, err := e.AuthenticateSession(t.Context(), other, set.Session, auth.BackendGrant{OrgID: "2001", Claims: []string{"email"}})
+	next, err := e.AuthenticateSession(t.Context(), other, set.Session, auth.BackendGrant{OrgID: "2001", Claims: auth.Named("email")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"slices"
+	"strings"
 
 	"countersign/internal/jose"
 )
@@ -17,8 +18,31 @@ func RequestableClaims() []string {
 	}
 }
 
+// ClaimRequest asks for one claim; Fields, of custom_data and custom_app_data alone, for some members of it (contract/cis §2.5).
+type ClaimRequest struct {
+	Name   string
+	Fields []string
+}
+
+// String is the form in which a refresh token remembers a request: the name, and then its fields, each behind a unit separator.
+func (r ClaimRequest) String() string {
+	return strings.Join(append([]string{r.Name}, r.Fields...), "\x1f")
+}
+
+func parseClaimRequest(s string) ClaimRequest {
+	parts := strings.Split(s, "\x1f")
+	return ClaimRequest{parts[0], parts[1:]}
+}
+
+func customClaim(object string, fields []string) (any, bool) {
+	if len(fields) > 0 {
+		return jose.RawFields(object, fields...), object != ""
+	}
+	return jose.Raw(object), object != ""
+}
+
 // claim returns the value of a requestable claim; ok is false when the user has none, and then the token lacks it (OIDC Core §5.5.1).
-func (i issuance) claim(c *Client, name string) (value any, ok bool) {
+func (i issuance) claim(c *Client, name string, fields []string) (value any, ok bool) {
 	u, p := i.user, i.user.Profile
 	switch name {
 	case "email_verified":
@@ -36,9 +60,9 @@ func (i issuance) claim(c *Client, name string) (value any, ok bool) {
 	case "address":
 		return p.Address.claim(), p.Address != Address{}
 	case "custom_data":
-		return jose.Raw(p.CustomData), p.CustomData != ""
+		return customClaim(p.CustomData, fields)
 	case "custom_app_data":
-		return jose.Raw(p.CustomAppData), p.CustomAppData != ""
+		return customClaim(p.CustomAppData, fields)
 	case "groups", "roles", "role_values", "permissions":
 		return []string{}, true
 	case "webauthn", "new_user":
@@ -109,15 +133,25 @@ func (a Address) claim() map[string]any {
 	return claim
 }
 
-// requestable keeps the claims that may be asked for; OIDC Core §5.5 lets a provider ignore the others.
-func requestable(names []string) []string {
+// requestable keeps the requests for claims that may be asked for; OIDC Core §5.5 lets a provider ignore the others.
+func requestable(requests []ClaimRequest) []string {
 	known := RequestableClaims()
 	var kept []string
-	for _, n := range names {
-		if slices.Contains(known, n) && !slices.Contains(kept, n) {
-			kept = append(kept, n)
+	for _, r := range requests {
+		if slices.Contains(known, r.Name) {
+			slices.Sort(r.Fields)
+			kept = append(kept, r.String())
 		}
 	}
 	slices.Sort(kept)
-	return kept
+	return slices.Compact(kept)
+}
+
+// named asks for whole claims.
+func named(names []string) []ClaimRequest {
+	requests := make([]ClaimRequest, len(names))
+	for i, n := range names {
+		requests[i].Name = n
+	}
+	return requests
 }

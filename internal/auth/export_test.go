@@ -47,7 +47,9 @@ func (p Password) DueFor(now time.Time) (Code, bool) { return p.dueFor(now) }
 
 func IdentifiersOf(u User) ([]Identifier, error) { return identifiersOf(u) }
 
-func Requestable(names []string) []string { return requestable(names) }
+func Requestable(names []string) []string { return requestable(named(names)) }
+
+func Named(names ...string) []ClaimRequest { return named(names) }
 
 func (s *Service) NewToken(purpose string) (string, TokenHash) { return s.newToken(purpose) }
 

@@ -19,7 +19,7 @@ type RefreshToken struct {
 	Audience  string
 	Scope     string
 	Org       IdentityRef
-	Claims    []string // claims asked for at the authentication, repeated in every ID token
+	Claims    []string // asked for at the authentication, as ClaimRequest.String; repeated in every ID token
 	IssuedAt  time.Time
 	ExpiresAt time.Time
 	RotatedAt time.Time // zero: the live leaf
@@ -136,8 +136,8 @@ func (s *Service) refreshed(
 	leaf := old
 	leaf.Hash, leaf.IssuedAt, leaf.RotatedAt = nextHash, now, time.Time{}
 	leaf.ExpiresAt = earlier(now.Add(client.refreshTokenFor()), live.FamilyEndsAt)
-	set, err := s.tokens(ctx, client, BackendGrant{Claims: old.Claims}, old.Audience, issuance{
-		user: live.User, memberships: live.Memberships, session: session, lastAuth: live.SucceededAt, now: now,
+	set, err := s.tokens(ctx, client, old.Audience, issuance{
+		user: live.User, memberships: live.Memberships, session: session, lastAuth: live.SucceededAt, claims: old.Claims, now: now,
 	})
 	if err != nil {
 		return TokenSet{}, err

@@ -24,7 +24,7 @@ func TestRefreshKeepsWhatWasGranted(t *testing.T) {
 	t.Parallel()
 	e := authtest.New(t)
 	in := backend("charles", authtest.Password)
-	in.BackendGrant = auth.BackendGrant{Resource: authtest.Resource, Claims: []string{"email"}, OrgID: "2001"}
+	in.BackendGrant = auth.BackendGrant{Resource: authtest.Resource, Claims: auth.Named("email"), OrgID: "2001"}
 	set, err := e.AuthenticatePassword(t.Context(), e.App(), in)
 	if err != nil {
 		t.Fatal(err)

@@ -205,7 +205,7 @@ func (s *Service) clientRow(t TenantID, in ClientSetup, now time.Time) (Client, 
 	}
 	return Client{
 		Tenant: t, ID: in.ID, Kind: in.Kind, AppID: appID, AppName: in.AppName, Secrets: []ClientSecret{{hash, now}},
-		RedirectURIs: in.RedirectURIs, Resources: in.Resources, Claims: requestable(in.Claims), Alg: in.Alg, CreatedAt: now,
+		RedirectURIs: in.RedirectURIs, Resources: in.Resources, Claims: requestable(named(in.Claims)), Alg: in.Alg, CreatedAt: now,
 	}, nil
 }
 

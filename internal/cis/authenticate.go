@@ -3,6 +3,9 @@ package cis
 import (
 	"net/http"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"countersign/internal/auth"
 	"countersign/internal/httpx"
 	"countersign/internal/seal"
@@ -15,17 +18,23 @@ type grantRequest struct {
 	OrgID    string        `json:"org_id"`
 }
 
-// claimsRequest is OIDC Core §5.5: only the names matter, their values ask for nothing that we grade.
+// claimsRequest is OIDC Core §5.5. The names matter; of their values only the fields of custom_data and custom_app_data do.
 type claimsRequest struct {
-	IDToken map[string]any `json:"id_token"`
+	IDToken map[string]jsontext.Value `json:"id_token"`
 }
 
 func (g grantRequest) grant() auth.BackendGrant {
-	var names []string
-	for name := range g.Claims.IDToken {
-		names = append(names, name)
+	grant := auth.BackendGrant{Resource: g.Resource, OrgID: g.OrgID}
+	for name, value := range g.Claims.IDToken {
+		var detail struct {
+			Fields []string `json:"fields"`
+		}
+		if value.Kind() != '{' || json.Unmarshal(value, &detail) != nil {
+			detail.Fields = nil // the claim as a whole
+		}
+		grant.Claims = append(grant.Claims, auth.ClaimRequest{Name: name, Fields: detail.Fields})
 	}
-	return auth.BackendGrant{Resource: g.Resource, Claims: names, OrgID: g.OrgID}
+	return grant
 }
 
 type passwordRequest struct {

@@ -95,3 +95,18 @@ func tooDeep(text []byte) bool {
 
 // Raw makes a claim of a value that is JSON text already. [Sign] refuses text that is not JSON.
 func Raw(text string) any { return jsontext.Value(text) }
+
+// RawFields is [Raw] of an object with only the named members. What is not an object stays as it is.
+func RawFields(text string, names ...string) any {
+	var all map[string]jsontext.Value
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		return Raw(text)
+	}
+	kept := make(map[string]jsontext.Value, len(names))
+	for _, name := range names {
+		if v, ok := all[name]; ok {
+			kept[name] = v
+		}
+	}
+	return kept
+}
