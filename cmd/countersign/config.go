@@ -95,7 +95,8 @@ func readConfig(path string, env []string) (Config, error) {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	d.KnownFields(true)
 	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		return c, fmt.Errorf("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+		text := strings.TrimPrefix(err.Error(), "yaml: ")
+		return c, fmt.Errorf("%s: %s", path, strings.ReplaceAll(text, " not found in type main.Config", " is no setting"))
 	}
 	if v := lookup(env, envDatabase); v != "" {
 		c.Database = v

@@ -37,8 +37,9 @@ func (c configured) do(w *world, what string, work func(context.Context, *auth.S
 var slug = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
 type tenantCommand struct {
-	List   tenantList   `cmd:"" help:"List the tenants."`
-	Create tenantCreate `cmd:"" help:"Add a live tenant with the default settings."`
+	List        tenantList        `cmd:"" help:"List the tenants."`
+	Create      tenantCreate      `cmd:"" help:"Add a live tenant with the default settings."`
+	Maintenance tenantMaintenance `cmd:"" help:"Answer every call of a tenant with 503, or stop doing so."`
 }
 
 type tenantList struct{ configured }
@@ -70,6 +71,22 @@ func (c tenantCreate) Run(w *world) error {
 			return err
 		}
 		return say(w.stdout, "tenant %s is ready; next: countersign key create", c.Tenant)
+	})
+}
+
+type tenantMaintenance struct {
+	configured
+	Tenant string `arg:"" help:"Tenant id."`
+	Switch string `arg:"" enum:"on,off" help:"${enum}"`
+}
+
+// Run switches maintenance mode; running servers see it with their next request.
+func (c tenantMaintenance) Run(w *world) error {
+	return c.do(w, "tenant "+c.Tenant, func(ctx context.Context, s *auth.Service) error {
+		if err := s.SetMaintenance(ctx, auth.TenantID(c.Tenant), c.Switch == "on"); err != nil {
+			return err
+		}
+		return say(w.stdout, "maintenance of tenant %s is %s", c.Tenant, c.Switch)
 	})
 }
 

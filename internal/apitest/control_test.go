@@ -8,9 +8,6 @@ import (
 	"regexp"
 	"strings"
 	"time"
-
-	"countersign/internal/auth"
-	"countersign/internal/store"
 )
 
 // need starts the server if it does not run yet.
@@ -117,34 +114,6 @@ func (s *script) operate(denied bool, args []string) error {
 	}
 	s.last = &reply{header: http.Header{}, body: out}
 	return nil
-}
-
-// maintain changes the one setting of a tenant that matters to callers and that a seed file cannot change later.
-func (s *script) maintain(denied bool, args []string) error {
-	if err := arity(args, 1, 1); err != nil {
-		return err
-	}
-	if s.server == nil || s.running {
-		return errors.New("the server is not halted")
-	}
-	db, err := store.Open(s.tb.Context(), s.options.Data, store.Options{})
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	return db.Update(s.tb.Context(), func(tx auth.Tx) error {
-		directory, err := tx.Directory()
-		if err != nil {
-			return err
-		}
-		for _, t := range directory.Tenants {
-			if string(t.ID) == args[0] {
-				t.Settings.Maintenance = !denied
-				return tx.PutTenant(t)
-			}
-		}
-		return fmt.Errorf("no tenant %s", args[0])
-	})
 }
 
 func (s *script) clock(_ bool, args []string) error {

@@ -24,7 +24,6 @@ import (
 //	halt                            stops it, and it stays so until restart
 //	[!] operate ARGS                runs an operator command with the configuration of a server started by -serve; what it prints is
 //	                                the last answer. !: it must fail
-//	[!] maintain TENANT             puts a tenant into maintenance mode while the server is halted; no command can, yet
 //	clock +30m                      moves the sandbox's clock to that long after the last answer to req
 //
 //	with NAME VALUE                 sends this header from now on; without NAME ends that
@@ -136,7 +135,6 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"restart":  {false, (*script).restart},
 		"halt":     {false, (*script).halt},
 		"operate":  {true, (*script).operate},
-		"maintain": {true, (*script).maintain},
 		"clock":    {false, (*script).clock},
 		"with":     {false, (*script).with},
 		"without":  {false, (*script).without},

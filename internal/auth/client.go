@@ -79,7 +79,7 @@ func (s *Service) AuthenticateClient(ctx context.Context, in ClientCredentials, 
 		return Actor{}, err
 	}
 	by := Actor{Client: in.ID, Via: via}
-	hash := s.clientSecret(in)
+	hash, proved := s.clientSecret(in), false
 	err := s.lookup(ctx, func(d *directory) error {
 		c := d.clients[in.ID]
 		if c == nil || !c.DisabledAt.IsZero() {
@@ -88,16 +88,16 @@ func (s *Service) AuthenticateClient(ctx context.Context, in ClientCredentials, 
 		by.Tenant = c.Tenant
 		for _, known := range c.Secrets {
 			if subtle.ConstantTimeCompare(known.Hash[:], hash[:]) == 1 {
-				return nil
+				proved = true
+				return d.open(c.Tenant)
 			}
 		}
 		return refuse(CodeUnknownClient)
 	})
-	if err != nil {
-		return by, err
+	if proved {
+		s.throttle.refund("", via.Address, now)
 	}
-	s.throttle.refund("", via.Address, now)
-	return by, s.open(by.Tenant)
+	return by, err
 }
 
 func (s *Service) clientSecret(in ClientCredentials) [32]byte {
@@ -162,12 +162,9 @@ func (s *Service) AuthenticateClientToken(ctx context.Context, token string, via
 			return refuse(CodeInvalidToken)
 		}
 		by.Tenant, by.Client = c.Tenant, c.ID
-		return nil
+		return d.open(c.Tenant)
 	})
-	if err != nil {
-		return by, err
-	}
-	return by, s.open(by.Tenant)
+	return by, err
 }
 
 // clientOf finds the actor's own entry; it may have gone since the actor was let in.

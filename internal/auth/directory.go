@@ -94,12 +94,12 @@ func (s *Service) admitted(by Actor) error {
 			return refuse(CodeUnknownKey)
 		}
 	}
-	return s.open(by.Tenant)
+	return d.open(by.Tenant)
 }
 
 // open reports whether the tenant takes calls.
-func (s *Service) open(t TenantID) error {
-	if tenant := s.dir.Load().tenants[t]; tenant == nil || tenant.Settings.Maintenance {
+func (d *directory) open(t TenantID) error {
+	if tenant := d.tenants[t]; tenant == nil || tenant.Settings.Maintenance {
 		return refuse(CodeMaintenance)
 	}
 	return nil

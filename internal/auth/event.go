@@ -26,6 +26,7 @@ const (
 	EventSuspended       EventKind = "user_suspended"
 	EventResumed         EventKind = "user_resumed"
 	EventTenantCreated   EventKind = "tenant_created"
+	EventMaintenance     EventKind = "maintenance"
 	EventKeyCreated      EventKind = "api_key_created"
 	EventKeyRevoked      EventKind = "api_key_revoked"
 	EventClientCreated   EventKind = "client_created"

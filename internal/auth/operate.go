@@ -27,6 +27,20 @@ func (s *Service) CreateTenant(ctx context.Context, t Tenant) error {
 	})
 }
 
+// SetMaintenance stops or resumes answering a tenant's calls: while it is on, each is refused with CodeMaintenance. Error: ErrNotFound.
+func (s *Service) SetMaintenance(ctx context.Context, id TenantID, on bool) error {
+	word := map[bool]string{true: "on", false: "off"}[on]
+	return s.operate(ctx, id, EventMaintenance, word, func(tx Tx, d Directory) error {
+		i := slices.IndexFunc(d.Tenants, func(t Tenant) bool { return t.ID == id })
+		if i < 0 {
+			return ErrNotFound
+		}
+		t := d.Tenants[i]
+		t.Settings.Maintenance = on
+		return tx.PutTenant(t)
+	})
+}
+
 // APIKeys lists a tenant's API keys by id, revoked ones too.
 func (s *Service) APIKeys(t TenantID) []APIKey {
 	var keys []APIKey

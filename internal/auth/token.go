@@ -93,12 +93,9 @@ func (s *Service) AuthenticateKey(ctx context.Context, key string, via Via) (Act
 			return refuse(CodeUnknownKey)
 		}
 		by.Tenant, by.Key = k.Tenant, k.ID
-		return nil
+		return d.open(k.Tenant)
 	})
-	if err != nil {
-		return by, err
-	}
-	return by, s.open(by.Tenant)
+	return by, err
 }
 
 // Authenticate finds the live token of an actor's user among the kinds that a call takes, and counts as the user's activity.
