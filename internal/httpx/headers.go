@@ -28,6 +28,20 @@ func Single(r *http.Request, name string) string {
 	return ""
 }
 
+// credentialInQuery finds a parameter that carries what belongs in a header or a body (RFC 9700 §4.3.2, security A-044).
+func credentialInQuery(r *http.Request) (string, bool) {
+	if r.URL.RawQuery == "" {
+		return "", false
+	}
+	query := r.URL.Query()
+	for _, name := range []string{"token", "access_token", "refresh_token", "api-key", "client_secret", "password"} {
+		if query.Has(name) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
 // A Limit is one rate limit in force: at most Count in Window.
 type Limit struct {
 	Count  int

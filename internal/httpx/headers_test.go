@@ -1,8 +1,10 @@
 package httpx
 
 import (
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 )
@@ -54,5 +56,27 @@ func TestRateLimitNamesTheExceededLimitFirst(t *testing.T) {
 	}
 	if got, want := h.Get("x-ratelimit-reset"), "2"; got != want {
 		t.Errorf("x-ratelimit-reset: got %q, want %q", got, want)
+	}
+}
+
+// tokens travel in headers only.
+func TestCredentialsInTheQueryAreRefused(t *testing.T) {
+	t.Parallel()
+	var m Mux
+	m.Prefix("/", Problem)
+	m.Handle("GET", "/x", func(w *Response, _ *http.Request) error { w.Empty(http.StatusNoContent); return nil })
+	h := m.Handler(Config{Logger: slog.New(slog.DiscardHandler)})
+	for query, want := range map[string]int{
+		"": 204, "?limit=3": 204, "?id_token_hint=x": 204, "?tokens=x": 204, "?access_token=x": 400, "?limit=3&token=x": 400,
+		"?api-key=x": 400, "?%74oken=x": 400, "?client_secret": 400, "?password=x": 400, "?refresh_token=": 400,
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", "/x"+query, nil))
+		if w.Code != want {
+			t.Errorf("%q: got %d, want %d", query, w.Code, want)
+		}
+		if strings.Contains(w.Body.String(), "=x") {
+			t.Errorf("%q: the value is in the answer: %s", query, w.Body)
+		}
 	}
 }

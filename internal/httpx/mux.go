@@ -106,6 +106,9 @@ func (m *Mux) serve(w *Response, r *http.Request) error {
 		return err
 	}
 	w.route = rt.path
+	if name, found := credentialInQuery(r); found {
+		return invalid(http.StatusBadRequest, name+" must not stand in the query: addresses are kept in logs and histories")
+	}
 	if err := rt.h(w, r); err != nil {
 		return err
 	}
