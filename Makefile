@@ -2,10 +2,13 @@
 
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: run test check bench race generate fuzz
+.PHONY: run build test check bench race generate fuzz
 
 run: ## start the sandbox
 	go run ./cmd/countersign sandbox
+
+build: ## the program, static and stripped
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o countersign ./cmd/countersign
 
 test: ## every test, on SQLite and PostgreSQL; installs what it needs first
 	scripts/setup

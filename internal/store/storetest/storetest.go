@@ -57,18 +57,11 @@ func Run(t *testing.T, open func(t *testing.T) auth.Store) {
 	}
 }
 
-// view, update and write run fn in a transaction that must succeed.
+// view and write run fn in a transaction that must succeed.
 func view(t *testing.T, s auth.Store, fn func(auth.Reads) error) {
 	t.Helper()
 	if err := s.View(t.Context(), fn); err != nil {
 		t.Fatalf("view: %v", err)
-	}
-}
-
-func update(t *testing.T, s auth.Store, fn func(auth.Tx) error) {
-	t.Helper()
-	if err := s.Update(t.Context(), fn); err != nil {
-		t.Fatalf("update: %v", err)
 	}
 }
 
