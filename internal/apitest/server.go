@@ -39,7 +39,8 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	binary := filepath.Join(dir, "countersign")
-	out, err := exec.Command("go", "build", "-o", binary, "countersign/cmd/countersign").CombinedOutput()
+	args := append([]string{"build", "-o", binary}, buildFlags()...)
+	out, err := exec.Command("go", append(args, "countersign/cmd/countersign")...).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build countersign: %w\n%s", err, out)
 	}
