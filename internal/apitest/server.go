@@ -119,7 +119,12 @@ func Start(t testing.TB, o Options) *Server {
 	if err := s.command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Kill)
+	t.Cleanup(func() {
+		s.Kill()
+		if log := s.Log(); strings.Contains(log, "DATA RACE") {
+			t.Errorf("the server raced:\n%s", log)
+		}
+	})
 	ready := make(chan struct{})
 	go s.watch(stderr, ready)
 	select {
