@@ -197,6 +197,7 @@ func present(_ context.Context, in *openapi3filter.AuthenticationInput) error {
 
 func checkRequest(out *http.Request, in request, route *routers.Route, params map[string]string) error {
 	r := out.Clone(out.Context())
+	r.Body = http.NoBody // that of out may still be on its way
 	if len(in.body) > 0 && route.Operation.RequestBody != nil {
 		r.Body = io.NopCloser(bytes.NewReader(in.body))
 	}
