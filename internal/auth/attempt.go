@@ -30,6 +30,7 @@ func (a *attempt) key() string { return string(a.by.Tenant) + "/" + string(a.acc
 // reserve counts the attempt before it is made. While as many attempts as may fail are in flight it waits, at most attemptWait: honest
 // parallel logins all get through. It fails with CodeLocked or CodeBusy.
 func (s *Service) reserve(ctx context.Context, a *attempt) error {
+	// It bounds the waiting alone: a statement that it cut off would cost its connection.
 	wait, cancel := context.WithTimeout(ctx, s.attemptWait)
 	defer cancel()
 	turn, err := s.turns.enter(wait, a.key())
@@ -49,10 +50,7 @@ func (s *Service) reserve(ctx context.Context, a *attempt) error {
 			}
 		case ok:
 			ended := !a.account.Attempts.LockedUntil.IsZero()
-			done, err := s.putAttempts(wait, a, next)
-			if err != nil && wait.Err() != nil {
-				return s.gaveUp(ctx, a)
-			}
+			done, err := s.putAttempts(ctx, a, next)
 			if err != nil {
 				return err
 			}
@@ -63,10 +61,7 @@ func (s *Service) reserve(ctx context.Context, a *attempt) error {
 				return nil
 			}
 		}
-		if err := s.reread(wait, a); err != nil {
-			if wait.Err() != nil {
-				return s.gaveUp(ctx, a)
-			}
+		if err := s.reread(ctx, a); err != nil {
 			return err
 		}
 	}
