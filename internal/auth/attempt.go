@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"countersign/internal/passhash"
 	"countersign/internal/seal"
 )
 
@@ -109,11 +108,7 @@ func (s *Service) verify(ctx context.Context, a *attempt, password seal.Secret) 
 			_, err = s.hasher.Verify(ctx, "", normalised(password), others...)
 		}
 	}
-	var busy *passhash.BusyError
-	if errors.As(err, &busy) {
-		err = &Error{Code: CodeOverloaded, RetryAfter: busy.RetryAfter, Cause: err}
-	}
-	return ok && err == nil, err
+	return ok && err == nil, overloaded(err)
 }
 
 // settle ends the attempt and writes, in the same transaction, what its outcome leads to: rows and events. Two things may turn a success

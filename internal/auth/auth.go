@@ -100,7 +100,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if s.mac, err = seal.NewMAC(root); err != nil {
 		return nil, err
 	}
-	return s, s.reload(ctx)
+	return s, s.Reload(ctx)
 }
 
 // root reads the root secret, or makes it. Of two servers that start at once on one new store, one makes it and both read it.

@@ -109,11 +109,10 @@ func (s *Service) clientSecret(in ClientCredentials) [32]byte {
 //
 // Errors: CodeInvalidTarget, and those of the actor.
 func (s *Service) ClientToken(ctx context.Context, by Actor, resource string) (ClientToken, error) {
-	var revision int64
-	if err := s.store.View(ctx, func(r Reads) (err error) { revision, err = r.Revision(); return err }); err != nil {
+	if err := s.Resync(ctx); err != nil {
 		return ClientToken{}, err
 	}
-	if err := s.current(ctx, by, revision); err != nil {
+	if err := s.admitted(by); err != nil {
 		return ClientToken{}, err
 	}
 	client, err := s.clientOf(by)

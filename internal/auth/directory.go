@@ -36,8 +36,9 @@ type signer struct {
 // errStale means that a call was begun under an older directory.
 var errStale = errors.New("directory changed")
 
-// reload replaces the directory by the store's present one.
-func (s *Service) reload(ctx context.Context) error {
+// Reload replaces the directory by the store's present one, whatever their revisions: the shapes of password hashes drift without one as
+// users log in.
+func (s *Service) Reload(ctx context.Context) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
 	var raw Directory
@@ -74,7 +75,7 @@ func (s *Service) reload(ctx context.Context) error {
 // current makes sure that the directory is not older than the revision a call has read, and that it still lets the call's actor in.
 func (s *Service) current(ctx context.Context, by Actor, revision int64) error {
 	if s.dir.Load().Revision < revision {
-		if err := s.reload(ctx); err != nil {
+		if err := s.Reload(ctx); err != nil {
 			return err
 		}
 	}
@@ -145,7 +146,7 @@ func (s *Service) Resync(ctx context.Context) error {
 	if revision <= s.dir.Load().Revision {
 		return nil
 	}
-	return s.reload(ctx)
+	return s.Reload(ctx)
 }
 
 // update runs a serialisable transaction for an actor that the transaction's own view of the directory still lets in.
@@ -183,9 +184,6 @@ func (s *Service) Client(by Actor) Client {
 	}
 	return Client{}
 }
-
-// Reload reads the directory anew whatever its revision: the shapes of password hashes drift without one as users log in.
-func (s *Service) Reload(ctx context.Context) error { return s.reload(ctx) }
 
 // sweepBatch bounds one sweep, so that it never holds up a login.
 const sweepBatch = 1000

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"countersign/internal/auth"
 	"countersign/internal/httpx"
@@ -118,7 +117,7 @@ func writeCode(w *httpx.Response, err error, s shape) {
 	errors.As(err, &refusal)
 	w.Code = refusal.Code.String()
 	entry := wireOf(refusal.Code)
-	refusalHeaders(w.Header(), entry.status, refusal)
+	httpx.Refused(w.Header(), entry.status, refusal.RetryAfter, refusal.Limits)
 	if entry.name == "unauthorized_request" {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="countersign", error="invalid_token"`)
 	}
@@ -170,20 +169,3 @@ func writeInvalid(w *httpx.Response, e *httpx.Invalid, s shape) {
 
 // reply writes a body of ours, which always encodes; a connection that broke has nobody left to tell.
 func reply(w *httpx.Response, status int, body any) { _ = w.JSON(status, body) }
-
-// refusalHeaders says when another try makes sense.
-func refusalHeaders(h http.Header, status int, e *auth.Error) {
-	switch {
-	case e.RetryAfter > 0:
-		httpx.RetryAfter(h, e.RetryAfter)
-	case status == http.StatusServiceUnavailable:
-		httpx.RetryAfter(h, time.Minute)
-	}
-	if status == http.StatusTooManyRequests {
-		limits := make([]httpx.Limit, len(e.Limits))
-		for i, l := range e.Limits {
-			limits[i] = httpx.Limit(l)
-		}
-		httpx.RateLimit(h, e.RetryAfter, limits...)
-	}
-}

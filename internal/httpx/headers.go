@@ -64,4 +64,25 @@ func RateLimit(h http.Header, after time.Duration, limits ...Limit) {
 	h.Set("x-ratelimit-reset", seconds(after))
 }
 
+// Refused sets what the headers of a refusal say about another try: when it makes sense, in a minute for a 503 that does not know, and
+// for a 429 under which limits, the exceeded one first.
+func Refused[L ~struct {
+	Count  int
+	Window time.Duration
+}](h http.Header, status int, after time.Duration, limits []L) {
+	switch {
+	case after > 0:
+		RetryAfter(h, after)
+	case status == http.StatusServiceUnavailable:
+		RetryAfter(h, time.Minute)
+	}
+	if status == http.StatusTooManyRequests {
+		own := make([]Limit, len(limits))
+		for i, l := range limits {
+			own[i] = Limit(l)
+		}
+		RateLimit(h, after, own...)
+	}
+}
+
 func seconds(d time.Duration) string { return strconv.Itoa(int(math.Ceil(d.Seconds()))) }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"time"
 
 	"countersign/internal/auth"
 	"countersign/internal/httpx"
@@ -122,7 +121,7 @@ func writeCode(w *httpx.Response, err error, bare403 bool) {
 	errors.As(err, &refusal)
 	entry := wireOf(refusal.Code)
 	w.Code = refusal.Code.String()
-	refusalHeaders(w.Header(), entry.status, refusal)
+	httpx.Refused(w.Header(), entry.status, refusal.RetryAfter, refusal.Limits)
 	if entry.status == http.StatusForbidden && bare403 {
 		entry.form = empty
 	}
@@ -195,20 +194,3 @@ func writeStatus(w *httpx.Response, status int, message string) {
 
 // reply writes a body of ours, which always encodes; a connection that broke has nobody left to tell.
 func reply(w *httpx.Response, status int, body any) { _ = w.JSON(status, body) }
-
-// refusalHeaders says when another try makes sense.
-func refusalHeaders(h http.Header, status int, e *auth.Error) {
-	switch {
-	case e.RetryAfter > 0:
-		httpx.RetryAfter(h, e.RetryAfter)
-	case status == http.StatusServiceUnavailable:
-		httpx.RetryAfter(h, time.Minute)
-	}
-	if status == http.StatusTooManyRequests {
-		limits := make([]httpx.Limit, len(e.Limits))
-		for i, l := range e.Limits {
-			limits[i] = httpx.Limit(l)
-		}
-		httpx.RateLimit(h, e.RetryAfter, limits...)
-	}
-}
