@@ -150,7 +150,8 @@ func openService(ctx context.Context, s settings, hasher *passhash.Hasher) (*sto
 		now = s.clock.Now
 	}
 	service, err := auth.New(ctx, auth.Config{
-		Store: db, Hasher: hasher, Ring: ring, Now: now, Issuer: s.issuer, Limits: s.limits,
+		Store: db, Hasher: hasher, Ring: ring, Now: now, Issuer: s.issuer, Limits: s.limits, PublicURL: s.publicURL,
+		Sandbox: s.mode == modeSandbox,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
@@ -213,6 +214,7 @@ func (a *app) serve(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	var workers sync.WaitGroup
 	workers.Go(func() { a.tend(work) })
+	workers.Go(func() { a.expire(work) })
 	public := httpx.NewServer(a.handler, a.logger)
 	servers := []*http.Server{public}
 	failed := make(chan error, 2)
@@ -277,6 +279,22 @@ func (a *app) tend(ctx context.Context) {
 		}
 		if err := errors.Join(a.auth.Reload(ctx), a.auth.Sweep(ctx)); err != nil && ctx.Err() == nil {
 			a.logger.Error("tend the store", "error", err.Error())
+		}
+	}
+}
+
+// expire tells of the challenges that nobody answered, soon after their time.
+func (a *app) expire(ctx context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := a.auth.ExpireChallenges(ctx); err != nil && ctx.Err() == nil {
+			a.logger.Error("expire challenges", "error", err.Error())
 		}
 	}
 }

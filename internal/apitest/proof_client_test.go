@@ -38,7 +38,7 @@ func (p person) phone() string    { return fmt.Sprintf("+356991%05d", p) }
 func proofSeed(settings string) string {
 	return fmt.Sprintf(`tenants:
   - id: proof
-    mode: sandbox
+    mode: live
     settings: {%s}
     api_keys: [{name: backend, key: %s}]
     clients:

@@ -71,6 +71,7 @@ func (s *suite) run(t *testing.T) {
 			Dir: "testdata/script", Setup: s.setup, Cmds: commands(), RequireUniqueNames: true,
 		})
 	})
+	t.Run("sweep", s.sweep)
 	if !t.Failed() && testing.CoverMode() == "" && wholeRun() {
 		s.coverage.judge(t)
 	}

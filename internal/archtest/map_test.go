@@ -100,6 +100,7 @@ func variables() map[string]string {
 		"internal/auth.leet":                  "a replacer, which is costly to make",
 		"internal/auth.orderedBase32":         "an alphabet",
 		"internal/auth.tokenText":             "an alphabet",
+		"internal/multi.conflicts":            "the contract's words, by code",
 		"cmd/countersign.slug":                "a compiled pattern",
 		"bench.servingLine":                   "a compiled pattern",
 		"bench.addressLine":                   "a compiled pattern",

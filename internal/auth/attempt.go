@@ -138,8 +138,14 @@ func (s *Service) settle(ctx context.Context, a *attempt, o outcome, rows func(W
 					return err
 				}
 			}
+			if next.locked(now) && !before.locked(now) {
+				if err := s.cancelFlows(w, a.by.Tenant, a.account.Subject, now); err != nil {
+					return err
+				}
+			}
 			return w.AddEvents(slices.Concat(s.turnsOf(a, before, next, now), events)...)
 		})
+		s.nudge()
 		switch {
 		case err == nil && verdict != nil:
 			return verdict
@@ -153,6 +159,17 @@ func (s *Service) settle(ctx context.Context, a *attempt, o outcome, rows func(W
 			return err
 		}
 	}
+}
+
+// cancelFlows ends what a lock must not let through: whoever was in the middle of it begins again with the password (B-05, B-18).
+// Recovery stays open, and an account that nobody has is treated alike.
+func (s *Service) cancelFlows(w Writes, t TenantID, subject Subject, now time.Time) error {
+	for _, p := range []Purpose{PurposeStepUp, PurposeBind, PurposeLogin, PurposeConfirm} {
+		if _, err := w.CancelChallenges(t, subject, p, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refusal is the event of an attempt that did not let the user in.

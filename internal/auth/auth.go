@@ -25,6 +25,11 @@ type Config struct {
 	Limits []Limit          // refused attempts by address; nil: DefaultLimits, empty: none
 	// AttemptWait is how long an attempt waits while as many as may fail are in flight on its account; zero: 5 s.
 	AttemptWait time.Duration
+	// PublicURL is the base of links where a tenant has none of its own, without a trailing slash.
+	PublicURL string
+	// Sandbox makes the codes of sandbox tenants known and keeps messages in the inbox instead of sending them. Without it no code is
+	// ever known, whatever a tenant's mode (security A-066).
+	Sandbox bool
 }
 
 // DefaultLimits bound the refused attempts of one address.
@@ -41,12 +46,17 @@ type Service struct {
 	clock       func() time.Time
 	issuer      string
 	attemptWait time.Duration
+	publicURL   string
+	sandbox     bool
 
 	dir       atomic.Pointer[directory]
 	reloading sync.Mutex
 	turns     *turnstile
 	throttle  *throttle
 	events    atomic.Uint32 // begun since the start
+	packed    atomic.Bool   // a parcel was written since the last wake
+	wake      chan struct{}
+	start     atomic.Pointer[[]tenantRows] // what the sandbox goes back to
 }
 
 // Actor is who asks: a caller that an Authenticate method has let in.
@@ -54,6 +64,7 @@ type Actor struct {
 	Tenant TenantID
 	Key    string   // APIKey.ID, for /multi
 	Client ClientID // for /cis
+	Once   *Once    // the call is to take effect at most once; nil: each time
 	Via
 }
 
@@ -84,7 +95,7 @@ const (
 func New(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, hasher: c.Hasher, ring: c.Ring, clock: c.Now, issuer: c.Issuer, attemptWait: c.AttemptWait,
-		turns: newTurnstile(),
+		turns: newTurnstile(), publicURL: c.PublicURL, sandbox: c.Sandbox, wake: make(chan struct{}, 1),
 	}
 	if c.Limits == nil {
 		c.Limits = DefaultLimits()

@@ -166,6 +166,9 @@ func (s *Service) update(ctx context.Context, by Actor, fn func(Tx) error) error
 			return fn(tx)
 		})
 		if !errors.Is(err, errStale) {
+			if err == nil {
+				s.nudge()
+			}
 			return err
 		}
 		if err := s.current(ctx, by, seen); err != nil {

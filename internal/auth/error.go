@@ -59,16 +59,177 @@ const (
 	CodeInputTooLong       // a password over 1,024 bytes, refused before hashing; see Error.Field
 	CodeNotFound           // anything else that does not exist
 
+	CodeStepUpRequired      // the token has to be stepped up first
+	CodeAccessTokenRequired // an AUTH token where an ACCESS token is needed
+	CodeNotPermitted        // the user's roles do not allow it
+	CodeIdentitySuspended   // the identity that the token acts for is suspended
+	CodeCredentialsInactive // the same, where an authenticator was to be changed
+
+	CodeChannelUnsupported // the tenant does not use the channel, or it does not fit the call
+	CodeChannelUnbound     // the user has no active authenticator of the channel
+	CodeChannelBound       // the user has one already
+	CodeChannelNotReady    // nothing carries the channel's challenges
+	CodePhoneMissing       // the user has no phone number
+	CodePhoneInvalid       // the user's phone number cannot be one
+	CodePhoneCountry       // its country gets no codes from this tenant
+	CodeBindingUnsupported // the user acts for nobody, so there is nothing to bind an authenticator for
+	CodeBindingLimit       // too many bindings begun
+	CodePasscodeMissing    // a device needs a password to fall back on
+
+	CodeTooSoon         // the latest code is too young for another; see Error.RetryAfter
+	CodeChallengeLimit  // no more codes, pushes or tries; see Error.RetryAfter
+	CodeOneTryLeft      // wrong code, and one more ends the challenge
+	CodeWrongOTP        // wrong code
+	CodeOTPExpired      // the code's time is over
+	CodeNoChallenge     // nothing is pending here, or what it was for has changed
+	CodeChallengeFlying // one is pending already
+	CodeNotPending      // what is to be confirmed is not waiting for it
+	CodeExempt          // what is to be confirmed needs no confirmation
+	CodeAlreadyVerified // it was proved before
+
+	CodeNoPasswordPolicy // no policy for users of this kind
+	CodeActsForNobody    // the user has no identity
+	CodeRecoveryInvalid  // unknown address, wrong or old code: not to be told apart
+	CodeAccountNotFound  // no user has the address; only with Settings.RevealAccounts
+	CodeAccountAmbiguous // the user has several identities; only with Settings.RevealAccounts
+	CodeInviteConsumed   // the user has a password already
+	CodeInviteInvalid    // unknown user, wrong or old code: not to be told apart
+	CodeEmailNotFound    // no such address here; only with Settings.RevealAccounts
+	CodeEmailDomain      // the address's domain is blocked
+	CodeEmailChangeTooSoon
+	CodePhoneMalformed // not a phone number
+	CodePhoneChangeLimit
+	CodePhoneFixed // the number may not be changed
+	CodeResidenceInvalid
+	CodeCountryInvalid
+	CodeRoleNotFound
+	CodeOwnRoles     // nobody changes their own roles
+	CodeAdminRemoval // only a root user takes the role ADMIN away
+
+	CodeRootExists       // the address is another user's
+	CodeRootInactive     // …of one who is suspended
+	CodeRootUnverified   // …of one whose address is not verified
+	CodeRootProfile      // …of one with another profile
+	CodeDiligenceMissing // …of one whose due diligence is not approved
+	CodeProfileNotFound  // the tenant does not have the profile
+	CodeConsumerExists
+	CodeConsumerVerified // frozen since due diligence was approved
+	CodeRootVerified     // the same, of a corporate
+	CodeEmailUnverified
+	CodePhoneUnverified
+	CodeDiligenceApproved
+	CodeDiligencePending
+	CodeDiligenceRejected
+	CodeIdentityUnapproved // the due diligence of the identity comes first
+
+	CodeOnceConflict // the same idempotency-ref with another payload
+	CodeOnceRunning  // the call with this idempotency-ref has not ended
+	CodeReplayed     // not a refusal: see Error.Replay
+
 	codeEnd // one past the last; keep it last
 )
 
 var codeNames = [codeEnd]string{
-	"internal", "unknown_key", "unknown_client", "client_refused", "invalid_token", "wrong_token_kind", "invalid_refresh",
-	"reused_refresh", "unknown_user", "wrong_password", "no_password", "suspended", "locked", "busy", "throttled", "overloaded",
-	"maintenance", "password_expired", "password_temporary", "foreign_identity", "identity_required", "password_incorrect",
-	"password_too_short", "password_too_long", "password_too_simple", "password_used", "password_exists", "password_missing",
-	"user_not_found", "user_exists", "identifier_invalid", "identifier_required", "session_not_found", "session_foreign",
-	"not_member", "invalid_target", "invalid_scope", "input_too_long", "not_found",
+	CodeInternal:            "internal",
+	CodeUnknownKey:          "unknown_key",
+	CodeUnknownClient:       "unknown_client",
+	CodeClientRefused:       "client_refused",
+	CodeInvalidToken:        "invalid_token",
+	CodeWrongTokenKind:      "wrong_token_kind",
+	CodeInvalidRefresh:      "invalid_refresh",
+	CodeReusedRefresh:       "reused_refresh",
+	CodeUnknownUser:         "unknown_user",
+	CodeWrongPassword:       "wrong_password",
+	CodeNoPassword:          "no_password",
+	CodeSuspended:           "suspended",
+	CodeLocked:              "locked",
+	CodeBusy:                "busy",
+	CodeThrottled:           "throttled",
+	CodeOverloaded:          "overloaded",
+	CodeMaintenance:         "maintenance",
+	CodePasswordExpired:     "password_expired",
+	CodePasswordTemp:        "password_temporary",
+	CodeForeignIdentity:     "foreign_identity",
+	CodeIdentityRequired:    "identity_required",
+	CodePasswordIncorrect:   "password_incorrect",
+	CodePasswordTooShort:    "password_too_short",
+	CodePasswordTooLong:     "password_too_long",
+	CodePasswordTooSimple:   "password_too_simple",
+	CodePasswordUsed:        "password_used",
+	CodePasswordExists:      "password_exists",
+	CodePasswordMissing:     "password_missing",
+	CodeUserNotFound:        "user_not_found",
+	CodeUserExists:          "user_exists",
+	CodeIdentifierInvalid:   "identifier_invalid",
+	CodeIdentifierRequired:  "identifier_required",
+	CodeSessionNotFound:     "session_not_found",
+	CodeSessionForeign:      "session_foreign",
+	CodeNotMember:           "not_member",
+	CodeInvalidTarget:       "invalid_target",
+	CodeInvalidScope:        "invalid_scope",
+	CodeInputTooLong:        "input_too_long",
+	CodeNotFound:            "not_found",
+	CodeStepUpRequired:      "step_up_required",
+	CodeAccessTokenRequired: "access_token_required",
+	CodeNotPermitted:        "not_permitted",
+	CodeIdentitySuspended:   "identity_suspended",
+	CodeCredentialsInactive: "credentials_inactive",
+	CodeChannelUnsupported:  "channel_unsupported",
+	CodeChannelUnbound:      "channel_unbound",
+	CodeChannelBound:        "channel_bound",
+	CodeChannelNotReady:     "channel_not_ready",
+	CodePhoneMissing:        "phone_missing",
+	CodePhoneInvalid:        "phone_invalid",
+	CodePhoneCountry:        "phone_country",
+	CodeBindingUnsupported:  "binding_unsupported",
+	CodeBindingLimit:        "binding_limit",
+	CodePasscodeMissing:     "passcode_missing",
+	CodeTooSoon:             "too_soon",
+	CodeChallengeLimit:      "challenge_limit",
+	CodeOneTryLeft:          "one_try_left",
+	CodeWrongOTP:            "wrong_otp",
+	CodeOTPExpired:          "otp_expired",
+	CodeNoChallenge:         "no_challenge",
+	CodeChallengeFlying:     "challenge_flying",
+	CodeNotPending:          "not_pending",
+	CodeExempt:              "exempt",
+	CodeAlreadyVerified:     "already_verified",
+	CodeNoPasswordPolicy:    "no_password_policy",
+	CodeActsForNobody:       "acts_for_nobody",
+	CodeRecoveryInvalid:     "recovery_invalid",
+	CodeAccountNotFound:     "account_not_found",
+	CodeAccountAmbiguous:    "account_ambiguous",
+	CodeInviteConsumed:      "invite_consumed",
+	CodeInviteInvalid:       "invite_invalid",
+	CodeEmailNotFound:       "email_not_found",
+	CodeEmailDomain:         "email_domain",
+	CodeEmailChangeTooSoon:  "email_change_too_soon",
+	CodePhoneMalformed:      "phone_malformed",
+	CodePhoneChangeLimit:    "phone_change_limit",
+	CodePhoneFixed:          "phone_fixed",
+	CodeResidenceInvalid:    "residence_invalid",
+	CodeCountryInvalid:      "country_invalid",
+	CodeRoleNotFound:        "role_not_found",
+	CodeOwnRoles:            "own_roles",
+	CodeAdminRemoval:        "admin_removal",
+	CodeRootExists:          "root_exists",
+	CodeRootInactive:        "root_inactive",
+	CodeRootUnverified:      "root_unverified",
+	CodeRootProfile:         "root_profile",
+	CodeDiligenceMissing:    "diligence_missing",
+	CodeProfileNotFound:     "profile_not_found",
+	CodeConsumerExists:      "consumer_exists",
+	CodeConsumerVerified:    "consumer_verified",
+	CodeRootVerified:        "root_verified",
+	CodeEmailUnverified:     "email_unverified",
+	CodePhoneUnverified:     "phone_unverified",
+	CodeDiligenceApproved:   "diligence_approved",
+	CodeDiligencePending:    "diligence_pending",
+	CodeDiligenceRejected:   "diligence_rejected",
+	CodeIdentityUnapproved:  "identity_unapproved",
+	CodeOnceConflict:        "once_conflict",
+	CodeOnceRunning:         "once_running",
+	CodeReplayed:            "replayed",
 }
 
 // Codes lists every code, so that a dialect's test can prove its table total.
@@ -104,6 +265,7 @@ type Error struct {
 	RetryAfter time.Duration // CodeLocked, CodeBusy, CodeThrottled, CodeOverloaded
 	Limits     []Limit       // CodeThrottled, CodeBusy: the exceeded limit first
 	Token      string        // CodePasswordExpired, CodePasswordTemp: good for one password update
+	Replay     *Replay       // CodeReplayed: what the call was answered before
 	Cause      error         // for the log, never for the caller
 }
 

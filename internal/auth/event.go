@@ -34,22 +34,51 @@ const (
 	EventClientDisabled  EventKind = "client_disabled"
 	EventSetup           EventKind = "setup"       // a starting state was applied
 	EventKeyRotated      EventKind = "key_rotated" // signing key
+
+	EventChallenged        EventKind = "challenged"         // a challenge began, or got another code; Note: purpose and channel
+	EventChallengeRefused  EventKind = "challenge_refused"  // none was begun, or a proof did not hold; Reason says why
+	EventChallengeApproved EventKind = "challenge_approved" // the proof held
+	EventChallengeDenied   EventKind = "challenge_denied"   // the user said no
+	EventChallengeExpired  EventKind = "challenge_expired"  // nobody answered
+	EventChallengeFailed   EventKind = "challenge_failed"   // for good
+	EventSteppedUp         EventKind = "stepped_up"         // a token; Reason: the channel
+	EventBound             EventKind = "bound"              // an authenticator
+	EventBindingRefused    EventKind = "binding_refused"    // by the user
+	EventInvalidated       EventKind = "invalidated"        // an authenticator
+	EventRecoveryAsked     EventKind = "recovery_asked"     // of an unknown account too: User is empty then
+	EventRecovered         EventKind = "recovered"          // a new password without the old one
+	EventEmailVerified     EventKind = "email_verified"     // by a code that was sent there
+	EventInvited           EventKind = "invited"            // a user got an invite
+	EventInviteConsumed    EventKind = "invite_consumed"    // and made a password of it
+	EventUserChanged       EventKind = "user_changed"       // Note: which fields
+	EventIdentityCreated   EventKind = "identity_created"   // with its root user
+	EventIdentityChanged   EventKind = "identity_changed"   // Note: which fields
+	EventIdentitySuspended EventKind = "identity_suspended" // by an operator
+	EventIdentityResumed   EventKind = "identity_resumed"   // by an operator
+	EventDiligence         EventKind = "diligence"          // Note: where due diligence stands now
+	EventMemberSuspended   EventKind = "member_suspended"   // for one identity
+	EventMemberResumed     EventKind = "member_resumed"     // for one identity
+	EventLinkRegistered    EventKind = "link_registered"    // something to confirm, or a change of it
+	EventDeliveryFailed    EventKind = "delivery_failed"    // a parcel, for good
+	EventDeliveryReplayed  EventKind = "delivery_replayed"  // by an operator
+	EventReset             EventKind = "reset"              // the sandbox, to its starting state
 )
 
 // Event is something that happened in the domain. It is written in the transaction that made it happen, and holds no secret and no
 // identifier that a person typed.
 type Event struct {
-	ID       EventID
-	Tenant   TenantID // empty: the server's own
-	At       time.Time
-	Kind     EventKind
-	User     UserID // empty: unknown account
-	Session  SessionID
-	Identity IdentityRef
-	Client   ClientID
-	Actor    string // who asked: "key:backend", "client:demo-client", "operator"
-	Address  string // of the caller
-	Request  string // request id
-	Reason   string // a Code's name, or the kind of token
-	Note     string // a sentence for people
+	ID        EventID
+	Tenant    TenantID // empty: the server's own
+	At        time.Time
+	Kind      EventKind
+	User      UserID // empty: unknown account
+	Session   SessionID
+	Identity  IdentityRef
+	Client    ClientID
+	Actor     string // who asked: "key:backend", "client:demo-client", "operator"
+	Address   string // of the caller
+	Request   string // request id
+	Reason    string // a Code's name, the kind of token, or a channel
+	Challenge ChallengeID
+	Note      string // a sentence for people
 }

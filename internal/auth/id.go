@@ -32,6 +32,12 @@ func newUserID() UserID {
 	return UserID(n.Add(n, big.NewInt(1e17)).String())
 }
 
+// newChallengeID returns 18 random decimal digits, as the Multi contract wants them.
+func newChallengeID() ChallengeID { return ChallengeID(newUserID()) }
+
+// newParcelID returns 128 random bits.
+func newParcelID() ParcelID { return ParcelID(randomText(16)) }
+
 // newSessionID returns 192 random bits.
 func newSessionID() SessionID { return SessionID(randomText(24)) }
 

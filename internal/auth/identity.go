@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"time"
 )
@@ -34,11 +36,25 @@ func ParseIdentityRef(s string) (IdentityRef, bool) {
 
 // Identity is the consumer or corporate that users act for.
 type Identity struct {
-	Tenant    TenantID
-	Ref       IdentityRef
-	Name      string
-	CreatedAt time.Time
+	Tenant      TenantID
+	Ref         IdentityRef
+	Name        string
+	Profile     string // the embedder's profile id
+	Details     string // a JSON object: what we keep for the embedder and never act on
+	Diligence   Diligence
+	CreatedAt   time.Time
+	SuspendedAt time.Time // zero: active; nobody acts for a suspended identity
 }
+
+// Diligence is where an identity's due diligence stands. We do none: it is told to us.
+type Diligence string
+
+const (
+	DiligenceNone     Diligence = "" // not begun
+	DiligencePending  Diligence = "pending"
+	DiligenceApproved Diligence = "approved"
+	DiligenceRejected Diligence = "rejected"
+)
 
 // CredentialType is a user's standing towards one identity.
 type CredentialType string
@@ -52,10 +68,45 @@ const (
 type Membership struct {
 	Tenant     TenantID
 	User       UserID
-	Identity   Identity
+	Identity   Identity // without its Details, which only Reads.Identity reads: most who act for it never ask
 	Credential CredentialType
 	Position   int       // order in which the links were made
 	LastUsedAt time.Time // zero: never
+
+	Roles       []Role
+	Tag         string    // the embedder's
+	SuspendedAt time.Time // zero: active
+}
+
+// Role is what a member may do for an identity; a root user may do everything. The names are those of contract/multi §1.5.
+type Role string
+
+const (
+	RoleCardAssignee     Role = "CARD_ASSIGNEE"
+	RoleCardsManagement  Role = "CARDS_MANAGEMENT_ROLE"
+	RoleFundsManagement  Role = "FUNDS_MANAGEMENT_ROLE"
+	RoleAccessManagement Role = "ACCESS_MANAGEMENT_ROLE"
+	RoleAdmin            Role = "ADMIN"
+)
+
+// active reports whether the user may act for the identity now.
+func (m Membership) active() bool { return m.SuspendedAt.IsZero() && m.Identity.SuspendedAt.IsZero() }
+
+// Person is a user as one of those who act for an identity.
+type Person struct {
+	User       User
+	Membership Membership
+}
+
+// PersonFilter chooses among the people of an identity. Zero fields do not filter.
+type PersonFilter struct {
+	Credential CredentialType
+	Active     *bool  // whether neither the membership nor the user is suspended
+	Email      string // canonical
+	Tag        string
+	Roles      []Role // any of them
+	Offset     int
+	Limit      int // zero: no limit
 }
 
 // current returns the identity the user last worked for, else the first.
@@ -76,4 +127,90 @@ func isDigits(s string) bool {
 		}
 	}
 	return s != "" && len(s) <= 20
+}
+
+// VerifyIdentity notes that an identity's due diligence is approved, and that its root users' e-mail addresses and phone numbers are theirs.
+// It is an operator's, and the simulator's of the contract (contract/multi §2.10). Error: CodeNotFound.
+func (s *Service) VerifyIdentity(ctx context.Context, t TenantID, ref IdentityRef) error {
+	now, by := s.now(), Actor{Tenant: t}
+	return s.store.Update(ctx, func(tx Tx) error {
+		i, err := tx.Identity(t, ref)
+		if errors.Is(err, ErrNotFound) {
+			return refuse(CodeNotFound)
+		}
+		if err != nil {
+			return err
+		}
+		i.Diligence = DiligenceApproved
+		if err := tx.PutIdentity(i); err != nil {
+			return err
+		}
+		roots, _, err := tx.People(t, ref, PersonFilter{Credential: Root})
+		if err != nil {
+			return err
+		}
+		for _, p := range roots {
+			u := p.User
+			if u.Email != "" && u.EmailVerifiedAt.IsZero() {
+				u.EmailVerifiedAt = now
+			}
+			if u.Phone != "" && u.PhoneVerifiedAt.IsZero() {
+				u.PhoneVerifiedAt = now
+			}
+			u.UpdatedAt = now
+			if err := s.putUser(tx, u); err != nil {
+				return err
+			}
+		}
+		e := s.event(by, EventDiligence, now)
+		e.Identity, e.Note = ref, string(DiligenceApproved)
+		return tx.AddEvents(e)
+	})
+}
+
+// SuspendIdentity keeps everybody from acting for an identity, at once on every node, until ResumeIdentity; an operator's. The tenant's
+// webhook is told why (contract/multi §4.2). Error: CodeNotFound.
+func (s *Service) SuspendIdentity(ctx context.Context, t TenantID, ref IdentityRef, reason string) error {
+	return s.moveIdentity(ctx, t, ref, reason, EventIdentitySuspended, NewsIdentityDeactivated)
+}
+
+// ResumeIdentity lets an identity's users act for it again. Error: CodeNotFound.
+func (s *Service) ResumeIdentity(ctx context.Context, t TenantID, ref IdentityRef) error {
+	return s.moveIdentity(ctx, t, ref, "", EventIdentityResumed, NewsIdentityActivated)
+}
+
+func (s *Service) moveIdentity(ctx context.Context, t TenantID, ref IdentityRef, reason string, kind EventKind, news NewsKind) error {
+	now := s.now()
+	err := s.store.Update(ctx, func(tx Tx) error {
+		i, err := tx.Identity(t, ref)
+		if errors.Is(err, ErrNotFound) {
+			return refuse(CodeNotFound)
+		}
+		if err != nil || i.SuspendedAt.IsZero() == (kind == EventIdentityResumed) {
+			return err
+		}
+		i.SuspendedAt = time.Time{}
+		if kind == EventIdentitySuspended {
+			i.SuspendedAt = now
+		}
+		if err := tx.PutIdentity(i); err != nil {
+			return err
+		}
+		n := News{Kind: news, At: now, Identity: ref, DoneBy: "ADMIN", Reason: reason}
+		roots, _, err := tx.People(t, ref, PersonFilter{Credential: Root, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(roots) > 0 {
+			n.User, n.Email = roots[0].User.ID, roots[0].User.Email
+		}
+		if err := s.announce(tx, t, n); err != nil {
+			return err
+		}
+		e := s.event(Actor{Tenant: t}, kind, now)
+		e.Identity, e.Reason = ref, reason
+		return tx.AddEvents(e)
+	})
+	s.nudge()
+	return err
 }

@@ -11,8 +11,13 @@ func SubjectOf(id UserID) Subject { return Subject("user:" + string(id)) }
 // AttemptFactor is what is attempted; each has a counter of its own.
 type AttemptFactor string
 
-// AttemptPassword counts wrong passwords, over both contracts and all identifiers.
-const AttemptPassword AttemptFactor = "password"
+const (
+	AttemptPassword AttemptFactor = "password" // wrong passwords, over both contracts and all identifiers
+	AttemptOTP      AttemptFactor = "otp"      // wrong codes by SMS, over all challenges and sessions (B-16, B-17)
+	AttemptDevice   AttemptFactor = "device"   // assertions of a device that did not hold
+	AttemptEmail    AttemptFactor = "email"    // wrong codes by e-mail: recovery, verification, invites
+	AttemptBinding  AttemptFactor = "binding"  // bindings of a device that were begun and not finished
+)
 
 // LockPolicy says when failures lock, and for how long.
 type LockPolicy struct {

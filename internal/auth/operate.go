@@ -19,6 +19,9 @@ func (s *Service) Tenants() []Tenant {
 // CreateTenant adds a tenant. Error: ErrExists.
 func (s *Service) CreateTenant(ctx context.Context, t Tenant) error {
 	t.CreatedAt = s.now()
+	if t.Mode == ModeSandbox && !s.sandbox {
+		return errors.New("mode sandbox is for countersign sandbox alone; a served tenant is live")
+	}
 	return s.operate(ctx, t.ID, EventTenantCreated, "", func(tx Tx, d Directory) error {
 		if slices.ContainsFunc(d.Tenants, func(have Tenant) bool { return have.ID == t.ID }) {
 			return ErrExists

@@ -24,7 +24,10 @@ type Method string
 
 const (
 	MethodPassword Method = "pwd"
-	MethodMFA      Method = "mfa" // at least two different methods; computed, never stored
+	MethodSMS      Method = "sms"
+	MethodDevice   Method = "hwk"  // a key that its device keeps (RFC 8176 §2)
+	MethodEmail    Method = "eotp" // a code by e-mail
+	MethodMFA      Method = "mfa"  // at least two different methods; computed, never stored
 )
 
 // Session is the server's record that a user is authenticated.
@@ -60,6 +63,25 @@ type LiveSession struct {
 type Bearer struct {
 	Token Token
 	LiveSession
+}
+
+// membership is the link that an access token acts under; false for an AUTH token, and when the link is gone.
+func (b Bearer) membership() (Membership, bool) {
+	for _, m := range b.Memberships {
+		if b.Token.Kind == TokenAccess && m.Identity.Ref == b.Token.Identity {
+			return m, true
+		}
+	}
+	return Membership{}, false
+}
+
+// standing is the user's standing towards whom they act for, as events of the contract tell it.
+func (b Bearer) standing() Membership {
+	if m, ok := b.membership(); ok {
+		return m
+	}
+	m, _ := current(b.Memberships)
+	return m
 }
 
 // alive reports whether the session authenticates its user at the time now. Expiry is decided here, on use, and nowhere else.
@@ -133,7 +155,7 @@ func (s *Service) firstToken(session Session, ms []Membership, now time.Time) (L
 	login := Login{Token: text, Kind: TokenAuth, User: session.User}
 	token := Token{Tenant: session.Tenant, Hash: hash, Session: session.ID, Kind: TokenAuth, IssuedAt: now}
 	login.Membership, _ = current(ms)
-	if len(ms) == 1 && s.settings(session.Tenant).LoginToken == LoginTokenAuto {
+	if len(ms) == 1 && ms[0].active() && s.settings(session.Tenant).LoginToken == LoginTokenAuto {
 		login.Kind, token.Kind = TokenAccess, TokenAccess
 		token.Identity, token.Credential = ms[0].Identity.Ref, ms[0].Credential
 	}

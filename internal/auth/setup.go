@@ -76,7 +76,7 @@ type PasswordSetup struct {
 // AuthenticatorSetup is an authenticator that is already bound.
 type AuthenticatorSetup struct {
 	Kind      AuthenticatorKind
-	Channel   string
+	Channel   Channel // of a device; another kind has but one
 	Simulated bool
 }
 
@@ -89,17 +89,22 @@ var ErrOtherSetup = errors.New("the store holds another starting state")
 // Errors name what is wrong in the description; ErrOtherSetup.
 func (s *Service) Apply(ctx context.Context, in Setup) (bool, error) {
 	present, err := s.setupDigest(ctx)
-	if err != nil || present == in.Digest {
+	if err != nil || present == in.Digest && !s.sandbox {
+		return false, err
+	}
+	if present == in.Digest { // the rows are made all the same: Reset needs them
+		rows, err := s.setupRows(ctx, in)
+		if err == nil {
+			s.start.Store(&rows)
+		}
 		return false, err
 	}
 	if present != "" || len(s.dir.Load().Tenants) > 0 {
 		return false, ErrOtherSetup
 	}
-	rows := make([]tenantRows, len(in.Tenants))
-	for i, t := range in.Tenants {
-		if rows[i], err = s.rowsOf(ctx, t); err != nil {
-			return false, fmt.Errorf("tenant %s: %w", t.Tenant.ID, err)
-		}
+	rows, err := s.setupRows(ctx, in)
+	if err != nil {
+		return false, err
 	}
 	applied := false
 	err = s.store.Update(ctx, func(tx Tx) error {
@@ -124,7 +129,51 @@ func (s *Service) Apply(ctx context.Context, in Setup) (bool, error) {
 		}
 		return nil
 	})
+	if err == nil && s.sandbox {
+		s.start.Store(&rows)
+	}
 	return applied && err == nil, errors.Join(err, s.Resync(ctx))
+}
+
+// Reset brings the sandbox's store back to the state that Apply gave it in this process. It is one transaction and costs no hash. Sessions,
+// tokens and keys made since are gone; signing keys stay.
+//
+// Errors: CodeNotFound outside of the sandbox, or when this process applied nothing.
+func (s *Service) Reset(ctx context.Context) error {
+	rows := s.start.Load()
+	if rows == nil {
+		return refuse(CodeNotFound)
+	}
+	err := s.store.Update(ctx, func(tx Tx) error {
+		if err := tx.Clear(); err != nil {
+			return err
+		}
+		for _, r := range *rows {
+			if err := r.write(tx); err != nil {
+				return fmt.Errorf("tenant %s: %w", r.tenant.ID, err)
+			}
+			if err := tx.AddEvents(s.event(Actor{Tenant: r.tenant.ID}, EventReset, s.now())); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s.throttle.forget()
+	return errors.Join(err, s.Resync(ctx))
+}
+
+func (s *Service) setupRows(ctx context.Context, in Setup) ([]tenantRows, error) {
+	rows := make([]tenantRows, len(in.Tenants))
+	for i, t := range in.Tenants {
+		var err error
+		if rows[i], err = s.rowsOf(ctx, t); err != nil {
+			return nil, fmt.Errorf("tenant %s: %w", t.Tenant.ID, err)
+		}
+		if t.Tenant.Mode == ModeSandbox && !s.sandbox {
+			return nil, fmt.Errorf("tenant %s: mode sandbox is for countersign sandbox alone; a served tenant is live", t.Tenant.ID)
+		}
+	}
+	return rows, nil
 }
 
 func (s *Service) setupDigest(ctx context.Context) (digest string, err error) {
@@ -185,8 +234,10 @@ func (s *Service) rowsOf(ctx context.Context, in TenantSetup) (tenantRows, error
 
 // apiKeyRow keeps a key twice: as a keyed hash to find it by, and sealed.
 func (s *Service) apiKeyRow(t TenantID, in APIKeySetup, now time.Time) (APIKey, error) {
-	sealed, err := s.ring.Seal("api_keys/sealed/"+string(t)+"/"+in.Name, []byte(in.Key))
-	return APIKey{Tenant: t, ID: in.Name, Name: in.Name, Hash: s.mac.Sum("api key", []byte(in.Key)), Sealed: sealed, CreatedAt: now}, err
+	k := APIKey{Tenant: t, ID: in.Name, Name: in.Name, Hash: s.mac.Sum("api key", []byte(in.Key)), CreatedAt: now}
+	var err error
+	k.Sealed, err = s.ring.Seal(k.place(), []byte(in.Key))
+	return k, err
 }
 
 func (in ClientSetup) credentials() ClientCredentials {
@@ -272,11 +323,21 @@ func (s *Service) userRow(ctx context.Context, in TenantSetup, u UserSetup, now 
 		row.link(ref, Member)
 	}
 	for _, a := range u.Authenticators {
-		row.authenticators = append(row.authenticators, Authenticator{
-			Tenant: user.Tenant, ID: string(newUserID()), User: user.ID, Kind: a.Kind, Channel: a.Channel, Simulated: a.Simulated, CreatedAt: now,
-		})
+		row.bind(a, now)
 	}
 	return row, nil
+}
+
+// bind adds an authenticator that needs no more binding.
+func (r *userRows) bind(in AuthenticatorSetup, now time.Time) {
+	a := Authenticator{
+		Tenant: r.user.Tenant, ID: string(newUserID()), User: r.user.ID, Kind: in.Kind, Channel: in.Channel, Status: AuthenticatorActive,
+		Simulated: in.Simulated, CreatedAt: now, BoundAt: now,
+	}
+	if in.Kind == AuthenticatorSMS {
+		a.Channel, a.Target = ChannelSMS, r.user.Phone
+	}
+	r.authenticators = append(r.authenticators, a)
 }
 
 func (r *userRows) link(ref IdentityRef, c CredentialType) {

@@ -30,6 +30,31 @@ func TestApplyOnce(t *testing.T) {
 	}
 }
 
+// TestApplyBinds: the authenticators of a starting state may be used at once.
+func TestApplyBinds(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t, func(s *auth.Setup) {
+		s.Tenants[0].Users[0].Authenticators = []auth.AuthenticatorSetup{
+			{Kind: auth.AuthenticatorSMS}, {Kind: auth.AuthenticatorDevice, Channel: auth.ChannelAuthy, Simulated: true},
+		}
+	})
+	var bound []auth.Authenticator
+	err := e.Store.View(t.Context(), func(r auth.Reads) (err error) {
+		bound, err = r.Authenticators(authtest.Demo, authtest.Ada)
+		return err
+	})
+	if err != nil || len(bound) != 2 {
+		t.Fatalf("got %d authenticators, %v, want 2", len(bound), err)
+	}
+	target := map[auth.Channel]string{auth.ChannelSMS: "+35699111111", auth.ChannelAuthy: ""}
+	for _, a := range bound {
+		want, ok := target[a.Channel]
+		if !ok || a.Target != want || a.Status != auth.AuthenticatorActive || a.BoundAt.IsZero() {
+			t.Errorf("got %+v, want it active, bound with %q", a, want)
+		}
+	}
+}
+
 // TestApplyAtOnce: of several servers that start on one new store one applies, and one with another description is told so.
 func TestApplyAtOnce(t *testing.T) {
 	t.Parallel()

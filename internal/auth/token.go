@@ -98,10 +98,42 @@ func (s *Service) AuthenticateKey(ctx context.Context, key string, via Via) (Act
 	return by, err
 }
 
+// AuthenticateProgramme lets the holder of a programme key in, which opens the simulator (contract/multi §2.10). Errors: CodeUnknownKey,
+// CodeMaintenance; outside of the sandbox no programme key is good for anything.
+func (s *Service) AuthenticateProgramme(ctx context.Context, key string, via Via) (Actor, error) {
+	by := Actor{Via: via}
+	if key == "" || !s.sandbox {
+		return by, refuse(CodeUnknownKey)
+	}
+	hash := s.mac.Sum("programme key", []byte(key))
+	err := s.lookup(ctx, func(d *directory) error {
+		for _, k := range d.ProgrammeKeys {
+			if k.Hash == hash {
+				by.Tenant = k.Tenant
+				return d.open(k.Tenant)
+			}
+		}
+		return refuse(CodeUnknownKey)
+	})
+	return by, err
+}
+
 // Authenticate finds the live token of an actor's user among the kinds that a call takes, and counts as the user's activity.
 //
-// Errors: CodeInvalidToken, CodeWrongTokenKind, and those of the actor.
+// Errors: CodeInvalidToken, CodeWrongTokenKind, CodeIdentitySuspended, and those of the actor.
 func (s *Service) Authenticate(ctx context.Context, by Actor, text string, kinds ...TokenKind) (Bearer, error) {
+	b, err := s.bearer(ctx, by, text, kinds...)
+	if err != nil {
+		return b, err
+	}
+	if m, acts := b.membership(); acts && !m.Identity.SuspendedAt.IsZero() {
+		return b, refuse(CodeIdentitySuspended)
+	}
+	return b, nil
+}
+
+// bearer is Authenticate for calls that a suspended identity's users may make, too.
+func (s *Service) bearer(ctx context.Context, by Actor, text string, kinds ...TokenKind) (Bearer, error) {
 	secret, ok := s.openToken(sealBearer, text)
 	if !ok {
 		return Bearer{}, refuse(CodeInvalidToken)
@@ -121,10 +153,23 @@ func (s *Service) Authenticate(ctx context.Context, by Actor, text string, kinds
 	if b.Token.Tenant != by.Tenant || !b.alive(now) || !b.Token.good(now) {
 		return Bearer{}, refuse(CodeInvalidToken)
 	}
+	if m, acts := b.membership(); b.Token.Kind == TokenAccess && (!acts || !m.SuspendedAt.IsZero()) {
+		return Bearer{}, refuse(CodeInvalidToken) // the link that it acted under has gone
+	}
 	if !slices.Contains(kinds, b.Token.Kind) {
 		return Bearer{}, refuse(CodeWrongTokenKind)
 	}
+	if err := s.chargeUser(by, b.User.ID, now); err != nil {
+		return Bearer{}, err
+	}
 	return b, s.touch(ctx, b.Session, now)
+}
+
+// steppedUp reports whether the bearer's step-up counts at the time now: a bounded time, and not beyond the loss of a way to prove
+//
+func (s *Service) steppedUp(b Bearer, now time.Time) bool {
+	at, limit := b.Token.SteppedUpAt, s.settings(b.Token.Tenant).StepUpFor
+	return !at.IsZero() && !at.Before(b.User.WeakenedAt) && (limit == 0 || now.Before(at.Add(limit)))
 }
 
 func (t Token) good(now time.Time) bool {
@@ -178,7 +223,7 @@ func (s *Service) AccessToken(ctx context.Context, by Actor, bearer string, ref 
 		Tenant: by.Tenant, Hash: hash, Session: b.Session.ID, Kind: TokenAccess, Identity: m.Identity.Ref, Credential: m.Credential,
 		IssuedAt: now,
 	}
-	if b.Token.Kind == TokenAuth {
+	if b.Token.Kind == TokenAuth && s.steppedUp(b, now) {
 		t.SteppedUpAt = b.Token.SteppedUpAt // a stepped-up login is for all identities; an access token's step-up is for its own
 	}
 	issued := s.tokenEvent(by, EventTokenIssued, b, now)
@@ -200,10 +245,10 @@ func choose(ms []Membership, ref IdentityRef) (Membership, error) {
 		if len(ms) != 1 {
 			return Membership{}, refuse(CodeIdentityRequired)
 		}
-		return ms[0], nil
+		ref = ms[0].Identity.Ref
 	}
 	for _, m := range ms {
-		if m.Identity.Ref == ref {
+		if m.Identity.Ref == ref && m.active() {
 			return m, nil
 		}
 	}
@@ -230,7 +275,10 @@ func (s *Service) tokenEvent(by Actor, kind EventKind, b Bearer, now time.Time) 
 //
 // Errors: those of Authenticate.
 func (s *Service) Logout(ctx context.Context, by Actor, bearer string) error {
-	b, err := s.Authenticate(ctx, by, bearer, TokenAuth, TokenAccess)
+	b, err := s.bearer(ctx, by, bearer, TokenAuth, TokenAccess)
+	if CodeOf(err) == CodeWrongTokenKind {
+		err = refuse(CodeInvalidToken) // the contract has no 403 here
+	}
 	if err != nil {
 		return err
 	}

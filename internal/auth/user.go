@@ -33,6 +33,11 @@ type User struct {
 	Profile         Profile
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
+
+	EmailChangedAt time.Time // zero: never
+	PhoneChanges   int       // since it was last reset
+	// WeakenedAt is when a way to prove was last taken away or replaced: a step-up made before it no longer counts.
+	WeakenedAt time.Time
 }
 
 // Profile is what we keep of a user and never act on.
@@ -43,6 +48,9 @@ type Profile struct {
 	ExternalUserID, ExternalAccountID      string
 	SecondaryEmails, SecondaryPhones       []string
 	CustomData, CustomAppData              string // JSON objects as they came, or empty
+	Residence                              string // country, ISO 3166-1 alpha-2
+	Locale, Brand                          string // of the messages to the user
+	Details                                string // a JSON object: what an embedder keeps with us, as it came, or empty
 }
 
 // Address is a postal address.

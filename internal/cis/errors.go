@@ -76,8 +76,37 @@ func wireOf(c auth.Code) wire {
 		return wire{http.StatusNotFound, "user_not_found", "User not found"}
 	case auth.CodeNotFound:
 		return wire{http.StatusNotFound, "", "Not found"}
-	case auth.CodeInternal:
+	case auth.CodeInternal, auth.CodeReplayed:
 		return wire{http.StatusInternalServerError, "system_internal_error", "Internal error"}
+	}
+	return elsewhere(c)
+}
+
+// elsewhere is for what calls of this contract do not come to: refusals of flows that only another one has.
+func elsewhere(c auth.Code) wire {
+	switch c {
+	case auth.CodeStepUpRequired, auth.CodeAccessTokenRequired, auth.CodeNotPermitted, auth.CodeIdentitySuspended,
+		auth.CodeCredentialsInactive, auth.CodeChannelUnsupported, auth.CodeChannelUnbound, auth.CodeChannelBound,
+		auth.CodeChannelNotReady, auth.CodePhoneMissing, auth.CodePhoneInvalid, auth.CodePhoneCountry, auth.CodeBindingUnsupported,
+		auth.CodeBindingLimit, auth.CodePasscodeMissing, auth.CodeTooSoon, auth.CodeChallengeLimit, auth.CodeOneTryLeft,
+		auth.CodeWrongOTP, auth.CodeOTPExpired, auth.CodeNoChallenge, auth.CodeChallengeFlying, auth.CodeNotPending, auth.CodeExempt,
+		auth.CodeAlreadyVerified, auth.CodeNoPasswordPolicy, auth.CodeActsForNobody, auth.CodeRecoveryInvalid,
+		auth.CodeAccountNotFound, auth.CodeAccountAmbiguous, auth.CodeInviteConsumed, auth.CodeInviteInvalid, auth.CodeEmailNotFound,
+		auth.CodeEmailDomain, auth.CodeEmailChangeTooSoon, auth.CodePhoneMalformed, auth.CodePhoneChangeLimit, auth.CodePhoneFixed,
+		auth.CodeResidenceInvalid, auth.CodeCountryInvalid, auth.CodeRoleNotFound, auth.CodeOwnRoles, auth.CodeAdminRemoval,
+		auth.CodeRootExists, auth.CodeRootInactive, auth.CodeRootUnverified, auth.CodeRootProfile, auth.CodeDiligenceMissing,
+		auth.CodeProfileNotFound, auth.CodeConsumerExists, auth.CodeConsumerVerified, auth.CodeRootVerified, auth.CodeEmailUnverified,
+		auth.CodePhoneUnverified, auth.CodeDiligenceApproved, auth.CodeDiligencePending, auth.CodeDiligenceRejected,
+		auth.CodeIdentityUnapproved, auth.CodeOnceConflict, auth.CodeOnceRunning, auth.CodeInternal, auth.CodeUnknownKey,
+		auth.CodeUnknownClient, auth.CodeClientRefused, auth.CodeInvalidToken, auth.CodeWrongTokenKind, auth.CodeInvalidRefresh,
+		auth.CodeReusedRefresh, auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodeSuspended, auth.CodeLocked,
+		auth.CodeBusy, auth.CodeThrottled, auth.CodeOverloaded, auth.CodeMaintenance, auth.CodePasswordExpired, auth.CodePasswordTemp,
+		auth.CodeForeignIdentity, auth.CodeIdentityRequired, auth.CodePasswordIncorrect, auth.CodePasswordTooShort,
+		auth.CodePasswordTooLong, auth.CodePasswordTooSimple, auth.CodePasswordUsed, auth.CodePasswordExists, auth.CodePasswordMissing,
+		auth.CodeUserNotFound, auth.CodeUserExists, auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeSessionNotFound,
+		auth.CodeSessionForeign, auth.CodeNotMember, auth.CodeInvalidTarget, auth.CodeInvalidScope, auth.CodeInputTooLong,
+		auth.CodeNotFound:
+		return wire{http.StatusBadRequest, "bad_request", "The request is not possible here"}
 	}
 	return wire{}
 }

@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -75,6 +76,15 @@ func ReadBody(r *http.Request, limit int64) ([]byte, error) {
 		return nil, tooLarge(limit)
 	}
 	return body, nil
+}
+
+// PeekBody is ReadBody for a body that will be read again.
+func PeekBody(r *http.Request, limit int64) ([]byte, error) {
+	body, err := ReadBody(r, limit)
+	if err == nil && r.Body != nil && r.Body != http.NoBody {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return body, err
 }
 
 func tooLarge(limit int64) *Invalid {

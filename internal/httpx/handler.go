@@ -99,6 +99,11 @@ func (w *Response) JSON(status int, v any) error {
 	if err != nil {
 		return fmt.Errorf("encode reply: %w", err)
 	}
+	return w.Bytes(status, body)
+}
+
+// Bytes answers with JSON that is encoded already.
+func (w *Response) Bytes(status int, body []byte) error {
 	h := w.Header()
 	careful(h)
 	setDefault(h, "Content-Type", "application/json")

@@ -36,8 +36,13 @@ func wireOf(c auth.Code) wire {
 		return wire{http.StatusUnauthorized, coded, "UNAUTHORIZED"}
 	case auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodeSuspended:
 		return wire{http.StatusForbidden, empty, ""}
-	case auth.CodeForeignIdentity, auth.CodeWrongTokenKind, auth.CodeClientRefused, auth.CodeNotMember:
+	case auth.CodeForeignIdentity, auth.CodeWrongTokenKind, auth.CodeClientRefused, auth.CodeNotMember, auth.CodeNotPermitted,
+		auth.CodeIdentitySuspended:
 		return wire{http.StatusForbidden, coded, "INSUFFICIENT_PERMISSIONS"}
+	case auth.CodeStepUpRequired:
+		return wire{http.StatusForbidden, coded, "STEP_UP_REQUIRED"}
+	case auth.CodeAccessTokenRequired:
+		return wire{http.StatusForbidden, coded, "ACCESS_TOKEN_REQUIRED"}
 	case auth.CodeLocked:
 		return wire{http.StatusLocked, empty, ""}
 	case auth.CodeBusy, auth.CodeThrottled:
@@ -52,26 +57,13 @@ func wireOf(c auth.Code) wire {
 		return wire{http.StatusBadRequest, fields, "SIZE"}
 	case auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeInvalidTarget, auth.CodeInvalidScope:
 		return wire{http.StatusBadRequest, fields, "REGEX"}
-	case auth.CodePasswordIncorrect:
-		return wire{http.StatusConflict, coded, "PASSWORD_INCORRECT"}
-	case auth.CodePasswordTooShort:
-		return wire{http.StatusConflict, coded, "PASSWORD_TOO_SHORT"}
-	case auth.CodePasswordTooLong:
-		return wire{http.StatusConflict, coded, "PASSWORD_TOO_LONG"}
-	case auth.CodePasswordTooSimple:
-		return wire{http.StatusConflict, coded, "PASSWORD_TOO_SIMPLE"}
-	case auth.CodePasswordUsed:
-		return wire{http.StatusConflict, coded, "PASSWORD_ALREADY_USED"}
-	case auth.CodePasswordExists:
-		return wire{http.StatusConflict, coded, "PASSWORD_ALREADY_CREATED"}
-	case auth.CodePasswordMissing:
-		return wire{http.StatusConflict, coded, "PASSWORD_NOT_SET"}
-	case auth.CodeUserExists:
-		return wire{http.StatusConflict, coded, "EMAIL_NOT_UNIQUE"}
 	case auth.CodeUserNotFound, auth.CodeNotFound:
 		return wire{http.StatusNotFound, general, "NOT_FOUND"}
-	case auth.CodeInternal:
+	case auth.CodeInternal, auth.CodeReplayed: // a replay is answered before it comes here
 		return wire{http.StatusInternalServerError, empty, ""}
+	}
+	if word := conflicts[c]; word != "" {
+		return wire{http.StatusConflict, coded, word}
 	}
 	return wire{}
 }
@@ -119,23 +111,35 @@ func writeError(w *httpx.Response, err error, bare403 bool) {
 func writeCode(w *httpx.Response, err error, bare403 bool) {
 	refusal := &auth.Error{Code: auth.CodeOf(err)}
 	errors.As(err, &refusal)
+	if refusal.Replay != nil {
+		replay(w, refusal.Replay)
+		return
+	}
 	entry := wireOf(refusal.Code)
 	w.Code = refusal.Code.String()
 	httpx.Refused(w.Header(), entry.status, refusal.RetryAfter, refusal.Limits)
+	if body := entry.body(refusal, bare403); body != nil {
+		reply(w, entry.status, body)
+		return
+	}
+	w.Empty(entry.status)
+}
+
+// body is what an answer to a refusal holds; nil: nothing.
+func (entry wire) body(refusal *auth.Error, bare403 bool) any {
 	if entry.status == http.StatusForbidden && bare403 {
 		entry.form = empty
 	}
-	var body any
 	switch entry.form {
 	case coded:
-		body = codedBody{entry.code, entry.code}
 		if entry.status == http.StatusUnauthorized {
-			body = codedBody{ErrorCode: entry.code}
+			return codedBody{ErrorCode: entry.code}
 		}
+		return codedBody{entry.code, entry.code}
 	case general:
-		body = generalBody{entry.code, strings.ToLower(strings.ReplaceAll(entry.code, "_", " "))}
+		return generalBody{entry.code, strings.ToLower(strings.ReplaceAll(entry.code, "_", " "))}
 	case token:
-		body = tokenResponse{refusal.Token}
+		return tokenResponse{refusal.Token}
 	case fields:
 		f := invalidField{Params: []string{}, FieldName: fieldName(refusal.Field), Error: entry.code}
 		if refusal.Code == auth.CodeIdentityRequired {
@@ -144,12 +148,9 @@ func writeCode(w *httpx.Response, err error, bare403 bool) {
 		if refusal.Code == auth.CodeInputTooLong {
 			f.Params = []string{"1", "1024"}
 		}
-		body = badRequestBody{"the request is not valid", syntaxErrors{[]invalidField{f}}}
-	default:
-		w.Empty(entry.status)
-		return
+		return badRequestBody{"the request is not valid", syntaxErrors{[]invalidField{f}}}
 	}
-	reply(w, entry.status, body)
+	return nil
 }
 
 // fieldName is the contract's name of a field of the domain.

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/getkin/kin-openapi/openapi3"
+
 	"countersign/api"
 	"countersign/internal/auth"
 	"countersign/internal/auth/authtest"
@@ -251,19 +253,43 @@ func TestEveryConstraintOfTheDocument(t *testing.T) {
 	for path, item := range doc.Paths.Map() {
 		for method, op := range item.Operations() {
 			for _, p := range httpxtest.BrokenParams(op.Parameters) {
-				check(p.Field+"="+p.Value, call(method, path+"?"+p.Field+"="+p.Value, token, ""), p.Field, p.Code)
+				check(path+" "+p.Field+"="+p.Value, broken(method, path, token, op, p), p.Field, p.Code)
 			}
 			if op.RequestBody == nil {
 				continue
 			}
 			for _, b := range httpxtest.BrokenBodies(t, op.RequestBody.Value.Content.Get("application/json").Schema) {
-				check(path+" "+b.Name, call(method, path, token, b.Body), b.Field, b.Code)
+				check(path+" "+b.Name, call(method, filled(path, op, ""), token, b.Body), b.Field, b.Code)
 			}
 		}
 	}
 	if n < 40 {
 		t.Errorf("got %d broken requests, want all constraints of the document", n)
 	}
+}
+
+// broken is a call of an operation with one parameter that breaks the document.
+func broken(method, path, token string, op *openapi3.Operation, p httpxtest.BrokenParam) httpxtest.Call {
+	c := call(method, filled(path, op, p.Field), token, "")
+	switch p.In {
+	case "path":
+		c.Path = strings.ReplaceAll(c.Path, "{"+p.Field+"}", p.Value)
+	case "header":
+		c.Header[p.Field] = p.Value
+	default:
+		c.Path += "?" + p.Field + "=" + p.Value
+	}
+	return c
+}
+
+// filled puts the examples of its parameters into a path, but for one.
+func filled(path string, op *openapi3.Operation, but string) string {
+	for _, p := range op.Parameters {
+		if text, ok := p.Value.Example.(string); ok && p.Value.In == "path" && p.Value.Name != but {
+			path = strings.ReplaceAll(path, "{"+p.Value.Name+"}", text)
+		}
+	}
+	return path
 }
 
 // TestErrorTable writes the reply to every code of the domain, and proves that the table has one for each.

@@ -35,17 +35,46 @@ func (a *API) Doc() *httpx.Doc { return a.doc }
 // token that it takes.
 type route struct {
 	method, path string
-	bare403      bool // the contract gives this operation's 403 no body
+	trait        trait
 	handle       func(*API, *call) error
 }
 
+// trait is what sets an operation apart from most.
+type trait int
+
+const (
+	plain   trait = iota
+	bare403       // the contract gives this operation's 403 no body
+	once          // takes the header idempotency-ref
+)
+
 func routes() []route {
 	return []route{
-		{"POST", "/multi/login_with_password", true, (*API).loginWithPassword},
-		{"GET", "/multi/identities", false, (*API).identities},
-		{"POST", "/multi/access_token", true, (*API).accessToken},
-		{"POST", "/multi/logout", false, (*API).logout},
-		{"POST", "/multi/passwords/update", false, (*API).passwordUpdate},
+		// contract/multi §2.2
+		{"POST", "/multi/login_with_password", bare403, (*API).loginWithPassword},
+		{"POST", "/multi/login_via_biometrics", bare403, (*API).loginViaBiometrics},
+		{"GET", "/multi/login_via_biometrics/{challengeId}", plain, (*API).loginViaBiometricsResult},
+		{"GET", "/multi/identities", plain, (*API).identities},
+		{"POST", "/multi/access_token", bare403, (*API).accessToken},
+		{"POST", "/multi/logout", plain, (*API).logout},
+		// contract/multi §2.3
+		{"POST", "/multi/stepup/challenges/otp/{channel}", once, (*API).stepUp},
+		{"POST", "/multi/stepup/challenges/otp/{channel}/verify", once, (*API).verifyStepUp},
+		{"POST", "/multi/stepup/challenges/push/{channel}", once, (*API).stepUpDevice},
+		// contract/multi §2.4
+		{"GET", "/multi/authentication_factors", plain, (*API).authenticators},
+		{"POST", "/multi/authentication_factors/otp/{channel}", once, (*API).bindPhone},
+		{"POST", "/multi/authentication_factors/otp/{channel}/verify", once, (*API).verifyBindPhone},
+		{"POST", "/multi/authentication_factors/push/{channel}", once, (*API).bindDevice},
+		{"DELETE", "/multi/authentication_factors/push/{channel}", once, (*API).unbindDevice},
+		// contract/multi §2.5
+		{"POST", "/multi/passwords/update", plain, (*API).passwordUpdate},
+
+		// contract/multi §2.6
+
+		// contract/multi §2.7, §2.8
+
+		// contract/multi §2.9
 	}
 }
 
@@ -72,9 +101,8 @@ func (a *API) Mount(m *httpx.Mux) error {
 			return err
 		}
 		m.Handle(route.method, route.path, func(w *httpx.Response, r *http.Request) error {
-			err := a.serve(route, op, w, r)
-			if err != nil {
-				writeError(w, err, route.bare403)
+			if err := a.serve(route, op, w, r); err != nil {
+				writeError(w, err, route.trait == bare403)
 			}
 			return nil
 		})
@@ -90,5 +118,11 @@ func (a *API) serve(route route, op *httpx.Operation, w *httpx.Response, r *http
 	if err != nil {
 		return err
 	}
-	return route.handle(a, &call{w, r, op, by})
+	c := &call{w, r, op, by}
+	if route.trait == once {
+		if c.by.Once, err = c.once(); err != nil {
+			return err
+		}
+	}
+	return route.handle(a, c)
 }

@@ -50,8 +50,37 @@ func wireOf(c auth.Code) *oauthError {
 		auth.CodePasswordUsed, auth.CodePasswordExists, auth.CodePasswordMissing, auth.CodeUserNotFound, auth.CodeUserExists,
 		auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeInputTooLong, auth.CodeNotFound:
 		return &oauthError{http.StatusBadRequest, "invalid_request", "The request is not valid"}
-	case auth.CodeInternal:
+	case auth.CodeInternal, auth.CodeReplayed:
 		return &oauthError{http.StatusInternalServerError, "server_error", "Internal error"}
+	}
+	return elsewhere(c)
+}
+
+// elsewhere is for what calls of these endpoints do not come to: refusals of flows that only another contract has.
+func elsewhere(c auth.Code) *oauthError {
+	switch c {
+	case auth.CodeStepUpRequired, auth.CodeAccessTokenRequired, auth.CodeNotPermitted, auth.CodeIdentitySuspended,
+		auth.CodeCredentialsInactive, auth.CodeChannelUnsupported, auth.CodeChannelUnbound, auth.CodeChannelBound,
+		auth.CodeChannelNotReady, auth.CodePhoneMissing, auth.CodePhoneInvalid, auth.CodePhoneCountry, auth.CodeBindingUnsupported,
+		auth.CodeBindingLimit, auth.CodePasscodeMissing, auth.CodeTooSoon, auth.CodeChallengeLimit, auth.CodeOneTryLeft,
+		auth.CodeWrongOTP, auth.CodeOTPExpired, auth.CodeNoChallenge, auth.CodeChallengeFlying, auth.CodeNotPending, auth.CodeExempt,
+		auth.CodeAlreadyVerified, auth.CodeNoPasswordPolicy, auth.CodeActsForNobody, auth.CodeRecoveryInvalid,
+		auth.CodeAccountNotFound, auth.CodeAccountAmbiguous, auth.CodeInviteConsumed, auth.CodeInviteInvalid, auth.CodeEmailNotFound,
+		auth.CodeEmailDomain, auth.CodeEmailChangeTooSoon, auth.CodePhoneMalformed, auth.CodePhoneChangeLimit, auth.CodePhoneFixed,
+		auth.CodeResidenceInvalid, auth.CodeCountryInvalid, auth.CodeRoleNotFound, auth.CodeOwnRoles, auth.CodeAdminRemoval,
+		auth.CodeRootExists, auth.CodeRootInactive, auth.CodeRootUnverified, auth.CodeRootProfile, auth.CodeDiligenceMissing,
+		auth.CodeProfileNotFound, auth.CodeConsumerExists, auth.CodeConsumerVerified, auth.CodeRootVerified, auth.CodeEmailUnverified,
+		auth.CodePhoneUnverified, auth.CodeDiligenceApproved, auth.CodeDiligencePending, auth.CodeDiligenceRejected,
+		auth.CodeIdentityUnapproved, auth.CodeOnceConflict, auth.CodeOnceRunning, auth.CodeInternal, auth.CodeUnknownKey,
+		auth.CodeUnknownClient, auth.CodeClientRefused, auth.CodeInvalidToken, auth.CodeWrongTokenKind, auth.CodeInvalidRefresh,
+		auth.CodeReusedRefresh, auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodeSuspended, auth.CodeLocked,
+		auth.CodeBusy, auth.CodeThrottled, auth.CodeOverloaded, auth.CodeMaintenance, auth.CodePasswordExpired, auth.CodePasswordTemp,
+		auth.CodeForeignIdentity, auth.CodeIdentityRequired, auth.CodePasswordIncorrect, auth.CodePasswordTooShort,
+		auth.CodePasswordTooLong, auth.CodePasswordTooSimple, auth.CodePasswordUsed, auth.CodePasswordExists, auth.CodePasswordMissing,
+		auth.CodeUserNotFound, auth.CodeUserExists, auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeSessionNotFound,
+		auth.CodeSessionForeign, auth.CodeNotMember, auth.CodeInvalidTarget, auth.CodeInvalidScope, auth.CodeInputTooLong,
+		auth.CodeNotFound:
+		return &oauthError{http.StatusBadRequest, "invalid_request", "The request is not possible here"}
 	}
 	return nil
 }

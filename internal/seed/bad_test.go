@@ -129,6 +129,11 @@ var badFiles = []struct {
 	{"sms without phone", user("{email: a@b.c, authenticators: [{kind: sms}]}"), 5, []string{"phone is needed"}},
 	{"device without channel", user("{email: a@b.c, authenticators: [{kind: device}]}"), 5, []string{"without channel", "BIOMETRIC"}},
 	{
+		"two of a channel",
+		user("{email: a@b.c, authenticators: [{kind: device, channel: AUTHY}, {kind: device, channel: AUTHY, simulated: true}]}"),
+		5, []string{"another of the same kind and channel", "line 5"},
+	},
+	{
 		"sms with channel", user("{phone: '+35699111111', authenticators: [{kind: sms, channel: BIOMETRIC}]}"),
 		5, []string{"channel with kind sms"},
 	},

@@ -83,25 +83,21 @@ func TestParseReadsEveryKey(t *testing.T) {
 	const day = 24 * time.Hour
 	consumer := auth.IdentityRef{Type: auth.Consumer, ID: "1"}
 	corporate := auth.IdentityRef{Type: auth.Corporate, ID: "123456789012345678"}
+	settings := auth.DefaultSettings()
+	settings.Password = auth.PasswordPolicy{
+		MinLength: 12, MaxLength: 64, Level: 2, FourClasses: true, History: 7, ExpiresAfter: 90 * day, TemporaryFor: 36 * time.Hour,
+	}
+	settings.Lockout = auth.LockPolicy{Failures: 3, For: 15 * time.Minute, ForgetAfter: 2 * time.Hour}
+	settings.Session = auth.SessionPolicy{IdleLimit: 10 * time.Minute, AbsoluteLimit: 8 * time.Hour}
+	settings.BackendSession = auth.SessionPolicy{IdleLimit: day, AbsoluteLimit: 30 * day}
+	settings.LoginToken, settings.IdentitiesReply = auth.LoginTokenAuth, auth.IdentitiesPage
+	settings.RateLimits, settings.RevealAccounts, settings.Maintenance = false, true, true
 	want := auth.Setup{
 		Digest: hex.EncodeToString(sum[:]),
 		Tenants: []auth.TenantSetup{{
 			Tenant: auth.Tenant{
 				ID: "acme-1", Name: "Acme, 1", Mode: auth.ModeLive,
-				Webhook: auth.Webhook{URL: "https://acme.example/hooks?token=t"},
-				Settings: auth.Settings{
-					Password: auth.PasswordPolicy{
-						MinLength: 12, MaxLength: 64, Level: 2, FourClasses: true, History: 7,
-						ExpiresAfter: 90 * day, TemporaryFor: 36 * time.Hour,
-					},
-					Lockout:         auth.LockPolicy{Failures: 3, For: 15 * time.Minute, ForgetAfter: 2 * time.Hour},
-					Session:         auth.SessionPolicy{IdleLimit: 10 * time.Minute, AbsoluteLimit: 8 * time.Hour},
-					BackendSession:  auth.SessionPolicy{IdleLimit: day, AbsoluteLimit: 30 * day},
-					LoginToken:      auth.LoginTokenAuth,
-					IdentitiesReply: auth.IdentitiesPage,
-					RevealAccounts:  true,
-					Maintenance:     true,
-				},
+				Webhook: auth.Webhook{URL: "https://acme.example/hooks?token=t"}, Settings: settings,
 			},
 			APIKeys:       []auth.APIKeySetup{{Name: "backend", Key: "sk_1"}, {Name: "batch", Key: "sk_2"}},
 			ProgrammeKeys: []string{"pk_1", "pk_2"},

@@ -147,10 +147,11 @@ func (u *users) password(n *yaml.Node) *auth.PasswordSetup {
 
 // authenticator reads something that is already bound to p.
 func (u *users) authenticator(p *auth.UserSetup) func(*yaml.Node) auth.AuthenticatorSetup {
+	lines := make(map[auth.AuthenticatorSetup]int)
 	return func(n *yaml.Node) (a auth.AuthenticatorSetup) {
 		given := u.object(n, "authenticator",
 			need("kind", choice(u.reader, "authenticator kind", &a.Kind, auth.AuthenticatorSMS, auth.AuthenticatorDevice)),
-			may("channel", choice(u.reader, "channel", &a.Channel, "BIOMETRIC")),
+			may("channel", choice(u.reader, "channel", &a.Channel, auth.ChannelBiometric, auth.ChannelAuthy)),
 			may("simulated", u.flag("simulated", &a.Simulated)),
 		)
 		switch {
@@ -159,9 +160,15 @@ func (u *users) authenticator(p *auth.UserSetup) func(*yaml.Node) auth.Authentic
 		case a.Kind == auth.AuthenticatorSMS && given["channel"] != nil:
 			u.fail(given["channel"].Line, "authenticator: found a channel with kind sms; allowed: with kind device")
 		case a.Kind == auth.AuthenticatorDevice && given["channel"] == nil:
-			u.fail(n.Line, "authenticator: found kind device without channel; allowed: BIOMETRIC")
+			u.fail(n.Line, "authenticator: found kind device without channel; allowed: BIOMETRIC, AUTHY")
 		case a.Simulated && (a.Kind != auth.AuthenticatorDevice || u.tenant.Tenant.Mode != auth.ModeSandbox):
 			u.fail(given["simulated"].Line, "authenticator: found simulated: true; allowed: with kind device, in mode sandbox")
+		}
+		key := auth.AuthenticatorSetup{Kind: a.Kind, Channel: a.Channel}
+		if first, twice := lines[key]; twice {
+			u.fail(n.Line, "authenticator: found another of the same kind and channel; this user has it on line %d already", first)
+		} else if given != nil {
+			lines[key] = n.Line
 		}
 		return a
 	}

@@ -3,7 +3,7 @@ package store
 import (
 	"cmp"
 	"database/sql"
-	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -19,23 +19,47 @@ func (r reads) Identity(t auth.TenantID, ref auth.IdentityRef) (auth.Identity, e
 		return auth.Identity{}, err
 	}
 	return auth.Identity{
-		Tenant:    auth.TenantID(row.TenantID),
-		Ref:       auth.IdentityRef{Type: auth.IdentityType(row.Type), ID: row.ID},
-		Name:      row.Name,
-		CreatedAt: moment(row.CreatedAt),
+		Tenant:      auth.TenantID(row.TenantID),
+		Ref:         auth.IdentityRef{Type: auth.IdentityType(row.Type), ID: row.ID},
+		Name:        row.Name,
+		Profile:     row.Profile,
+		Details:     row.Details,
+		Diligence:   auth.Diligence(row.Diligence),
+		CreatedAt:   moment(row.CreatedAt),
+		SuspendedAt: moment(row.SuspendedAt),
 	}, nil
 }
 
 // AddIdentity implements auth.Writes.
 func (w writes) AddIdentity(i auth.Identity) error {
 	n, err := w.q.AddIdentity(w.ctx, sqlc.AddIdentityParams{
-		TenantID:  string(i.Tenant),
-		Type:      string(i.Ref.Type),
-		ID:        i.Ref.ID,
-		Name:      i.Name,
-		CreatedAt: micros(i.CreatedAt),
+		TenantID:    string(i.Tenant),
+		Type:        string(i.Ref.Type),
+		ID:          i.Ref.ID,
+		Name:        i.Name,
+		Profile:     i.Profile,
+		Details:     i.Details,
+		Diligence:   string(i.Diligence),
+		CreatedAt:   micros(i.CreatedAt),
+		SuspendedAt: micros(i.SuspendedAt),
 	})
 	return w.added("add identity", n, err)
+}
+
+// PutIdentity implements auth.Writes.
+func (w writes) PutIdentity(i auth.Identity) error {
+	n, err := w.q.PutIdentity(w.ctx, sqlc.PutIdentityParams{
+		TenantID:    string(i.Tenant),
+		Type:        string(i.Ref.Type),
+		ID:          i.Ref.ID,
+		Name:        i.Name,
+		Profile:     i.Profile,
+		Details:     i.Details,
+		Diligence:   string(i.Diligence),
+		CreatedAt:   micros(i.CreatedAt),
+		SuspendedAt: micros(i.SuspendedAt),
+	})
+	return w.replaced("put identity", n, err)
 }
 
 // AddMembership implements auth.Writes. Of m.Identity only the reference is stored; the identity has a row of its own.
@@ -48,8 +72,25 @@ func (w writes) AddMembership(m auth.Membership) error {
 		Credential:   string(m.Credential),
 		Position:     int64(m.Position),
 		LastUsedAt:   micros(m.LastUsedAt),
+		Roles:        joinSet(m.Roles),
+		Tag:          m.Tag,
+		SuspendedAt:  micros(m.SuspendedAt),
 	})
 	return w.added("add membership", n, err)
+}
+
+// PutMembership implements auth.Writes.
+func (w writes) PutMembership(m auth.Membership) error {
+	n, err := w.q.PutMembership(w.ctx, sqlc.PutMembershipParams{
+		TenantID:     string(m.Tenant),
+		UserID:       string(m.User),
+		IdentityType: string(m.Identity.Ref.Type),
+		IdentityID:   m.Identity.Ref.ID,
+		Roles:        joinSet(m.Roles),
+		Tag:          m.Tag,
+		SuspendedAt:  micros(m.SuspendedAt),
+	})
+	return w.replaced("put membership", n, err)
 }
 
 // TouchMembership implements auth.Writes. It never moves the time back.
@@ -61,21 +102,20 @@ func (w writes) TouchMembership(t auth.TenantID, id auth.UserID, ref auth.Identi
 		IdentityID:   ref.ID,
 		At:           micros(at),
 	})
-	if err == nil && n == 0 {
-		return fmt.Errorf("touch membership: %w", auth.ErrNotFound)
-	}
-	return w.h.fail(w.ctx, "touch membership", err)
+	return w.replaced("touch membership", n, err)
 }
 
 // membershipColumns are those of a left join: all null when the user has no membership.
 type membershipColumns struct {
-	identityType, identityID, credential sql.NullString
-	position, lastUsedAt                 sql.NullInt64
-	identityName                         sql.NullString
-	identityCreatedAt                    sql.NullInt64
+	identityType, identityID, credential   sql.NullString
+	position, lastUsedAt                   sql.NullInt64
+	roles, tag                             sql.NullString
+	suspendedAt                            sql.NullInt64
+	identityName, profile, diligence       sql.NullString
+	identityCreatedAt, identitySuspendedAt sql.NullInt64
 }
 
-// memberships returns the membership in one row, or none.
+// memberships returns the membership in one row, or none. The details of its identity, which may be long, are left to reads.Identity.
 func memberships(t auth.TenantID, user string, c membershipColumns) []auth.Membership {
 	if !c.identityID.Valid {
 		return nil
@@ -84,15 +124,100 @@ func memberships(t auth.TenantID, user string, c membershipColumns) []auth.Membe
 		Tenant: t,
 		User:   auth.UserID(user),
 		Identity: auth.Identity{
-			Tenant:    t,
-			Ref:       auth.IdentityRef{Type: auth.IdentityType(c.identityType.String), ID: c.identityID.String},
-			Name:      c.identityName.String,
-			CreatedAt: moment(c.identityCreatedAt.Int64),
+			Tenant:      t,
+			Ref:         auth.IdentityRef{Type: auth.IdentityType(c.identityType.String), ID: c.identityID.String},
+			Name:        c.identityName.String,
+			Profile:     c.profile.String,
+			Diligence:   auth.Diligence(c.diligence.String),
+			CreatedAt:   moment(c.identityCreatedAt.Int64),
+			SuspendedAt: moment(c.identitySuspendedAt.Int64),
 		},
-		Credential: auth.CredentialType(c.credential.String),
-		Position:   int(c.position.Int64),
-		LastUsedAt: moment(c.lastUsedAt.Int64),
+		Credential:  auth.CredentialType(c.credential.String),
+		Position:    int(c.position.Int64),
+		LastUsedAt:  moment(c.lastUsedAt.Int64),
+		Roles:       splitSet[auth.Role](c.roles.String),
+		Tag:         c.tag.String,
+		SuspendedAt: moment(c.suspendedAt.Int64),
 	}}
+}
+
+// People implements auth.Reads, in two statements: a page beyond the last person still has a count.
+func (r reads) People(t auth.TenantID, ref auth.IdentityRef, p auth.PersonFilter) ([]auth.Person, int, error) {
+	const verb = "list people"
+	if err := r.h.several(); err != nil {
+		return nil, 0, err
+	}
+	f := filter{text: `
+FROM memberships m
+JOIN users u ON u.tenant_id = m.tenant_id AND u.id = m.user_id
+JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id
+WHERE TRUE`}
+	f.and("m.tenant_id = ?", string(t))
+	f.and("m.identity_type = ?", string(ref.Type))
+	f.and("m.identity_id = ?", ref.ID)
+	narrow(&f, p)
+	counts, err := read(r, verb, "-- name: CountPeople :many\nSELECT COUNT(*)"+f.text, f, func(n *int) []any { return []any{n} })
+	count, err := one(r, verb, counts, err)
+	if err != nil {
+		return nil, 0, err
+	}
+	query := `-- name: People :many
+SELECT u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at,
+    u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at,
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    i.name, i.profile, i.diligence, i.created_at, i.suspended_at` + f.text + `
+ORDER BY u.created_at, u.id`
+	size := p.Limit
+	if size == 0 {
+		size = math.MaxInt32
+	}
+	query += f.number(" LIMIT ? OFFSET ?", limit(size), limit(p.Offset))
+	rows, err := read(r, verb, query, f, (*personRow).fields)
+	people, err := list(r, verb, rows, err, personRow.person)
+	return people, count, err
+}
+
+// narrow adds what the filter asks for.
+func narrow(f *filter, p auth.PersonFilter) {
+	if p.Credential != "" {
+		f.and("m.credential = ?", string(p.Credential))
+	}
+	if p.Active != nil && *p.Active {
+		f.and("m.suspended_at = 0 AND u.status <> 'suspended'")
+	} else if p.Active != nil {
+		f.and("(m.suspended_at <> 0 OR u.status = 'suspended')")
+	}
+	if p.Email != "" {
+		f.and(`EXISTS (SELECT 1 FROM identifiers n
+    WHERE n.tenant_id = u.tenant_id AND n.kind = 'email' AND n.canonical = ? AND n.user_id = u.id)`, p.Email)
+	}
+	if p.Tag != "" {
+		f.and("m.tag = ?", p.Tag)
+	}
+	if len(p.Roles) > 0 {
+		f.anyOf("REPLACE(m.roles, ' ' || CAST(? AS TEXT) || ' ', '') <> m.roles", texts(p.Roles))
+	}
+}
+
+// personRow is one row of People.
+type personRow struct {
+	user       sqlc.User
+	membership membershipColumns
+}
+
+func (p *personRow) fields() []any {
+	u, m := &p.user, &p.membership
+	return []any{
+		&u.TenantID, &u.ID, &u.Status, &u.StatusChangedAt, &u.Epoch, &u.Email, &u.EmailVerifiedAt, &u.Phone, &u.PhoneVerifiedAt,
+		&u.Username, &u.Profile, &u.CreatedAt, &u.UpdatedAt, &u.EmailChangedAt, &u.PhoneChanges, &u.WeakenedAt,
+		&m.identityType, &m.identityID, &m.credential, &m.position, &m.lastUsedAt, &m.roles, &m.tag, &m.suspendedAt,
+		&m.identityName, &m.profile, &m.diligence, &m.identityCreatedAt, &m.identitySuspendedAt,
+	}
+}
+
+func (p personRow) person() (auth.Person, error) {
+	u, err := user(p.user)
+	return auth.Person{User: u, Membership: memberships(u.Tenant, p.user.ID, p.membership)[0]}, err
 }
 
 func sortMemberships(ms []auth.Membership) {

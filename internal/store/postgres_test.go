@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
 
 	"countersign/internal/auth"
 	"countersign/internal/pgtest"
@@ -65,6 +66,11 @@ func TestPostgresCompilesEveryQuery(t *testing.T) {
 		t.Fatal(err)
 	}
 	testQueriesCompile(t, rawPostgres(t, dsn))
+}
+
+func TestPostgresMigratesFromFirst(t *testing.T) {
+	dsn := pgtest.Database(t)
+	testMigratesFromFirst(t, dsn, rawPostgres(t, dsn), goose.DialectPostgres, func(text string) string { return text })
 }
 
 // TestPostgresMigratesOnce has several nodes start on an empty database at once.

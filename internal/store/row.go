@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -59,12 +60,33 @@ func blob(b []byte) []byte {
 	return b
 }
 
-// unblob is the reverse of blob: databases do not tell an empty one from none.
-func unblob(b []byte) []byte {
-	if len(b) == 0 {
+// orNil is the reverse of blob: databases do not tell an empty one from none. Nor do lists in JSON.
+func orNil[T any](s []T) []T {
+	if len(s) == 0 {
 		return nil
 	}
-	return b
+	return s
+}
+
+// texts returns the names in a list as plain strings.
+func texts[T ~string](names []T) []string {
+	all := make([]string, len(names))
+	for i, n := range names {
+		all[i] = string(n)
+	}
+	return all
+}
+
+// joinSet returns names with a space before and behind each. It is no JSON, so that SQL can look for one and add one.
+func joinSet[T ~string](names []T) string { return " " + strings.Join(append(texts(names), ""), " ") }
+
+// splitSet is the reverse of joinSet.
+func splitSet[T ~string](s string) []T {
+	var names []T
+	for n := range strings.FieldsSeq(s) {
+		names = append(names, T(n))
+	}
+	return names
 }
 
 // digest reads back a hash of 32 bytes.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"countersign/internal/auth"
@@ -41,7 +40,8 @@ func liveSession(verb string, rows []sqlc.SessionRow) (auth.LiveSession, error) 
 	}
 	for _, m := range rows {
 		l.Memberships = append(l.Memberships, memberships(u.Tenant, string(u.ID), membershipColumns{
-			m.IdentityType, m.IdentityID, m.Credential, m.Position, m.LastUsedAt, m.IdentityName, m.IdentityCreatedAt,
+			m.IdentityType, m.IdentityID, m.Credential, m.Position, m.LastUsedAt, m.Roles, m.Tag, m.SuspendedAt,
+			m.IdentityName, m.IdentityProfile, m.Diligence, m.IdentityCreatedAt, m.IdentitySuspendedAt,
 		})...)
 	}
 	sortMemberships(l.Memberships)
@@ -56,7 +56,7 @@ func session(row sqlc.Session) auth.Session {
 		User:      auth.UserID(row.UserID),
 		Epoch:     row.Epoch,
 		Client:    auth.ClientID(row.ClientID),
-		Methods:   splitMethods(row.Methods),
+		Methods:   splitSet[auth.Method](row.Methods),
 		Org:       auth.IdentityRef{Type: auth.IdentityType(row.OrgType), ID: row.OrgID},
 		CreatedAt: moment(row.CreatedAt),
 		AuthAt:    moment(row.AuthAt),
@@ -68,26 +68,6 @@ func session(row sqlc.Session) auth.Session {
 	}
 }
 
-// joinMethods puts a space before and behind each method. It is no JSON, so that JoinSession can add to the set in one statement.
-func joinMethods(ms []auth.Method) string {
-	var b strings.Builder
-	b.WriteByte(' ')
-	for _, m := range ms {
-		b.WriteString(string(m))
-		b.WriteByte(' ')
-	}
-	return b.String()
-}
-
-// splitMethods is the reverse of joinMethods.
-func splitMethods(s string) []auth.Method {
-	var ms []auth.Method
-	for m := range strings.FieldsSeq(s) {
-		ms = append(ms, auth.Method(m))
-	}
-	return ms
-}
-
 // AddSession implements auth.Writes.
 func (w writes) AddSession(s auth.Session) error {
 	n, err := w.q.AddSession(w.ctx, sqlc.AddSessionParams{
@@ -97,7 +77,7 @@ func (w writes) AddSession(s auth.Session) error {
 		UserID:    string(s.User),
 		Epoch:     s.Epoch,
 		ClientID:  string(s.Client),
-		Methods:   joinMethods(s.Methods),
+		Methods:   joinSet(s.Methods),
 		OrgType:   string(s.Org.Type),
 		OrgID:     s.Org.ID,
 		CreatedAt: micros(s.CreatedAt),

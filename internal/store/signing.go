@@ -11,7 +11,7 @@ func signingKey(row sqlc.SigningKey) (auth.SigningKey, error) {
 		ID:        row.ID,
 		Alg:       jose.Alg(row.Alg),
 		Public:    row.Public,
-		Sealed:    unblob(row.Sealed),
+		Sealed:    orNil(row.Sealed),
 		CreatedAt: moment(row.CreatedAt),
 		ActiveAt:  moment(row.ActiveAt),
 		RetireAt:  moment(row.RetireAt),

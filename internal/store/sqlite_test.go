@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/pressly/goose/v3"
 
 	"countersign/internal/auth"
 	"countersign/internal/store"
@@ -70,6 +71,21 @@ func TestSQLiteSchemaVersions(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+func TestSQLiteMigratesFromFirst(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "test.db")
+	testMigratesFromFirst(t, path, raw(t, path), goose.DialectSQLite3, func(text string) string {
+		return strings.ReplaceAll(text, ` COLLATE "C"`, "")
+	})
+}
+
+func TestSQLiteClearKnowsEveryTable(t *testing.T) {
+	var seen statements
+	path := filepath.Join(t.TempDir(), "test.db")
+	s := openFile(t, path, seen.options())
+	const tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+	testClearKnowsEveryTable(t, s, &seen, raw(t, path), tables)
 }
 
 func TestSQLiteRefusesASecondServer(t *testing.T) {
@@ -180,12 +196,14 @@ func TestSettingsOfOtherVersions(t *testing.T) {
 	if err := s.Update(t.Context(), household); err != nil {
 		t.Fatal(err)
 	}
-	const text = `{"unknown":{"a":[1]},"lockout":{"failures":9,"new":true},"rate_limits":false}`
+	const text = `{"unknown":{"a":[1]},"lockout":{"failures":9,"new":true},"rate_limits":false,
+		"otp":{"tries":9},"channels":[],"key_limits":[{"count":1}]}`
 	if _, err := raw(t, path).ExecContext(t.Context(), "UPDATE tenants SET settings = ?", text); err != nil {
 		t.Fatal(err)
 	}
 	want := auth.DefaultSettings()
-	want.Lockout.Failures, want.RateLimits = 9, false
+	want.Lockout.Failures, want.RateLimits, want.OTP.Tries, want.Channels = 9, false, 9, nil
+	want.KeyLimits = []auth.Limit{{Count: 1}}
 	err := s.View(t.Context(), func(r auth.Reads) error {
 		d, err := r.Directory()
 		if err == nil {
@@ -220,6 +238,24 @@ func TestSQLiteReadsByIndex(t *testing.T) {
 		tx.PasswordHistory("demo", "17", 5)
 		tx.Authenticators("demo", "17")
 		tx.Events("demo", "1", 5)
+		tx.Challenge("demo", "1")
+		tx.LatestChallenge("demo", auth.SubjectOf("17"), auth.PurposeStepUp, "s")
+		tx.PendingChallenges("demo", "17", 5)
+		tx.PendingChallenges("demo", "", 5)
+		tx.OverdueChallenges(at, 5)
+		tx.CountPushed("demo", auth.SubjectOf("17"), at)
+		tx.Link("demo", auth.LinkRef{})
+		tx.People("demo", auth.IdentityRef{Type: auth.Consumer, ID: "1"}, auth.PersonFilter{Tag: "t", Email: "ada@example.com", Limit: 5})
+		tx.CountMessages("demo", "17", at)
+		tx.Queues(at)
+		tx.Answer(auth.OnceKey{Tenant: "demo"})
+		tx.PutChallenge(auth.Challenge{Tenant: "demo", ID: "1"}, 1)
+		tx.CancelChallenges("demo", auth.SubjectOf("17"), "", at)
+		tx.PutLink(auth.DynamicLink{Tenant: "demo"}, 1)
+		tx.ClaimParcels(auth.Queue{Tenant: "demo", Kind: auth.ParcelSMS}, at, at, 5)
+		tx.SettleParcel(auth.Parcel{Tenant: "demo", ID: "1"})
+		tx.StepUpToken(auth.TokenHash{1}, at)
+		tx.PutUser(auth.User{Tenant: "demo", ID: "17"}, nil)
 		tx.PutAttempts("demo", auth.SubjectOf("17"), auth.AttemptPassword, auth.Attempts{Version: 2}, 1)
 		tx.SwapPassword(auth.Password{Tenant: "demo", User: "17", Version: 2, Shape: "new"}, 1, true, true)
 		tx.RotateRefresh(auth.TokenHash{2}, at)
@@ -237,7 +273,7 @@ func TestSQLiteReadsByIndex(t *testing.T) {
 	scan := regexp.MustCompile(`^SCAN (d|directory)$`)
 	for _, query := range seen.texts {
 		name := strings.Fields(query)[2]
-		rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, make([]any, 20)...)
+		rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, make([]any, 24)...)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

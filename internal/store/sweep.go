@@ -4,11 +4,16 @@ import (
 	"math"
 	"time"
 
+	"countersign/internal/auth"
 	"countersign/internal/store/sqlc"
 )
 
+// keepFailed is how long a parcel that could not be carried is kept beyond others.
+const keepFailed = 30 * 24 * time.Hour
+
 // Sweep implements auth.Writes. A session and its tokens go at its absolute limit, a refresh token at its own, attempts when they say
-// so. A session that ended early is kept until then: nothing finds it alive, and no index has to follow its end.
+// so. A session that ended early is kept until then: nothing finds it alive, and no index has to follow its end. A challenge goes when
+// it ended or, if nobody ended it, expired; a parcel when it was carried, and one that could not be, for an operator to see, much later.
 func (w writes) Sweep(before time.Time, n int) (int, error) {
 	b, max := micros(before), limit(n)
 	var total int64
@@ -25,6 +30,14 @@ func (w writes) Sweep(before time.Time, n int) (int, error) {
 		func() (int64, error) {
 			return w.q.SweepAttempts(w.ctx, sqlc.SweepAttemptsParams{Before: b, N: max})
 		},
+		func() (int64, error) {
+			return w.q.SweepChallenges(w.ctx, sqlc.SweepChallengesParams{Before: b, N: max})
+		},
+		func() (int64, error) { return w.sweepParcels(auth.ParcelDelivered, before, max) },
+		func() (int64, error) { return w.sweepParcels(auth.ParcelFailed, before.Add(-keepFailed), max) },
+		func() (int64, error) {
+			return w.q.SweepAnswers(w.ctx, sqlc.SweepAnswersParams{Before: b, N: max})
+		},
 	} {
 		rows, err := sweep()
 		if err != nil {
@@ -33,6 +46,24 @@ func (w writes) Sweep(before time.Time, n int) (int, error) {
 		total += rows
 	}
 	return int(total), nil
+}
+
+func (w writes) sweepParcels(s auth.ParcelStatus, before time.Time, n int32) (int64, error) {
+	return w.q.SweepParcels(w.ctx, sqlc.SweepParcelsParams{Status: string(s), Before: micros(before), N: n})
+}
+
+// Clear implements auth.Writes.
+func (w writes) Clear() error {
+	for _, table := range []string{
+		"answers", "outbox", "links", "challenges", "events", "refresh_tokens", "tokens", "sessions", "attempts",
+		"password_history", "passwords", "authenticators", "memberships", "identities", "identifiers", "users",
+		"clients", "programme_keys", "api_keys", "tenants", // each after what refers to it
+	} {
+		if _, err := w.h.ExecContext(w.ctx, "-- name: Clear :exec\nDELETE FROM "+table); err != nil {
+			return w.h.fail(w.ctx, "clear", err)
+		}
+	}
+	return w.put("clear", nil)
 }
 
 // limit is n as a LIMIT: at least none, at most what the databases take alike.

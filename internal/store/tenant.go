@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"countersign/internal/auth"
 	"countersign/internal/store/sqlc"
@@ -20,7 +21,53 @@ type settings struct {
 	RateLimits      bool                 `json:"rate_limits"`
 	RevealAccounts  bool                 `json:"reveal_accounts"`
 	Maintenance     bool                 `json:"maintenance"`
+	OTP             otpPolicy            `json:"otp"`
+	Push            pushPolicy           `json:"push"`
+	Channels        []auth.Channel       `json:"channels"`
+	StepUpFor       time.Duration        `json:"step_up_for"`
+	PhoneCountries  []string             `json:"phone_countries"`
+	BlockedDomains  []string             `json:"blocked_domains"`
+	PhoneChanges    int                  `json:"phone_changes"`
+	EmailEvery      time.Duration        `json:"email_every"`
+	MultiIdentity   bool                 `json:"multi_identity"`
+	AppURL          string               `json:"app_url"`
+	MessageLimits   []rateLimit          `json:"message_limits"`
+	KeyLimits       []rateLimit          `json:"key_limits"`
+	UserLimits      []rateLimit          `json:"user_limits"`
 }
+
+// otpPolicy is auth.OTPPolicy as JSON.
+type otpPolicy struct {
+	For   time.Duration `json:"for"`
+	Tries int           `json:"tries"`
+	Sends int           `json:"sends"`
+	Wait  time.Duration `json:"wait"`
+}
+
+// pushPolicy is auth.PushPolicy as JSON.
+type pushPolicy struct {
+	For   time.Duration `json:"for"`
+	Limit rateLimit     `json:"limit"`
+}
+
+// rateLimit is auth.Limit as JSON.
+type rateLimit struct {
+	Count  int           `json:"count"`
+	Window time.Duration `json:"window"`
+}
+
+// mapped returns what each thing of a list is otherwise; nil for an empty list.
+func mapped[A, B any](as []A, other func(A) B) []B {
+	var bs []B
+	for _, a := range as {
+		bs = append(bs, other(a))
+	}
+	return bs
+}
+
+func toRateLimit(l auth.Limit) rateLimit { return rateLimit(l) }
+
+func (l rateLimit) auth() auth.Limit { return auth.Limit(l) }
 
 func toSettings(s auth.Settings) settings {
 	return settings{
@@ -33,6 +80,19 @@ func toSettings(s auth.Settings) settings {
 		RateLimits:      s.RateLimits,
 		RevealAccounts:  s.RevealAccounts,
 		Maintenance:     s.Maintenance,
+		OTP:             otpPolicy(s.OTP),
+		Push:            pushPolicy{s.Push.For, rateLimit(s.Push.Limit)},
+		Channels:        s.Channels,
+		StepUpFor:       s.StepUpFor,
+		PhoneCountries:  s.PhoneCountries,
+		BlockedDomains:  s.BlockedDomains,
+		PhoneChanges:    s.PhoneChanges,
+		EmailEvery:      s.EmailEvery,
+		MultiIdentity:   s.MultiIdentity,
+		AppURL:          s.AppURL,
+		MessageLimits:   mapped(s.MessageLimits, toRateLimit),
+		KeyLimits:       mapped(s.KeyLimits, toRateLimit),
+		UserLimits:      mapped(s.UserLimits, toRateLimit),
 	}
 }
 
@@ -47,6 +107,19 @@ func (s settings) auth() auth.Settings {
 		RateLimits:      s.RateLimits,
 		RevealAccounts:  s.RevealAccounts,
 		Maintenance:     s.Maintenance,
+		OTP:             auth.OTPPolicy(s.OTP),
+		Push:            auth.PushPolicy{For: s.Push.For, Limit: s.Push.Limit.auth()},
+		Channels:        orNil(s.Channels),
+		StepUpFor:       s.StepUpFor,
+		PhoneCountries:  orNil(s.PhoneCountries),
+		BlockedDomains:  orNil(s.BlockedDomains),
+		PhoneChanges:    s.PhoneChanges,
+		EmailEvery:      s.EmailEvery,
+		MultiIdentity:   s.MultiIdentity,
+		AppURL:          s.AppURL,
+		MessageLimits:   mapped(s.MessageLimits, rateLimit.auth),
+		KeyLimits:       mapped(s.KeyLimits, rateLimit.auth),
+		UserLimits:      mapped(s.UserLimits, rateLimit.auth),
 	}
 }
 
@@ -115,7 +188,7 @@ func apiKey(row sqlc.ApiKey) (auth.APIKey, error) {
 		ID:        row.ID,
 		Name:      row.Name,
 		Hash:      h,
-		Sealed:    unblob(row.Sealed),
+		Sealed:    orNil(row.Sealed),
 		CreatedAt: moment(row.CreatedAt),
 		RevokedAt: moment(row.RevokedAt),
 	}, err

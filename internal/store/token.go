@@ -20,18 +20,24 @@ func (r reads) Bearer(hash auth.TokenHash) (auth.Bearer, error) {
 	rows := make([]sqlc.SessionRow, len(found))
 	for i, f := range found {
 		rows[i] = sqlc.SessionRow{
-			Session:           f.Session,
-			User:              f.User,
-			Revision:          f.Revision,
-			LockedUntil:       f.LockedUntil,
-			SucceededAt:       f.SucceededAt,
-			IdentityType:      f.IdentityType,
-			IdentityID:        f.IdentityID,
-			Credential:        f.Credential,
-			Position:          f.Position,
-			LastUsedAt:        f.LastUsedAt,
-			IdentityName:      f.IdentityName,
-			IdentityCreatedAt: f.IdentityCreatedAt,
+			Session:             f.Session,
+			User:                f.User,
+			Revision:            f.Revision,
+			LockedUntil:         f.LockedUntil,
+			SucceededAt:         f.SucceededAt,
+			IdentityType:        f.IdentityType,
+			IdentityID:          f.IdentityID,
+			Credential:          f.Credential,
+			Position:            f.Position,
+			LastUsedAt:          f.LastUsedAt,
+			Roles:               f.Roles,
+			Tag:                 f.Tag,
+			SuspendedAt:         f.SuspendedAt,
+			IdentityName:        f.IdentityName,
+			IdentityProfile:     f.IdentityProfile,
+			Diligence:           f.Diligence,
+			IdentityCreatedAt:   f.IdentityCreatedAt,
+			IdentitySuspendedAt: f.IdentitySuspendedAt,
 		}
 	}
 	live, err := liveSession(verb, rows)
@@ -71,10 +77,20 @@ func (w writes) AddToken(t auth.Token) error {
 	return w.added("add token", n, err)
 }
 
+// StepUpToken implements auth.Writes.
+func (w writes) StepUpToken(hash auth.TokenHash, at time.Time) (bool, error) {
+	n, err := w.q.StepUpToken(w.ctx, sqlc.StepUpTokenParams{Hash: hash[:], At: micros(at)})
+	return moved(w, "step up token", n, err, w.hasToken(hash))
+}
+
 // UseToken implements auth.Writes.
 func (w writes) UseToken(hash auth.TokenHash, at time.Time) (bool, error) {
 	n, err := w.q.UseToken(w.ctx, sqlc.UseTokenParams{Hash: hash[:], At: micros(at)})
-	return moved(w, "use token", n, err, func() ([][]byte, error) { return w.q.HasToken(w.ctx, hash[:]) })
+	return moved(w, "use token", n, err, w.hasToken(hash))
+}
+
+func (w writes) hasToken(hash auth.TokenHash) func() ([][]byte, error) {
+	return func() ([][]byte, error) { return w.q.HasToken(w.ctx, hash[:]) }
 }
 
 // Refresh implements auth.Reads.
@@ -92,18 +108,24 @@ func (r reads) Refresh(hash auth.TokenHash) (auth.LiveRefresh, error) {
 	rows := make([]sqlc.SessionRow, len(found))
 	for i, f := range found {
 		rows[i] = sqlc.SessionRow{
-			Session:           f.Session,
-			User:              f.User,
-			Revision:          f.Revision,
-			LockedUntil:       f.LockedUntil,
-			SucceededAt:       f.SucceededAt,
-			IdentityType:      f.IdentityType,
-			IdentityID:        f.IdentityID,
-			Credential:        f.Credential,
-			Position:          f.Position,
-			LastUsedAt:        f.LastUsedAt,
-			IdentityName:      f.IdentityName,
-			IdentityCreatedAt: f.IdentityCreatedAt,
+			Session:             f.Session,
+			User:                f.User,
+			Revision:            f.Revision,
+			LockedUntil:         f.LockedUntil,
+			SucceededAt:         f.SucceededAt,
+			IdentityType:        f.IdentityType,
+			IdentityID:          f.IdentityID,
+			Credential:          f.Credential,
+			Position:            f.Position,
+			LastUsedAt:          f.LastUsedAt,
+			Roles:               f.Roles,
+			Tag:                 f.Tag,
+			SuspendedAt:         f.SuspendedAt,
+			IdentityName:        f.IdentityName,
+			IdentityProfile:     f.IdentityProfile,
+			Diligence:           f.Diligence,
+			IdentityCreatedAt:   f.IdentityCreatedAt,
+			IdentitySuspendedAt: f.IdentitySuspendedAt,
 		}
 	}
 	live, err := liveSession(verb, rows)

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"countersign/internal/auth"
@@ -25,6 +26,10 @@ type profile struct {
 	SecondaryPhones   []string `json:"secondary_phones,omitempty"`
 	CustomData        string   `json:"custom_data,omitzero"`
 	CustomAppData     string   `json:"custom_app_data,omitzero"`
+	Residence         string   `json:"residence,omitzero"`
+	Locale            string   `json:"locale,omitzero"`
+	Brand             string   `json:"brand,omitzero"`
+	Details           string   `json:"details,omitzero"`
 }
 
 // address is auth.Address as JSON.
@@ -53,6 +58,10 @@ func toProfile(p auth.Profile) profile {
 		SecondaryPhones:   p.SecondaryPhones,
 		CustomData:        p.CustomData,
 		CustomAppData:     p.CustomAppData,
+		Residence:         p.Residence,
+		Locale:            p.Locale,
+		Brand:             p.Brand,
+		Details:           p.Details,
 	}
 }
 
@@ -72,6 +81,10 @@ func (p profile) auth() auth.Profile {
 		SecondaryPhones:   p.SecondaryPhones,
 		CustomData:        p.CustomData,
 		CustomAppData:     p.CustomAppData,
+		Residence:         p.Residence,
+		Locale:            p.Locale,
+		Brand:             p.Brand,
+		Details:           p.Details,
 	}
 }
 
@@ -92,6 +105,9 @@ func user(row sqlc.User) (auth.User, error) {
 		Profile:         p.auth(),
 		CreatedAt:       moment(row.CreatedAt),
 		UpdatedAt:       moment(row.UpdatedAt),
+		EmailChangedAt:  moment(row.EmailChangedAt),
+		PhoneChanges:    int(row.PhoneChanges),
+		WeakenedAt:      moment(row.WeakenedAt),
 	}, err
 }
 
@@ -172,7 +188,8 @@ func account(t auth.TenantID, rows []sqlc.AccountByIdentifierRow) (auth.Account,
 	}
 	for _, m := range rows {
 		a.Memberships = append(a.Memberships, memberships(t, row.UserID.String, membershipColumns{
-			m.IdentityType, m.IdentityID, m.Credential, m.Position, m.LastUsedAt, m.IdentityName, m.IdentityCreatedAt,
+			m.IdentityType, m.IdentityID, m.Credential, m.Position, m.LastUsedAt, m.Roles, m.Tag, m.SuspendedAt,
+			m.IdentityName, m.IdentityProfile, m.Diligence, m.IdentityCreatedAt, m.IdentitySuspendedAt,
 		})...)
 	}
 	sortMemberships(a.Memberships)
@@ -198,6 +215,9 @@ func accountUser(t auth.TenantID, row sqlc.AccountByIdentifierRow) sqlc.User {
 		Profile:         row.Profile.String,
 		CreatedAt:       row.CreatedAt.Int64,
 		UpdatedAt:       row.UpdatedAt.Int64,
+		EmailChangedAt:  row.EmailChangedAt.Int64,
+		PhoneChanges:    row.PhoneChanges.Int64,
+		WeakenedAt:      row.WeakenedAt.Int64,
 	}
 }
 
@@ -222,12 +242,63 @@ func (w writes) AddUser(u auth.User, ids []auth.Identifier) error {
 		Profile:         p,
 		CreatedAt:       micros(u.CreatedAt),
 		UpdatedAt:       micros(u.UpdatedAt),
+		EmailChangedAt:  micros(u.EmailChangedAt),
+		PhoneChanges:    int64(u.PhoneChanges),
+		WeakenedAt:      micros(u.WeakenedAt),
 	})
 	if err := w.added(verb, n, err); err != nil {
 		return err
 	}
 	for _, id := range ids {
 		if err := w.addIdentifier(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// PutUser implements auth.Writes. Identifiers that stay are not touched.
+func (w writes) PutUser(u auth.User, ids []auth.Identifier) error {
+	const verb = "put user"
+	p, err := encode(toProfile(u.Profile))
+	if err != nil {
+		return fmt.Errorf("%s: %w", verb, err)
+	}
+	n, err := w.q.PutUser(w.ctx, sqlc.PutUserParams{
+		TenantID:        string(u.Tenant),
+		ID:              string(u.ID),
+		Email:           u.Email,
+		EmailVerifiedAt: micros(u.EmailVerifiedAt),
+		Phone:           u.Phone,
+		PhoneVerifiedAt: micros(u.PhoneVerifiedAt),
+		Username:        u.Username,
+		Profile:         p,
+		CreatedAt:       micros(u.CreatedAt),
+		UpdatedAt:       micros(u.UpdatedAt),
+		EmailChangedAt:  micros(u.EmailChangedAt),
+		PhoneChanges:    int64(u.PhoneChanges),
+		WeakenedAt:      micros(u.WeakenedAt),
+	})
+	if err := w.replaced(verb, n, err); err != nil {
+		return err
+	}
+	// Nobody else changes them meanwhile: the user's row is this transaction's now.
+	had, err := w.q.IdentifiersOf(w.ctx, sqlc.IdentifiersOfParams{TenantID: string(u.Tenant), UserID: string(u.ID)})
+	if err != nil {
+		return w.h.fail(w.ctx, verb, err)
+	}
+	for _, old := range had {
+		i := auth.Identifier{Tenant: u.Tenant, Kind: auth.IdentifierKind(old.Kind), Canonical: old.Canonical, User: u.ID}
+		if at := slices.Index(ids, i); at >= 0 {
+			ids = slices.Concat(ids[:at], ids[at+1:])
+		} else if _, err := w.q.DropIdentifier(w.ctx, sqlc.DropIdentifierParams{
+			TenantID: string(u.Tenant), Kind: old.Kind, Canonical: old.Canonical, UserID: string(u.ID),
+		}); err != nil {
+			return w.h.fail(w.ctx, verb, err)
+		}
+	}
+	for _, i := range ids {
+		if err := w.addIdentifier(i); err != nil {
 			return err
 		}
 	}

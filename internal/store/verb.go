@@ -163,6 +163,14 @@ func (w writes) added(verb string, n int64, err error) error {
 	return nil
 }
 
+// replaced judges an update of a row that has to be there.
+func (w writes) replaced(verb string, n int64, err error) error {
+	if err == nil && n == 0 {
+		return fmt.Errorf("%s: %w", verb, auth.ErrNotFound)
+	}
+	return w.h.fail(w.ctx, verb, err)
+}
+
 // moved judges a compare-and-swap by the number of rows it changed. When it changed none, exists tells whether there is a row at all.
 func moved[K any](w writes, verb string, n int64, err error, exists func() ([]K, error)) (bool, error) {
 	if err != nil {

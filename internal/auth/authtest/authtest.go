@@ -142,7 +142,7 @@ func apply(ctx context.Context, db *store.Store, setup auth.Setup) error {
 	if err != nil {
 		return err
 	}
-	s, err := auth.New(ctx, auth.Config{Store: db, Hasher: h, Ring: r, Now: Start, Issuer: Issuer})
+	s, err := auth.New(ctx, auth.Config{Store: db, Hasher: h, Ring: r, Now: Start, Issuer: Issuer, Sandbox: true})
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func open(t testing.TB, from func() ([]byte, error)) *Env {
 // Another makes one more Service on the same store, as another process would; change may alter its configuration.
 func (e *Env) Another(t testing.TB, change func(*auth.Config)) *auth.Service {
 	t.Helper()
-	c := auth.Config{Store: e.Store, Hasher: e.Hasher, Ring: e.Ring, Now: e.Clock.Now, Issuer: Issuer}
+	c := auth.Config{Store: e.Store, Hasher: e.Hasher, Ring: e.Ring, Now: e.Clock.Now, Issuer: Issuer, PublicURL: "https://auth.example", Sandbox: true}
 	if change != nil {
 		change(&c)
 	}

@@ -80,8 +80,18 @@ type brokenValue struct {
 
 // brokenValues are values that break one constraint of a plain type each.
 func brokenValues(s *openapi3.Schema) []brokenValue {
+	if len(s.OneOf) > 0 {
+		return []brokenValue{{"neither of the forms", "!", "REGEX"}, {"a list for either of them", []any{}, "REGEX"}}
+	}
 	if !s.Type.Is("string") {
-		return []brokenValue{{"a text for " + s.Type.Slice()[0], "x", "REGEX"}, {"a list for " + s.Type.Slice()[0], []any{}, "REGEX"}}
+		all := []brokenValue{{"a text for " + s.Type.Slice()[0], "x", "REGEX"}, {"a list for " + s.Type.Slice()[0], []any{}, "REGEX"}}
+		if s.Min != nil {
+			all = append(all, brokenValue{"too small", *s.Min - 1, "RANGE"})
+		}
+		if s.Max != nil {
+			all = append(all, brokenValue{"too large", *s.Max + 1, "RANGE"})
+		}
+		return all
 	}
 	wrongType := "REGEX"
 	if len(s.Enum) > 0 {

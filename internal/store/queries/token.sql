@@ -1,8 +1,9 @@
 -- name: Bearer :many
 SELECT
     sqlc.embed(t), sqlc.embed(s), sqlc.embed(u), d.revision, a.locked_until, a.succeeded_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at,
-    i.name AS identity_name, i.created_at AS identity_created_at
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
+    i.suspended_at AS identity_suspended_at
 FROM tokens t
 JOIN sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id
 JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
@@ -16,8 +17,9 @@ WHERE d.id = 1 AND t.hash = sqlc.arg(hash);
 SELECT
     sqlc.embed(r), f.expires_at AS family_ends_at, f.revoked_at AS family_revoked_at,
     sqlc.embed(s), sqlc.embed(u), d.revision, a.locked_until, a.succeeded_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at,
-    i.name AS identity_name, i.created_at AS identity_created_at
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
+    i.suspended_at AS identity_suspended_at
 FROM refresh_tokens r
 JOIN refresh_tokens f ON f.hash = r.root AND f.tenant_id = r.tenant_id
 JOIN sessions s ON s.tenant_id = r.tenant_id AND s.id = r.session_id
@@ -39,6 +41,11 @@ ON CONFLICT DO NOTHING;
 
 -- name: UseToken :execrows
 UPDATE tokens SET used_at = sqlc.arg(at) WHERE hash = sqlc.arg(hash) AND used_at = 0;
+
+-- name: StepUpToken :execrows
+UPDATE tokens SET stepped_up_at = sqlc.arg(at)
+WHERE hash = sqlc.arg(hash) AND used_at = 0
+    AND EXISTS (SELECT 1 FROM sessions s WHERE s.tenant_id = tokens.tenant_id AND s.id = tokens.session_id AND s.ended_at = 0);
 
 -- name: HasToken :many
 SELECT hash FROM tokens WHERE hash = $1;

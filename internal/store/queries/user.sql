@@ -1,7 +1,7 @@
 -- name: AddUser :execrows
 INSERT INTO users (tenant_id, id, status, status_changed_at, epoch, email, email_verified_at, phone, phone_verified_at, username,
-    profile, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    profile, created_at, updated_at, email_changed_at, phone_changes, weakened_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT DO NOTHING;
 
 -- name: AddIdentifier :execrows
@@ -24,3 +24,16 @@ UPDATE users SET epoch = epoch + 1 WHERE tenant_id = $1 AND id = $2;
 -- name: NameUser :execrows
 UPDATE users SET username = sqlc.arg(username), updated_at = sqlc.arg(at)
 WHERE tenant_id = sqlc.arg(tenant_id) AND id = sqlc.arg(id) AND username = '';
+
+-- name: PutUser :execrows
+UPDATE users SET email = sqlc.arg(email), email_verified_at = sqlc.arg(email_verified_at), phone = sqlc.arg(phone),
+    phone_verified_at = sqlc.arg(phone_verified_at), username = sqlc.arg(username), profile = sqlc.arg(profile),
+    created_at = sqlc.arg(created_at), updated_at = sqlc.arg(updated_at), email_changed_at = sqlc.arg(email_changed_at),
+    phone_changes = sqlc.arg(phone_changes), weakened_at = sqlc.arg(weakened_at)
+WHERE tenant_id = sqlc.arg(tenant_id) AND id = sqlc.arg(id);
+
+-- name: IdentifiersOf :many
+SELECT kind, canonical FROM identifiers WHERE tenant_id = $1 AND user_id = $2 ORDER BY kind, canonical;
+
+-- name: DropIdentifier :execrows
+DELETE FROM identifiers WHERE tenant_id = $1 AND kind = $2 AND canonical = $3 AND user_id = $4;

@@ -15,12 +15,13 @@ const accountByIdentifier = `-- name: AccountByIdentifier :many
 SELECT
     d.revision,
     u.id AS user_id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at,
-    u.username, u.profile, u.created_at, u.updated_at,
+    u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at,
     p.version AS password_version, p.hash, p.shape, p.set_at, p.expires_at AS password_expires_at, p.expired, p.temporary,
     a.version AS attempts_version, a.failures, a.pending, a.pending_at, a.failed_at, a.locked_until, a.succeeded_at,
     a.expires_at AS attempts_expires_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at,
-    i.name AS identity_name, i.created_at AS identity_created_at
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
+    i.suspended_at AS identity_suspended_at
 FROM directory d
 LEFT JOIN identifiers n ON n.tenant_id = $1 AND n.kind = $2 AND n.canonical = $3
 LEFT JOIN users u ON u.tenant_id = n.tenant_id AND u.id = n.user_id
@@ -40,41 +41,50 @@ type AccountByIdentifierParams struct {
 }
 
 type AccountByIdentifierRow struct {
-	Revision          int64
-	UserID            sql.NullString
-	Status            sql.NullString
-	StatusChangedAt   sql.NullInt64
-	Epoch             sql.NullInt64
-	Email             sql.NullString
-	EmailVerifiedAt   sql.NullInt64
-	Phone             sql.NullString
-	PhoneVerifiedAt   sql.NullInt64
-	Username          sql.NullString
-	Profile           sql.NullString
-	CreatedAt         sql.NullInt64
-	UpdatedAt         sql.NullInt64
-	PasswordVersion   sql.NullInt64
-	Hash              sql.NullString
-	Shape             sql.NullString
-	SetAt             sql.NullInt64
-	PasswordExpiresAt sql.NullInt64
-	Expired           sql.NullBool
-	Temporary         sql.NullBool
-	AttemptsVersion   sql.NullInt64
-	Failures          sql.NullInt64
-	Pending           sql.NullInt64
-	PendingAt         sql.NullInt64
-	FailedAt          sql.NullInt64
-	LockedUntil       sql.NullInt64
-	SucceededAt       sql.NullInt64
-	AttemptsExpiresAt sql.NullInt64
-	IdentityType      sql.NullString
-	IdentityID        sql.NullString
-	Credential        sql.NullString
-	Position          sql.NullInt64
-	LastUsedAt        sql.NullInt64
-	IdentityName      sql.NullString
-	IdentityCreatedAt sql.NullInt64
+	Revision            int64
+	UserID              sql.NullString
+	Status              sql.NullString
+	StatusChangedAt     sql.NullInt64
+	Epoch               sql.NullInt64
+	Email               sql.NullString
+	EmailVerifiedAt     sql.NullInt64
+	Phone               sql.NullString
+	PhoneVerifiedAt     sql.NullInt64
+	Username            sql.NullString
+	Profile             sql.NullString
+	CreatedAt           sql.NullInt64
+	UpdatedAt           sql.NullInt64
+	EmailChangedAt      sql.NullInt64
+	PhoneChanges        sql.NullInt64
+	WeakenedAt          sql.NullInt64
+	PasswordVersion     sql.NullInt64
+	Hash                sql.NullString
+	Shape               sql.NullString
+	SetAt               sql.NullInt64
+	PasswordExpiresAt   sql.NullInt64
+	Expired             sql.NullBool
+	Temporary           sql.NullBool
+	AttemptsVersion     sql.NullInt64
+	Failures            sql.NullInt64
+	Pending             sql.NullInt64
+	PendingAt           sql.NullInt64
+	FailedAt            sql.NullInt64
+	LockedUntil         sql.NullInt64
+	SucceededAt         sql.NullInt64
+	AttemptsExpiresAt   sql.NullInt64
+	IdentityType        sql.NullString
+	IdentityID          sql.NullString
+	Credential          sql.NullString
+	Position            sql.NullInt64
+	LastUsedAt          sql.NullInt64
+	Roles               sql.NullString
+	Tag                 sql.NullString
+	SuspendedAt         sql.NullInt64
+	IdentityName        sql.NullString
+	IdentityProfile     sql.NullString
+	Diligence           sql.NullString
+	IdentityCreatedAt   sql.NullInt64
+	IdentitySuspendedAt sql.NullInt64
 }
 
 // What a login needs of a user. One row per membership, one with empty
@@ -112,6 +122,9 @@ func (q *Queries) AccountByIdentifier(ctx context.Context, arg AccountByIdentifi
 			&i.Profile,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.EmailChangedAt,
+			&i.PhoneChanges,
+			&i.WeakenedAt,
 			&i.PasswordVersion,
 			&i.Hash,
 			&i.Shape,
@@ -132,8 +145,14 @@ func (q *Queries) AccountByIdentifier(ctx context.Context, arg AccountByIdentifi
 			&i.Credential,
 			&i.Position,
 			&i.LastUsedAt,
+			&i.Roles,
+			&i.Tag,
+			&i.SuspendedAt,
 			&i.IdentityName,
+			&i.IdentityProfile,
+			&i.Diligence,
 			&i.IdentityCreatedAt,
+			&i.IdentitySuspendedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -152,12 +171,13 @@ const accountByUser = `-- name: AccountByUser :many
 SELECT
     d.revision,
     u.id AS user_id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at,
-    u.username, u.profile, u.created_at, u.updated_at,
+    u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at,
     p.version AS password_version, p.hash, p.shape, p.set_at, p.expires_at AS password_expires_at, p.expired, p.temporary,
     a.version AS attempts_version, a.failures, a.pending, a.pending_at, a.failed_at, a.locked_until, a.succeeded_at,
     a.expires_at AS attempts_expires_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at,
-    i.name AS identity_name, i.created_at AS identity_created_at
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
+    i.suspended_at AS identity_suspended_at
 FROM directory d
 LEFT JOIN users u ON u.tenant_id = $1 AND u.id = $2
 LEFT JOIN passwords p ON p.tenant_id = u.tenant_id AND p.user_id = u.id
@@ -173,41 +193,50 @@ type AccountByUserParams struct {
 }
 
 type AccountByUserRow struct {
-	Revision          int64
-	UserID            sql.NullString
-	Status            sql.NullString
-	StatusChangedAt   sql.NullInt64
-	Epoch             sql.NullInt64
-	Email             sql.NullString
-	EmailVerifiedAt   sql.NullInt64
-	Phone             sql.NullString
-	PhoneVerifiedAt   sql.NullInt64
-	Username          sql.NullString
-	Profile           sql.NullString
-	CreatedAt         sql.NullInt64
-	UpdatedAt         sql.NullInt64
-	PasswordVersion   sql.NullInt64
-	Hash              sql.NullString
-	Shape             sql.NullString
-	SetAt             sql.NullInt64
-	PasswordExpiresAt sql.NullInt64
-	Expired           sql.NullBool
-	Temporary         sql.NullBool
-	AttemptsVersion   sql.NullInt64
-	Failures          sql.NullInt64
-	Pending           sql.NullInt64
-	PendingAt         sql.NullInt64
-	FailedAt          sql.NullInt64
-	LockedUntil       sql.NullInt64
-	SucceededAt       sql.NullInt64
-	AttemptsExpiresAt sql.NullInt64
-	IdentityType      sql.NullString
-	IdentityID        sql.NullString
-	Credential        sql.NullString
-	Position          sql.NullInt64
-	LastUsedAt        sql.NullInt64
-	IdentityName      sql.NullString
-	IdentityCreatedAt sql.NullInt64
+	Revision            int64
+	UserID              sql.NullString
+	Status              sql.NullString
+	StatusChangedAt     sql.NullInt64
+	Epoch               sql.NullInt64
+	Email               sql.NullString
+	EmailVerifiedAt     sql.NullInt64
+	Phone               sql.NullString
+	PhoneVerifiedAt     sql.NullInt64
+	Username            sql.NullString
+	Profile             sql.NullString
+	CreatedAt           sql.NullInt64
+	UpdatedAt           sql.NullInt64
+	EmailChangedAt      sql.NullInt64
+	PhoneChanges        sql.NullInt64
+	WeakenedAt          sql.NullInt64
+	PasswordVersion     sql.NullInt64
+	Hash                sql.NullString
+	Shape               sql.NullString
+	SetAt               sql.NullInt64
+	PasswordExpiresAt   sql.NullInt64
+	Expired             sql.NullBool
+	Temporary           sql.NullBool
+	AttemptsVersion     sql.NullInt64
+	Failures            sql.NullInt64
+	Pending             sql.NullInt64
+	PendingAt           sql.NullInt64
+	FailedAt            sql.NullInt64
+	LockedUntil         sql.NullInt64
+	SucceededAt         sql.NullInt64
+	AttemptsExpiresAt   sql.NullInt64
+	IdentityType        sql.NullString
+	IdentityID          sql.NullString
+	Credential          sql.NullString
+	Position            sql.NullInt64
+	LastUsedAt          sql.NullInt64
+	Roles               sql.NullString
+	Tag                 sql.NullString
+	SuspendedAt         sql.NullInt64
+	IdentityName        sql.NullString
+	IdentityProfile     sql.NullString
+	Diligence           sql.NullString
+	IdentityCreatedAt   sql.NullInt64
+	IdentitySuspendedAt sql.NullInt64
 }
 
 func (q *Queries) AccountByUser(ctx context.Context, arg AccountByUserParams) ([]AccountByUserRow, error) {
@@ -233,6 +262,9 @@ func (q *Queries) AccountByUser(ctx context.Context, arg AccountByUserParams) ([
 			&i.Profile,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.EmailChangedAt,
+			&i.PhoneChanges,
+			&i.WeakenedAt,
 			&i.PasswordVersion,
 			&i.Hash,
 			&i.Shape,
@@ -253,8 +285,14 @@ func (q *Queries) AccountByUser(ctx context.Context, arg AccountByUserParams) ([
 			&i.Credential,
 			&i.Position,
 			&i.LastUsedAt,
+			&i.Roles,
+			&i.Tag,
+			&i.SuspendedAt,
 			&i.IdentityName,
+			&i.IdentityProfile,
+			&i.Diligence,
 			&i.IdentityCreatedAt,
+			&i.IdentitySuspendedAt,
 		); err != nil {
 			return nil, err
 		}

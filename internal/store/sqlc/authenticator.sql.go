@@ -10,8 +10,8 @@ import (
 )
 
 const addAuthenticator = `-- name: AddAuthenticator :execrows
-INSERT INTO authenticators (tenant_id, user_id, id, kind, channel, simulated, created_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO authenticators (tenant_id, user_id, id, kind, channel, status, target, simulated, created_at, bound_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT DO NOTHING
 `
 
@@ -21,8 +21,11 @@ type AddAuthenticatorParams struct {
 	ID        string
 	Kind      string
 	Channel   string
+	Status    string
+	Target    string
 	Simulated bool
 	CreatedAt int64
+	BoundAt   int64
 }
 
 func (q *Queries) AddAuthenticator(ctx context.Context, arg AddAuthenticatorParams) (int64, error) {
@@ -32,8 +35,11 @@ func (q *Queries) AddAuthenticator(ctx context.Context, arg AddAuthenticatorPara
 		arg.ID,
 		arg.Kind,
 		arg.Channel,
+		arg.Status,
+		arg.Target,
 		arg.Simulated,
 		arg.CreatedAt,
+		arg.BoundAt,
 	)
 	if err != nil {
 		return 0, err
@@ -42,7 +48,7 @@ func (q *Queries) AddAuthenticator(ctx context.Context, arg AddAuthenticatorPara
 }
 
 const authenticators = `-- name: Authenticators :many
-SELECT tenant_id, user_id, id, kind, channel, simulated, created_at FROM authenticators WHERE tenant_id = $1 AND user_id = $2 ORDER BY created_at, id
+SELECT tenant_id, user_id, id, kind, channel, simulated, created_at, status, target, bound_at FROM authenticators WHERE tenant_id = $1 AND user_id = $2 ORDER BY created_at, id
 `
 
 type AuthenticatorsParams struct {
@@ -67,6 +73,9 @@ func (q *Queries) Authenticators(ctx context.Context, arg AuthenticatorsParams) 
 			&i.Channel,
 			&i.Simulated,
 			&i.CreatedAt,
+			&i.Status,
+			&i.Target,
+			&i.BoundAt,
 		); err != nil {
 			return nil, err
 		}
@@ -79,4 +88,59 @@ func (q *Queries) Authenticators(ctx context.Context, arg AuthenticatorsParams) 
 		return nil, err
 	}
 	return items, nil
+}
+
+const dropAuthenticator = `-- name: DropAuthenticator :execrows
+DELETE FROM authenticators WHERE tenant_id = $1 AND id = $2
+`
+
+type DropAuthenticatorParams struct {
+	TenantID string
+	ID       string
+}
+
+func (q *Queries) DropAuthenticator(ctx context.Context, arg DropAuthenticatorParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, dropAuthenticator, arg.TenantID, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const putAuthenticator = `-- name: PutAuthenticator :execrows
+UPDATE authenticators SET kind = $1, channel = $2, status = $3, target = $4,
+    simulated = $5, created_at = $6, bound_at = $7
+WHERE tenant_id = $8 AND user_id = $9 AND id = $10
+`
+
+type PutAuthenticatorParams struct {
+	Kind      string
+	Channel   string
+	Status    string
+	Target    string
+	Simulated bool
+	CreatedAt int64
+	BoundAt   int64
+	TenantID  string
+	UserID    string
+	ID        string
+}
+
+func (q *Queries) PutAuthenticator(ctx context.Context, arg PutAuthenticatorParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, putAuthenticator,
+		arg.Kind,
+		arg.Channel,
+		arg.Status,
+		arg.Target,
+		arg.Simulated,
+		arg.CreatedAt,
+		arg.BoundAt,
+		arg.TenantID,
+		arg.UserID,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }

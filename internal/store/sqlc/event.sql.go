@@ -10,7 +10,7 @@ import (
 )
 
 const events = `-- name: Events :many
-SELECT tenant_id, id, at, kind, user_id, session_id, identity_type, identity_id, client_id, actor, address, request, reason, note FROM events
+SELECT tenant_id, id, at, kind, user_id, session_id, identity_type, identity_id, client_id, actor, address, request, reason, note, challenge_id FROM events
 WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3
 `
 
@@ -44,6 +44,7 @@ func (q *Queries) Events(ctx context.Context, arg EventsParams) ([]Event, error)
 			&i.Request,
 			&i.Reason,
 			&i.Note,
+			&i.ChallengeID,
 		); err != nil {
 			return nil, err
 		}

@@ -10,15 +10,21 @@ import (
 )
 
 const addIdentity = `-- name: AddIdentity :execrows
-INSERT INTO identities (tenant_id, type, id, name, created_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
+INSERT INTO identities (tenant_id, type, id, name, profile, details, diligence, created_at, suspended_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT DO NOTHING
 `
 
 type AddIdentityParams struct {
-	TenantID  string
-	Type      string
-	ID        string
-	Name      string
-	CreatedAt int64
+	TenantID    string
+	Type        string
+	ID          string
+	Name        string
+	Profile     string
+	Details     string
+	Diligence   string
+	CreatedAt   int64
+	SuspendedAt int64
 }
 
 func (q *Queries) AddIdentity(ctx context.Context, arg AddIdentityParams) (int64, error) {
@@ -27,7 +33,11 @@ func (q *Queries) AddIdentity(ctx context.Context, arg AddIdentityParams) (int64
 		arg.Type,
 		arg.ID,
 		arg.Name,
+		arg.Profile,
+		arg.Details,
+		arg.Diligence,
 		arg.CreatedAt,
+		arg.SuspendedAt,
 	)
 	if err != nil {
 		return 0, err
@@ -36,8 +46,9 @@ func (q *Queries) AddIdentity(ctx context.Context, arg AddIdentityParams) (int64
 }
 
 const addMembership = `-- name: AddMembership :execrows
-INSERT INTO memberships (tenant_id, user_id, identity_type, identity_id, credential, position, last_used_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO memberships (tenant_id, user_id, identity_type, identity_id, credential, position, last_used_at, roles, tag,
+    suspended_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT DO NOTHING
 `
 
@@ -49,6 +60,9 @@ type AddMembershipParams struct {
 	Credential   string
 	Position     int64
 	LastUsedAt   int64
+	Roles        string
+	Tag          string
+	SuspendedAt  int64
 }
 
 func (q *Queries) AddMembership(ctx context.Context, arg AddMembershipParams) (int64, error) {
@@ -60,6 +74,9 @@ func (q *Queries) AddMembership(ctx context.Context, arg AddMembershipParams) (i
 		arg.Credential,
 		arg.Position,
 		arg.LastUsedAt,
+		arg.Roles,
+		arg.Tag,
+		arg.SuspendedAt,
 	)
 	if err != nil {
 		return 0, err
@@ -68,7 +85,7 @@ func (q *Queries) AddMembership(ctx context.Context, arg AddMembershipParams) (i
 }
 
 const identity = `-- name: Identity :many
-SELECT tenant_id, type, id, name, created_at FROM identities WHERE tenant_id = $1 AND type = $2 AND id = $3
+SELECT tenant_id, type, id, name, created_at, profile, details, diligence, suspended_at FROM identities WHERE tenant_id = $1 AND type = $2 AND id = $3
 `
 
 type IdentityParams struct {
@@ -92,6 +109,10 @@ func (q *Queries) Identity(ctx context.Context, arg IdentityParams) ([]Identity,
 			&i.ID,
 			&i.Name,
 			&i.CreatedAt,
+			&i.Profile,
+			&i.Details,
+			&i.Diligence,
+			&i.SuspendedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -104,6 +125,74 @@ func (q *Queries) Identity(ctx context.Context, arg IdentityParams) ([]Identity,
 		return nil, err
 	}
 	return items, nil
+}
+
+const putIdentity = `-- name: PutIdentity :execrows
+UPDATE identities SET name = $1, profile = $2, details = $3,
+    diligence = $4, created_at = $5, suspended_at = $6
+WHERE tenant_id = $7 AND type = $8 AND id = $9
+`
+
+type PutIdentityParams struct {
+	Name        string
+	Profile     string
+	Details     string
+	Diligence   string
+	CreatedAt   int64
+	SuspendedAt int64
+	TenantID    string
+	Type        string
+	ID          string
+}
+
+func (q *Queries) PutIdentity(ctx context.Context, arg PutIdentityParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, putIdentity,
+		arg.Name,
+		arg.Profile,
+		arg.Details,
+		arg.Diligence,
+		arg.CreatedAt,
+		arg.SuspendedAt,
+		arg.TenantID,
+		arg.Type,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const putMembership = `-- name: PutMembership :execrows
+UPDATE memberships SET roles = $1, tag = $2, suspended_at = $3
+WHERE tenant_id = $4 AND user_id = $5
+    AND identity_type = $6 AND identity_id = $7
+`
+
+type PutMembershipParams struct {
+	Roles        string
+	Tag          string
+	SuspendedAt  int64
+	TenantID     string
+	UserID       string
+	IdentityType string
+	IdentityID   string
+}
+
+func (q *Queries) PutMembership(ctx context.Context, arg PutMembershipParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, putMembership,
+		arg.Roles,
+		arg.Tag,
+		arg.SuspendedAt,
+		arg.TenantID,
+		arg.UserID,
+		arg.IdentityType,
+		arg.IdentityID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const touchMembership = `-- name: TouchMembership :execrows

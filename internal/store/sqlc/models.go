@@ -4,6 +4,18 @@
 
 package sqlc
 
+type Answer struct {
+	TenantID  string
+	KeyID     string
+	Operation string
+	Ref       string
+	Digest    []byte
+	Status    int64
+	Sealed    []byte
+	CreatedAt int64
+	ExpiresAt int64
+}
+
 type ApiKey struct {
 	TenantID  string
 	ID        string
@@ -36,6 +48,35 @@ type Authenticator struct {
 	Channel   string
 	Simulated bool
 	CreatedAt int64
+	Status    string
+	Target    string
+	BoundAt   int64
+}
+
+type Challenge struct {
+	TenantID     string
+	ID           string
+	Version      int64
+	Purpose      string
+	Channel      string
+	Status       string
+	Subject      string
+	UserID       string
+	SessionID    string
+	Token        []byte
+	KeyID        string
+	IdentityType string
+	IdentityID   string
+	Target       string
+	CodeHash     []byte
+	Digest       []byte
+	Links        string
+	Failures     int64
+	Sends        int64
+	CreatedAt    int64
+	SentAt       int64
+	ExpiresAt    int64
+	EndedAt      int64
 }
 
 type Client struct {
@@ -70,14 +111,53 @@ type Event struct {
 	Request      string
 	Reason       string
 	Note         string
+	ChallengeID  string
 }
 
 type Identity struct {
-	TenantID  string
-	Type      string
-	ID        string
-	Name      string
-	CreatedAt int64
+	TenantID    string
+	Type        string
+	ID          string
+	Name        string
+	CreatedAt   int64
+	Profile     string
+	Details     string
+	Diligence   string
+	SuspendedAt int64
+}
+
+type Link struct {
+	TenantID     string
+	Type         string
+	ID           string
+	Version      int64
+	IdentityType string
+	IdentityID   string
+	Status       string
+	Currency     string
+	Amount       int64
+	Payee        string
+	Account      string
+	Text         string
+	CreatedAt    int64
+	UpdatedAt    int64
+	ChallengeID  string
+}
+
+type Outbox struct {
+	TenantID    string
+	ID          string
+	Kind        string
+	Status      string
+	UserID      string
+	Sealed      []byte
+	CreatedAt   int64
+	ExpiresAt   int64
+	DueAt       int64
+	LeasedUntil int64
+	Tries       int64
+	SettledAt   int64
+	Result      string
 }
 
 type Password struct {
@@ -182,4 +262,7 @@ type User struct {
 	Profile         string
 	CreatedAt       int64
 	UpdatedAt       int64
+	EmailChangedAt  int64
+	PhoneChanges    int64
+	WeakenedAt      int64
 }

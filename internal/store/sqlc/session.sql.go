@@ -153,9 +153,10 @@ func (q *Queries) JoinSession(ctx context.Context, arg JoinSessionParams) (int64
 
 const session = `-- name: Session :many
 SELECT
-    s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, d.revision, a.locked_until, a.succeeded_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at,
-    i.name AS identity_name, i.created_at AS identity_created_at
+    s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at, d.revision, a.locked_until, a.succeeded_at,
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
+    i.suspended_at AS identity_suspended_at
 FROM sessions s
 JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
 CROSS JOIN directory d
@@ -171,18 +172,24 @@ type SessionParams struct {
 }
 
 type SessionRow struct {
-	Session           Session
-	User              User
-	Revision          int64
-	LockedUntil       sql.NullInt64
-	SucceededAt       sql.NullInt64
-	IdentityType      sql.NullString
-	IdentityID        sql.NullString
-	Credential        sql.NullString
-	Position          sql.NullInt64
-	LastUsedAt        sql.NullInt64
-	IdentityName      sql.NullString
-	IdentityCreatedAt sql.NullInt64
+	Session             Session
+	User                User
+	Revision            int64
+	LockedUntil         sql.NullInt64
+	SucceededAt         sql.NullInt64
+	IdentityType        sql.NullString
+	IdentityID          sql.NullString
+	Credential          sql.NullString
+	Position            sql.NullInt64
+	LastUsedAt          sql.NullInt64
+	Roles               sql.NullString
+	Tag                 sql.NullString
+	SuspendedAt         sql.NullInt64
+	IdentityName        sql.NullString
+	IdentityProfile     sql.NullString
+	Diligence           sql.NullString
+	IdentityCreatedAt   sql.NullInt64
+	IdentitySuspendedAt sql.NullInt64
 }
 
 func (q *Queries) Session(ctx context.Context, arg SessionParams) ([]SessionRow, error) {
@@ -224,6 +231,9 @@ func (q *Queries) Session(ctx context.Context, arg SessionParams) ([]SessionRow,
 			&i.User.Profile,
 			&i.User.CreatedAt,
 			&i.User.UpdatedAt,
+			&i.User.EmailChangedAt,
+			&i.User.PhoneChanges,
+			&i.User.WeakenedAt,
 			&i.Revision,
 			&i.LockedUntil,
 			&i.SucceededAt,
@@ -232,8 +242,14 @@ func (q *Queries) Session(ctx context.Context, arg SessionParams) ([]SessionRow,
 			&i.Credential,
 			&i.Position,
 			&i.LastUsedAt,
+			&i.Roles,
+			&i.Tag,
+			&i.SuspendedAt,
 			&i.IdentityName,
+			&i.IdentityProfile,
+			&i.Diligence,
 			&i.IdentityCreatedAt,
+			&i.IdentitySuspendedAt,
 		); err != nil {
 			return nil, err
 		}

@@ -103,9 +103,10 @@ func (q *Queries) AddToken(ctx context.Context, arg AddTokenParams) (int64, erro
 
 const bearer = `-- name: Bearer :many
 SELECT
-    t.hash, t.tenant_id, t.session_id, t.kind, t.identity_type, t.identity_id, t.credential, t.issued_at, t.expires_at, t.used_at, t.stepped_up_at, t.session_ends_at, s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, d.revision, a.locked_until, a.succeeded_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at,
-    i.name AS identity_name, i.created_at AS identity_created_at
+    t.hash, t.tenant_id, t.session_id, t.kind, t.identity_type, t.identity_id, t.credential, t.issued_at, t.expires_at, t.used_at, t.stepped_up_at, t.session_ends_at, s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at, d.revision, a.locked_until, a.succeeded_at,
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
+    i.suspended_at AS identity_suspended_at
 FROM tokens t
 JOIN sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id
 JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
@@ -117,19 +118,25 @@ WHERE d.id = 1 AND t.hash = $1
 `
 
 type BearerRow struct {
-	Token             Token
-	Session           Session
-	User              User
-	Revision          int64
-	LockedUntil       sql.NullInt64
-	SucceededAt       sql.NullInt64
-	IdentityType      sql.NullString
-	IdentityID        sql.NullString
-	Credential        sql.NullString
-	Position          sql.NullInt64
-	LastUsedAt        sql.NullInt64
-	IdentityName      sql.NullString
-	IdentityCreatedAt sql.NullInt64
+	Token               Token
+	Session             Session
+	User                User
+	Revision            int64
+	LockedUntil         sql.NullInt64
+	SucceededAt         sql.NullInt64
+	IdentityType        sql.NullString
+	IdentityID          sql.NullString
+	Credential          sql.NullString
+	Position            sql.NullInt64
+	LastUsedAt          sql.NullInt64
+	Roles               sql.NullString
+	Tag                 sql.NullString
+	SuspendedAt         sql.NullInt64
+	IdentityName        sql.NullString
+	IdentityProfile     sql.NullString
+	Diligence           sql.NullString
+	IdentityCreatedAt   sql.NullInt64
+	IdentitySuspendedAt sql.NullInt64
 }
 
 func (q *Queries) Bearer(ctx context.Context, hash []byte) ([]BearerRow, error) {
@@ -183,6 +190,9 @@ func (q *Queries) Bearer(ctx context.Context, hash []byte) ([]BearerRow, error) 
 			&i.User.Profile,
 			&i.User.CreatedAt,
 			&i.User.UpdatedAt,
+			&i.User.EmailChangedAt,
+			&i.User.PhoneChanges,
+			&i.User.WeakenedAt,
 			&i.Revision,
 			&i.LockedUntil,
 			&i.SucceededAt,
@@ -191,8 +201,14 @@ func (q *Queries) Bearer(ctx context.Context, hash []byte) ([]BearerRow, error) 
 			&i.Credential,
 			&i.Position,
 			&i.LastUsedAt,
+			&i.Roles,
+			&i.Tag,
+			&i.SuspendedAt,
 			&i.IdentityName,
+			&i.IdentityProfile,
+			&i.Diligence,
 			&i.IdentityCreatedAt,
+			&i.IdentitySuspendedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -264,9 +280,10 @@ func (q *Queries) HasToken(ctx context.Context, hash []byte) ([][]byte, error) {
 const refresh = `-- name: Refresh :many
 SELECT
     r.hash, r.tenant_id, r.root, r.session_id, r.user_id, r.client_id, r.audience, r.scope, r.org_type, r.org_id, r.claims, r.issued_at, r.expires_at, r.rotated_at, r.revoked_at, f.expires_at AS family_ends_at, f.revoked_at AS family_revoked_at,
-    s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, d.revision, a.locked_until, a.succeeded_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at,
-    i.name AS identity_name, i.created_at AS identity_created_at
+    s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at, d.revision, a.locked_until, a.succeeded_at,
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
+    i.suspended_at AS identity_suspended_at
 FROM refresh_tokens r
 JOIN refresh_tokens f ON f.hash = r.root AND f.tenant_id = r.tenant_id
 JOIN sessions s ON s.tenant_id = r.tenant_id AND s.id = r.session_id
@@ -279,21 +296,27 @@ WHERE d.id = 1 AND r.hash = $1
 `
 
 type RefreshRow struct {
-	RefreshToken      RefreshToken
-	FamilyEndsAt      int64
-	FamilyRevokedAt   int64
-	Session           Session
-	User              User
-	Revision          int64
-	LockedUntil       sql.NullInt64
-	SucceededAt       sql.NullInt64
-	IdentityType      sql.NullString
-	IdentityID        sql.NullString
-	Credential        sql.NullString
-	Position          sql.NullInt64
-	LastUsedAt        sql.NullInt64
-	IdentityName      sql.NullString
-	IdentityCreatedAt sql.NullInt64
+	RefreshToken        RefreshToken
+	FamilyEndsAt        int64
+	FamilyRevokedAt     int64
+	Session             Session
+	User                User
+	Revision            int64
+	LockedUntil         sql.NullInt64
+	SucceededAt         sql.NullInt64
+	IdentityType        sql.NullString
+	IdentityID          sql.NullString
+	Credential          sql.NullString
+	Position            sql.NullInt64
+	LastUsedAt          sql.NullInt64
+	Roles               sql.NullString
+	Tag                 sql.NullString
+	SuspendedAt         sql.NullInt64
+	IdentityName        sql.NullString
+	IdentityProfile     sql.NullString
+	Diligence           sql.NullString
+	IdentityCreatedAt   sql.NullInt64
+	IdentitySuspendedAt sql.NullInt64
 }
 
 func (q *Queries) Refresh(ctx context.Context, hash []byte) ([]RefreshRow, error) {
@@ -352,6 +375,9 @@ func (q *Queries) Refresh(ctx context.Context, hash []byte) ([]RefreshRow, error
 			&i.User.Profile,
 			&i.User.CreatedAt,
 			&i.User.UpdatedAt,
+			&i.User.EmailChangedAt,
+			&i.User.PhoneChanges,
+			&i.User.WeakenedAt,
 			&i.Revision,
 			&i.LockedUntil,
 			&i.SucceededAt,
@@ -360,8 +386,14 @@ func (q *Queries) Refresh(ctx context.Context, hash []byte) ([]RefreshRow, error
 			&i.Credential,
 			&i.Position,
 			&i.LastUsedAt,
+			&i.Roles,
+			&i.Tag,
+			&i.SuspendedAt,
 			&i.IdentityName,
+			&i.IdentityProfile,
+			&i.Diligence,
 			&i.IdentityCreatedAt,
+			&i.IdentitySuspendedAt,
 		); err != nil {
 			return nil, err
 		}
@@ -406,6 +438,25 @@ type RotateRefreshParams struct {
 
 func (q *Queries) RotateRefresh(ctx context.Context, arg RotateRefreshParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, rotateRefresh, arg.At, arg.Hash)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const stepUpToken = `-- name: StepUpToken :execrows
+UPDATE tokens SET stepped_up_at = $1
+WHERE hash = $2 AND used_at = 0
+    AND EXISTS (SELECT 1 FROM sessions s WHERE s.tenant_id = tokens.tenant_id AND s.id = tokens.session_id AND s.ended_at = 0)
+`
+
+type StepUpTokenParams struct {
+	At   int64
+	Hash []byte
+}
+
+func (q *Queries) StepUpToken(ctx context.Context, arg StepUpTokenParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, stepUpToken, arg.At, arg.Hash)
 	if err != nil {
 		return 0, err
 	}

@@ -54,8 +54,8 @@ func (q *Queries) AddIdentifier(ctx context.Context, arg AddIdentifierParams) (i
 
 const addUser = `-- name: AddUser :execrows
 INSERT INTO users (tenant_id, id, status, status_changed_at, epoch, email, email_verified_at, phone, phone_verified_at, username,
-    profile, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    profile, created_at, updated_at, email_changed_at, phone_changes, weakened_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT DO NOTHING
 `
 
@@ -73,6 +73,9 @@ type AddUserParams struct {
 	Profile         string
 	CreatedAt       int64
 	UpdatedAt       int64
+	EmailChangedAt  int64
+	PhoneChanges    int64
+	WeakenedAt      int64
 }
 
 func (q *Queries) AddUser(ctx context.Context, arg AddUserParams) (int64, error) {
@@ -90,6 +93,33 @@ func (q *Queries) AddUser(ctx context.Context, arg AddUserParams) (int64, error)
 		arg.Profile,
 		arg.CreatedAt,
 		arg.UpdatedAt,
+		arg.EmailChangedAt,
+		arg.PhoneChanges,
+		arg.WeakenedAt,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const dropIdentifier = `-- name: DropIdentifier :execrows
+DELETE FROM identifiers WHERE tenant_id = $1 AND kind = $2 AND canonical = $3 AND user_id = $4
+`
+
+type DropIdentifierParams struct {
+	TenantID  string
+	Kind      string
+	Canonical string
+	UserID    string
+}
+
+func (q *Queries) DropIdentifier(ctx context.Context, arg DropIdentifierParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, dropIdentifier,
+		arg.TenantID,
+		arg.Kind,
+		arg.Canonical,
+		arg.UserID,
 	)
 	if err != nil {
 		return 0, err
@@ -119,6 +149,43 @@ func (q *Queries) HasUser(ctx context.Context, arg HasUserParams) ([]string, err
 			return nil, err
 		}
 		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const identifiersOf = `-- name: IdentifiersOf :many
+SELECT kind, canonical FROM identifiers WHERE tenant_id = $1 AND user_id = $2 ORDER BY kind, canonical
+`
+
+type IdentifiersOfParams struct {
+	TenantID string
+	UserID   string
+}
+
+type IdentifiersOfRow struct {
+	Kind      string
+	Canonical string
+}
+
+func (q *Queries) IdentifiersOf(ctx context.Context, arg IdentifiersOfParams) ([]IdentifiersOfRow, error) {
+	rows, err := q.db.QueryContext(ctx, identifiersOf, arg.TenantID, arg.UserID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []IdentifiersOfRow
+	for rows.Next() {
+		var i IdentifiersOfRow
+		if err := rows.Scan(&i.Kind, &i.Canonical); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -172,6 +239,52 @@ func (q *Queries) NameUser(ctx context.Context, arg NameUserParams) (int64, erro
 	result, err := q.db.ExecContext(ctx, nameUser,
 		arg.Username,
 		arg.At,
+		arg.TenantID,
+		arg.ID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const putUser = `-- name: PutUser :execrows
+UPDATE users SET email = $1, email_verified_at = $2, phone = $3,
+    phone_verified_at = $4, username = $5, profile = $6,
+    created_at = $7, updated_at = $8, email_changed_at = $9,
+    phone_changes = $10, weakened_at = $11
+WHERE tenant_id = $12 AND id = $13
+`
+
+type PutUserParams struct {
+	Email           string
+	EmailVerifiedAt int64
+	Phone           string
+	PhoneVerifiedAt int64
+	Username        string
+	Profile         string
+	CreatedAt       int64
+	UpdatedAt       int64
+	EmailChangedAt  int64
+	PhoneChanges    int64
+	WeakenedAt      int64
+	TenantID        string
+	ID              string
+}
+
+func (q *Queries) PutUser(ctx context.Context, arg PutUserParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, putUser,
+		arg.Email,
+		arg.EmailVerifiedAt,
+		arg.Phone,
+		arg.PhoneVerifiedAt,
+		arg.Username,
+		arg.Profile,
+		arg.CreatedAt,
+		arg.UpdatedAt,
+		arg.EmailChangedAt,
+		arg.PhoneChanges,
+		arg.WeakenedAt,
 		arg.TenantID,
 		arg.ID,
 	)

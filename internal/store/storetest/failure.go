@@ -10,11 +10,13 @@ import (
 	"countersign/internal/auth"
 )
 
+// found is the error alone, where what was found is of no interest.
+func found[T any](_ T, err error) error { return err }
+
 // testNotFound calls each verb that needs a row in a tenant that has none.
 func testNotFound(t *testing.T, s auth.Store) {
 	w := added(t, s, live("demo"))
 	none := auth.TokenHash(digest("none"))
-	found := func(_ any, err error) error { return err }
 	for name, verb := range map[string]func(auth.Tx) error{
 		"Meta":                    func(tx auth.Tx) error { return found(tx.Meta("none")) },
 		"AccountByUser":           func(tx auth.Tx) error { return found(tx.AccountByUser("demo", "none")) },
@@ -48,9 +50,46 @@ func testNotFound(t *testing.T, s auth.Store) {
 		"AddPassword":              func(tx auth.Tx) error { return tx.AddPassword(auth.Password{Tenant: "demo", User: "none", Version: 1}) },
 		"PutClient":                func(tx auth.Tx) error { return tx.PutClient(auth.Client{Tenant: "none", ID: "new"}) },
 	} {
-		if err := s.Update(t.Context(), verb); !errors.Is(err, auth.ErrNotFound) {
-			t.Errorf("%s: got %v, want ErrNotFound", name, err)
-		}
+		wantNotFound(t, s, name, verb)
+	}
+	testNotFoundOfChallenges(t, s, w)
+}
+
+func wantNotFound(t *testing.T, s auth.Store, name string, verb func(auth.Tx) error) {
+	t.Helper()
+	if err := s.Update(t.Context(), verb); !errors.Is(err, auth.ErrNotFound) {
+		t.Errorf("%s: got %v, want ErrNotFound", name, err)
+	}
+}
+
+// testNotFoundOfChallenges does the same with challenges, what they are for, and what they change.
+func testNotFoundOfChallenges(t *testing.T, s auth.Store, w world) {
+	none := auth.TokenHash(digest("none"))
+	for name, verb := range map[string]func(auth.Tx) error{
+		"Challenge":           func(tx auth.Tx) error { return found(tx.Challenge("demo", "none")) },
+		"Challenge elsewhere": func(tx auth.Tx) error { return found(tx.Challenge("none", w.challenge.ID)) },
+		"LatestChallenge": func(tx auth.Tx) error {
+			return found(tx.LatestChallenge("demo", w.challenge.Subject, auth.PurposeBind, ""))
+		},
+		"LatestChallenge of a session": func(tx auth.Tx) error {
+			return found(tx.LatestChallenge("demo", w.challenge.Subject, w.challenge.Purpose, "none"))
+		},
+		"Link":          func(tx auth.Tx) error { return found(tx.Link("demo", auth.LinkRef{Type: "sends", ID: "none"})) },
+		"Answer":        func(tx auth.Tx) error { return found(tx.Answer(auth.OnceKey{Tenant: "demo", Key: "backend"})) },
+		"PutChallenge":  func(tx auth.Tx) error { return found(tx.PutChallenge(auth.Challenge{Tenant: "demo", ID: "none"}, 1)) },
+		"SettleParcel":  func(tx auth.Tx) error { return found(tx.SettleParcel(auth.Parcel{Tenant: "demo", ID: "none"})) },
+		"StepUpToken":   func(tx auth.Tx) error { return found(tx.StepUpToken(none, at(1))) },
+		"PutUser":       func(tx auth.Tx) error { return tx.PutUser(auth.User{Tenant: "demo", ID: "none"}, nil) },
+		"PutIdentity":   func(tx auth.Tx) error { return tx.PutIdentity(auth.Identity{Tenant: "none", Ref: w.identity.Ref}) },
+		"PutMembership": func(tx auth.Tx) error { return tx.PutMembership(auth.Membership{Tenant: "demo", User: "17"}) },
+		"PutAuthenticator": func(tx auth.Tx) error {
+			return tx.PutAuthenticator(auth.Authenticator{Tenant: "demo", User: "17", ID: "none"})
+		},
+		"PutAuthenticator of another's": func(tx auth.Tx) error {
+			return tx.PutAuthenticator(auth.Authenticator{Tenant: "demo", User: "18", ID: w.authenticator.ID})
+		},
+	} {
+		wantNotFound(t, s, name, verb)
 	}
 }
 
@@ -61,18 +100,43 @@ func testNothing(t *testing.T, s auth.Store) {
 			a, err := r.Attempts("demo", "none", auth.AttemptPassword)
 			return int(a.Version), err
 		},
-		"PasswordHistory": func(r auth.Reads) (int, error) { h, err := r.PasswordHistory("demo", "none", 9); return len(h), err },
-		"Authenticators":  func(r auth.Reads) (int, error) { a, err := r.Authenticators("demo", "none"); return len(a), err },
-		"Events":          func(r auth.Reads) (int, error) { e, err := r.Events("none", "", 9); return len(e), err },
+		"PasswordHistory":   func(r auth.Reads) (int, error) { h, err := r.PasswordHistory("demo", "none", 9); return len(h), err },
+		"Authenticators":    func(r auth.Reads) (int, error) { a, err := r.Authenticators("demo", "none"); return len(a), err },
+		"PendingChallenges": func(r auth.Reads) (int, error) { c, err := r.PendingChallenges("none", "", 9); return len(c), err },
+		"OverdueChallenges": func(r auth.Reads) (int, error) { c, err := r.OverdueChallenges(at(28), 9); return len(c), err },
+		"CountPushed":       func(r auth.Reads) (int, error) { return r.CountPushed("demo", "none", time.Time{}) },
+		"People": func(r auth.Reads) (int, error) {
+			p, n, err := r.People("demo", auth.IdentityRef{}, auth.PersonFilter{})
+			return len(p) + n, err
+		},
+		"CountMessages": func(r auth.Reads) (int, error) { return r.CountMessages("demo", "none", time.Time{}) },
+		"Queues":        func(r auth.Reads) (int, error) { q, err := r.Queues(at(28)); return len(q), err },
+		"Parcels":       func(r auth.Reads) (int, error) { p, err := r.Parcels(auth.ParcelFilter{}, 9); return len(p), err },
+		"Events":        func(r auth.Reads) (int, error) { e, err := r.Events("none", "", 9); return len(e), err },
 	} {
 		if n := read(t, s, verb); n != 0 {
 			t.Errorf("%s: got %d, want none", name, n)
 		}
 	}
-	if move(t, s, func(tx auth.Writes) (bool, error) {
-		return tx.PutAttempts("demo", "none", auth.AttemptPassword, auth.Attempts{Version: 2}, 1)
-	}) {
-		t.Error("PutAttempts made a row from version 1")
+	for name, verb := range map[string]func(auth.Writes) (bool, error){
+		"PutAttempts of version 1": func(tx auth.Writes) (bool, error) {
+			return tx.PutAttempts("demo", "none", auth.AttemptPassword, auth.Attempts{Version: 2}, 1)
+		},
+		"PutLink of version 1": func(tx auth.Writes) (bool, error) { return tx.PutLink(auth.DynamicLink{Tenant: "demo", Version: 2}, 1) },
+		"DropAuthenticator":    func(tx auth.Writes) (bool, error) { return tx.DropAuthenticator("demo", "none") },
+		"CancelChallenges": func(tx auth.Writes) (bool, error) {
+			n, err := tx.CancelChallenges("demo", "none", "", at(1))
+			return n != 0, err
+		},
+		"ClaimParcels": func(tx auth.Writes) (bool, error) {
+			p, err := tx.ClaimParcels(auth.Queue{Tenant: "demo", Kind: auth.ParcelSMS}, at(1), at(2), 9)
+			return len(p) != 0, err
+		},
+		"AddParcels": func(tx auth.Writes) (bool, error) { return false, tx.AddParcels() },
+	} {
+		if move(t, s, verb) {
+			t.Errorf("%s found something", name)
+		}
 	}
 }
 
@@ -87,11 +151,16 @@ func testExists(t *testing.T, s auth.Store) {
 		"AddIdentity":      func(tx auth.Writes) error { return tx.AddIdentity(w.identity) },
 		"AddMembership":    func(tx auth.Writes) error { return tx.AddMembership(w.membership) },
 		"AddAuthenticator": func(tx auth.Writes) error { return tx.AddAuthenticator(w.authenticator) },
-		"AddPassword":      func(tx auth.Writes) error { return tx.AddPassword(w.password) },
-		"AddSession":       func(tx auth.Writes) error { return tx.AddSession(w.session) },
-		"AddToken":         func(tx auth.Writes) error { return tx.AddToken(w.token) },
-		"AddRefresh":       func(tx auth.Writes) error { return tx.AddRefresh(w.leaf) },
-		"PutClient":        func(tx auth.Writes) error { return tx.PutClient(foreign) },
+		"AddAuthenticator of the channel": func(tx auth.Writes) error {
+			return tx.AddAuthenticator(auth.Authenticator{Tenant: "demo", User: "17", ID: "other", Channel: w.authenticator.Channel})
+		},
+		"AddChallenge": func(tx auth.Writes) error { return tx.AddChallenge(w.challenge) },
+		"AddAnswer":    func(tx auth.Writes) error { return tx.AddAnswer(w.answer) },
+		"AddPassword":  func(tx auth.Writes) error { return tx.AddPassword(w.password) },
+		"AddSession":   func(tx auth.Writes) error { return tx.AddSession(w.session) },
+		"AddToken":     func(tx auth.Writes) error { return tx.AddToken(w.token) },
+		"AddRefresh":   func(tx auth.Writes) error { return tx.AddRefresh(w.leaf) },
+		"PutClient":    func(tx auth.Writes) error { return tx.PutClient(foreign) },
 	} {
 		for how, try := range tries(s) {
 			key := name + how
@@ -130,7 +199,11 @@ func testHalfDoneVerb(t *testing.T, s auth.Store) {
 		"AddUser": func(tx auth.Writes) error {
 			return tx.AddUser(auth.User{Tenant: "demo", ID: "18"}, []auth.Identifier{fresh, w.identifiers[0]})
 		},
-		"AddEvents": func(tx auth.Writes) error { return tx.AddEvents(auth.Event{Tenant: "demo", ID: "02"}, w.event) },
+		"AddEvents":  func(tx auth.Writes) error { return tx.AddEvents(auth.Event{Tenant: "demo", ID: "02"}, w.event) },
+		"AddParcels": func(tx auth.Writes) error { return tx.AddParcels(auth.Parcel{Tenant: "demo", ID: "p-2"}, w.parcel) },
+		"PutUser": func(tx auth.Writes) error {
+			return tx.PutUser(auth.User{Tenant: "demo", ID: "19", Username: "half"}, w.identifiers[:1])
+		},
 		"NameUser": func(tx auth.Writes) error {
 			_, err := tx.NameUser("demo", "19", "fresh", w.identifiers[0], at(3))
 			return err
@@ -157,6 +230,10 @@ func testHalfDoneVerb(t *testing.T, s auth.Store) {
 	}
 	if events := read(t, s, func(r auth.Reads) ([]auth.Event, error) { return r.Events("demo", "", 9) }); len(events) != 1 {
 		t.Errorf("got %d events, want the one of before", len(events))
+	}
+	parcels := read(t, s, func(r auth.Reads) ([]auth.Parcel, error) { return r.Parcels(auth.ParcelFilter{}, 9) })
+	if len(parcels) != 1 {
+		t.Errorf("got %d parcels, want the one of before", len(parcels))
 	}
 }
 

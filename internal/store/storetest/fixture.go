@@ -25,6 +25,10 @@ type world struct {
 	token         auth.Token
 	root, leaf    auth.RefreshToken
 	event         auth.Event
+	challenge     auth.Challenge
+	link          auth.DynamicLink
+	parcel        auth.Parcel
+	answer        auth.Answer
 }
 
 // at is a time with every digit that is stored.
@@ -49,17 +53,20 @@ func newWorld(t auth.TenantID) world {
 		programmeKey: auth.ProgrammeKey{Tenant: t, Hash: digest("programme")},
 		client:       clientFixture(t),
 		signingKey: auth.SigningKey{
-			ID: "kid-" + string(t), Alg: "ES256", Public: `{"kty":"EC"}`, Sealed: []byte{1},
-			CreatedAt: at(1), ActiveAt: at(2), RetireAt: at(3),
+			ID: "kid-" + string(t), Alg: "ES256", Public: `{"kty":"EC"}`, Sealed: []byte{1}, CreatedAt: at(1), ActiveAt: at(2), RetireAt: at(3),
 		},
-		identity: auth.Identity{Tenant: t, Ref: ref, Name: "Acme", CreatedAt: at(1)},
-		user:     userFixture(t),
+		identity: auth.Identity{
+			Tenant: t, Ref: ref, Name: "Acme", Profile: "77", Details: `{"a": "<&>"}`, Diligence: auth.DiligenceApproved, CreatedAt: at(1),
+			SuspendedAt: at(9),
+		},
+		user: userFixture(t),
 		identifiers: []auth.Identifier{
 			{Tenant: t, Kind: auth.ByEmail, Canonical: "ada@example.com", User: "17"},
 			{Tenant: t, Kind: auth.ByPhone, Canonical: "+35699000001", User: "17"},
 		},
 		authenticator: auth.Authenticator{
-			Tenant: t, ID: "dev-1", User: "17", Kind: auth.AuthenticatorDevice, Channel: "BIOMETRIC", Simulated: true, CreatedAt: at(4),
+			Tenant: t, ID: "dev-1", User: "17", Kind: auth.AuthenticatorDevice, Channel: auth.ChannelBiometric,
+			Status: auth.AuthenticatorInactive, Target: "+35699000001", Simulated: true, CreatedAt: at(4), BoundAt: at(5),
 		},
 		password: auth.Password{
 			Tenant: t, User: "17", Version: 3, Hash: "$argon2id$…", Shape: "argon2id m=19456",
@@ -70,7 +77,8 @@ func newWorld(t auth.TenantID) world {
 		},
 		session: auth.Session{
 			Tenant: t, ID: "ses-1", Surface: auth.SurfaceCIS, User: "17", Epoch: 4, Client: "demo",
-			Methods: []auth.Method{"pwd", "otp"}, Org: ref, CreatedAt: at(12), AuthAt: at(13), SeenAt: at(14), IdleLimit: 5 * time.Minute, EndsAt: at(28), EndedAt: at(15), EndedWhy: "logout",
+			Methods: []auth.Method{"pwd", "otp"}, Org: ref, CreatedAt: at(12), AuthAt: at(13), SeenAt: at(14),
+			IdleLimit: 5 * time.Minute, EndsAt: at(28), EndedAt: at(15), EndedWhy: "logout",
 		},
 		token: auth.Token{
 			Tenant: t, Hash: digest("token" + string(t)), Session: "ses-1", Kind: auth.TokenAccess, Identity: ref, Credential: auth.Root,
@@ -80,13 +88,46 @@ func newWorld(t auth.TenantID) world {
 		leaf: refreshFixture(t, "leaf"),
 		event: auth.Event{
 			ID: "01J", Tenant: t, At: at(13), Kind: auth.EventLogin, User: "17", Session: "ses-1", Identity: ref, Client: "demo",
-			Actor: "key:backend", Address: "192.0.2.1", Request: "req-1", Reason: "reason", Note: "A sentence.",
+			Actor: "key:backend", Address: "192.0.2.1", Request: "req-1", Reason: "reason",
+			Challenge: "900", Note: "A sentence.",
 		},
 	}
-	w.membership = auth.Membership{Tenant: t, User: "17", Identity: w.identity, Credential: auth.Root, Position: 2, LastUsedAt: at(3)}
+	w.addChallenge(t, ref)
+	w.membership = auth.Membership{
+		Tenant: t, User: "17", Identity: w.identity, Credential: auth.Root, Position: 2, LastUsedAt: at(3),
+		Roles: []auth.Role{auth.RoleAdmin, auth.RoleCardAssignee}, Tag: "tag", SuspendedAt: at(8),
+	}
+	w.membership.Identity.Details = "" // is not read with a membership
 	w.leaf.Root = w.root.Hash
 	w.leaf.ExpiresAt = at(26)
 	return w
+}
+
+// addChallenge adds a challenge, what it confirms, what it sends and what its caller was answered.
+func (w *world) addChallenge(t auth.TenantID, ref auth.IdentityRef) {
+	w.challenge = challengeFixture(t)
+	w.link = auth.DynamicLink{
+		Tenant: t, Ref: auth.LinkRef{Type: "sends", ID: "31"}, Version: 1, Identity: ref, Status: auth.LinkConfirmed, Currency: "EUR",
+		Amount: 1 << 53, Payee: "Løvelace", Account: "MT84…", Text: "Rent", CreatedAt: at(13), UpdatedAt: at(14), Challenge: "900",
+	}
+	w.parcel = auth.Parcel{
+		Tenant: t, ID: "p-1", Kind: auth.ParcelPush, Status: auth.ParcelFailed, User: "17", Sealed: []byte{0, 0xff}, CreatedAt: at(13),
+		ExpiresAt: at(17), DueAt: at(14), LeasedUntil: at(15), Tries: 3, SettledAt: at(16), Result: "refused",
+	}
+	w.answer = auth.Answer{
+		OnceKey: auth.OnceKey{Tenant: t, Key: "backend", Operation: "POST /multi/users", Ref: "ref-1"}, Digest: digest("body"),
+		Status: 200, Sealed: []byte{1, 0}, CreatedAt: at(13), ExpiresAt: at(14),
+	}
+}
+
+func challengeFixture(t auth.TenantID) auth.Challenge {
+	return auth.Challenge{
+		Tenant: t, ID: "900", Version: 1, Purpose: auth.PurposeConfirm, Channel: auth.ChannelBiometric, Status: auth.ChallengeApproved,
+		Subject: auth.SubjectOf("17"), User: "17", Session: "ses-1", Token: digest("token" + string(t)), Key: "backend",
+		Identity: auth.IdentityRef{Type: auth.Corporate, ID: "114"}, Target: "+35699000001", CodeHash: digest("code"), Digest: digest("shown"),
+		Links:    []auth.LinkRef{{Type: "sends", ID: "31"}, {Type: "outgoing_wire_transfers", ID: "30"}},
+		Failures: 1, Sends: 2, CreatedAt: at(13), SentAt: at(14), ExpiresAt: at(15), EndedAt: at(16),
+	}
 }
 
 func tenantFixture(t auth.TenantID) auth.Tenant {
@@ -106,6 +147,19 @@ func tenantFixture(t auth.TenantID) auth.Tenant {
 			RateLimits:      true,
 			RevealAccounts:  true,
 			Maintenance:     true,
+			OTP:             auth.OTPPolicy{For: time.Minute, Tries: 4, Sends: 5, Wait: time.Second},
+			Push:            auth.PushPolicy{For: time.Minute, Limit: auth.Limit{Count: 2, Window: time.Hour}},
+			Channels:        []auth.Channel{auth.ChannelEmail, auth.ChannelSMS},
+			StepUpFor:       time.Minute,
+			PhoneCountries:  []string{"MT", "CH"},
+			BlockedDomains:  []string{"example.net"},
+			PhoneChanges:    4,
+			EmailEvery:      time.Hour,
+			MultiIdentity:   true,
+			AppURL:          "https://app.example.com",
+			MessageLimits:   []auth.Limit{{Count: 1, Window: time.Second}},
+			KeyLimits:       []auth.Limit{{Count: 2, Window: time.Second}, {Count: 3, Window: time.Minute}},
+			UserLimits:      []auth.Limit{{Count: 4, Window: time.Hour}},
 		},
 	}
 }
@@ -132,8 +186,9 @@ func userFixture(t auth.TenantID) auth.User {
 			},
 			SecondaryEmails: []string{"b@example.com", "a@example.com"}, SecondaryPhones: []string{"+356"},
 			CustomData: `{"a": 1}`, CustomAppData: `{"b":"<&>"}`,
+			Residence: "CH", Locale: "fr-CH", Brand: "blue", Details: `{"c": [1]}`,
 		},
-		CreatedAt: at(1), UpdatedAt: at(5),
+		CreatedAt: at(1), UpdatedAt: at(5), EmailChangedAt: at(6), PhoneChanges: 2, WeakenedAt: at(7),
 	}
 }
 
@@ -167,6 +222,10 @@ func (w world) add(tx auth.Writes) error {
 		func() error { return tx.AddRefresh(w.root) },
 		func() error { return tx.AddRefresh(w.leaf) },
 		func() error { return tx.AddEvents(w.event) },
+		func() error { return tx.AddChallenge(w.challenge) },
+		func() error { _, err := tx.PutLink(w.link, 0); return err },
+		func() error { return tx.AddParcels(w.parcel) },
+		func() error { return tx.AddAnswer(w.answer) },
 	)
 }
 
@@ -177,6 +236,10 @@ func live(t auth.TenantID) world {
 	w.session.EndedAt, w.session.EndedWhy = time.Time{}, ""
 	w.token.UsedAt = time.Time{}
 	w.root.RotatedAt, w.leaf.RotatedAt = time.Time{}, time.Time{}
+	w.identity.SuspendedAt, w.membership.SuspendedAt, w.membership.Identity.SuspendedAt = time.Time{}, time.Time{}, time.Time{}
+	w.authenticator.Status = auth.AuthenticatorActive
+	w.challenge.Status, w.challenge.EndedAt = auth.ChallengePending, time.Time{}
+	w.parcel.Status, w.parcel.SettledAt = auth.ParcelPending, time.Time{}
 	return w
 }
 

@@ -71,11 +71,58 @@ func testMoveOnce(t *testing.T, s auth.Store) {
 			once(t, s, verb)
 		})
 	}
+	for name, verb := range movesOfChallenges(w) {
+		t.Run(name, func(t *testing.T) {
+			once(t, s, verb)
+		})
+	}
 	// One move of each kind is what is left of all.
 	history := read(t, s, func(r auth.Reads) ([]string, error) { return r.PasswordHistory("demo", "17", 99) })
 	account := read(t, s, func(r auth.Reads) (auth.Account, error) { return r.AccountByUser("demo", "17") })
 	if len(history) != 1 || account.User.Epoch != w.user.Epoch+2 {
 		t.Errorf("got %d former passwords and epoch %d, want 1 and %d", len(history), account.User.Epoch, w.user.Epoch+2)
+	}
+}
+
+// movesOfChallenges are those of challenges, what they are for, and what comes of them.
+func movesOfChallenges(w world) map[string]func(auth.Writes, int) (bool, error) {
+	return map[string]func(auth.Writes, int) (bool, error){
+		"PutChallenge": func(tx auth.Writes, i int) (bool, error) {
+			c := w.challenge
+			c.Version, c.Failures = 2, i
+			return tx.PutChallenge(c, 1)
+		},
+		"PutLink": func(tx auth.Writes, i int) (bool, error) {
+			l := w.link
+			l.Version, l.Amount = 2, int64(i)
+			return tx.PutLink(l, 1)
+		},
+		"PutLink of an absent one": func(tx auth.Writes, i int) (bool, error) {
+			return tx.PutLink(auth.DynamicLink{Tenant: "demo", Version: 1, Amount: int64(i)}, 0)
+		},
+		"AddAnswer": func(tx auth.Writes, i int) (bool, error) {
+			return inserted(tx.AddAnswer(auth.Answer{OnceKey: auth.OnceKey{Tenant: "demo", Ref: "new"}, Status: i}))
+		},
+		"AddAnswer in the place of an expired one": func(tx auth.Writes, i int) (bool, error) {
+			return inserted(tx.AddAnswer(auth.Answer{OnceKey: w.answer.OnceKey, Status: i, CreatedAt: at(20), ExpiresAt: at(21)}))
+		},
+		"AddAuthenticator": func(tx auth.Writes, i int) (bool, error) {
+			return inserted(tx.AddAuthenticator(auth.Authenticator{
+				Tenant: "demo", User: "17", ID: strconv.Itoa(i), Channel: auth.ChannelSMS,
+			}))
+		},
+		"DropAuthenticator": func(tx auth.Writes, _ int) (bool, error) { return tx.DropAuthenticator("demo", "dev-1") },
+		"CancelChallenges": func(tx auth.Writes, i int) (bool, error) {
+			n, err := tx.CancelChallenges("demo", "other", "", at(i+1))
+			return n > 0, err
+		},
+		"SettleParcel": func(tx auth.Writes, i int) (bool, error) {
+			claimed, err := tx.ClaimParcels(auth.Queue{Tenant: "demo", Kind: auth.ParcelPush}, at(16), at(17), 9)
+			if err != nil || len(claimed) == 0 {
+				return false, err
+			}
+			return tx.SettleParcel(claimed[0])
+		},
 	}
 }
 
@@ -92,7 +139,8 @@ func once(t *testing.T, s auth.Store, verb func(auth.Writes, int) (bool, error))
 	write(t, s, func(tx auth.Writes) error {
 		_, err := inserted(tx.AddUser(auth.User{Tenant: "demo", ID: "18", Status: auth.UserPending}, nil))
 		_, err2 := inserted(tx.AddRefresh(refreshFixture("demo", "other")))
-		return errors.Join(err, err2)
+		_, err3 := inserted(tx.AddChallenge(auth.Challenge{Tenant: "demo", ID: "901", Subject: "other", Status: auth.ChallengePending}))
+		return errors.Join(err, err2, err3)
 	})
 	var won [racers]bool
 	race(func(i int) {

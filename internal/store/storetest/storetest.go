@@ -13,18 +13,24 @@ import (
 // Run tests a store. open returns an empty one, which it closes when its test ends; it is called once for each part of the suite, and
 // the parts run in parallel.
 func Run(t *testing.T, open func(t *testing.T) auth.Store) {
-	for name, part := range map[string]func(*testing.T, auth.Store){
+	for _, parts := range []map[string]part{ofAll(), ofSome()} {
+		for name, part := range parts {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				part(t, open(t))
+			})
+		}
+	}
+}
+
+// part is a part of the suite.
+type part = func(*testing.T, auth.Store)
+
+// ofAll is what is true of all verbs and transactions.
+func ofAll() map[string]part {
+	return map[string]part{
 		"RoundTrip":              testRoundTrip,
 		"RoundTripOfZeroValues":  testZeroValues,
-		"PutReplaces":            testPutReplaces,
-		"Revision":               testRevision,
-		"Accounts":               testAccounts,
-		"Naming":                 testNaming,
-		"TouchMembership":        testTouchMembership,
-		"PasswordChanges":        testPasswordChanges,
-		"UserStatus":             testUserStatus,
-		"SessionMoves":           testSessionMoves,
-		"RefreshFamily":          testRefreshFamily,
 		"NotFound":               testNotFound,
 		"Nothing":                testNothing,
 		"Exists":                 testExists,
@@ -43,17 +49,45 @@ func Run(t *testing.T, open func(t *testing.T) auth.Store) {
 		"Text":                   testText,
 		"TextThatCannotBeStored": testBadText,
 		"Time":                   testTime,
-		"EventPages":             testEventPages,
 		"TenantsAreApart":        testTenants,
 		"SweepDeletesWhatEnded":  testSweep,
 		"SweepIsBounded":         testSweepBound,
-		"ManyEvents":             testManyEvents,
+		"SweepKeepsWhatIsOpen":   testSweepOpen,
+		"Clear":                  testClear,
 		"EmptyDirectory":         testEmptyDirectory,
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			part(t, open(t))
-		})
+	}
+}
+
+// ofSome is what some verbs do.
+func ofSome() map[string]part {
+	return map[string]part{
+		"PutReplaces":      testPutReplaces,
+		"Revision":         testRevision,
+		"Accounts":         testAccounts,
+		"Naming":           testNaming,
+		"TouchMembership":  testTouchMembership,
+		"PasswordChanges":  testPasswordChanges,
+		"UserStatus":       testUserStatus,
+		"SessionMoves":     testSessionMoves,
+		"RefreshFamily":    testRefreshFamily,
+		"EventPages":       testEventPages,
+		"ManyEvents":       testManyEvents,
+		"PutUser":          testPutUser,
+		"PutIdentity":      testPutIdentity,
+		"People":           testPeople,
+		"Authenticators":   testAuthenticators,
+		"StepUp":           testStepUp,
+		"Challenges":       testChallenges,
+		"ChallengeMoves":   testChallengeMoves,
+		"CancelChallenges": testCancelChallenges,
+		"CountPushed":      testCountPushed,
+		"Links":            testLinks,
+		"Answers":          testAnswers,
+		"Outbox":           testOutbox,
+		"OutboxOrder":      testOutboxOrder,
+		"ClaimOnce":        testClaimOnce,
+		"CountMessages":    testCountMessages,
+		"Parcels":          testParcels,
 	}
 }
 

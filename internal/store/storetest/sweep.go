@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"countersign/internal/auth"
 )
 
@@ -14,6 +16,8 @@ func testSweep(t *testing.T, s auth.Store) {
 	old, young := live("old"), live("young")
 	old.session.EndsAt, old.root.ExpiresAt, old.leaf.ExpiresAt, old.attempts.ExpiresAt = at(20), at(20), at(20), at(20)
 	young.session.EndsAt, young.root.ExpiresAt, young.leaf.ExpiresAt, young.attempts.ExpiresAt = at(22), at(22), at(22), at(22)
+	old.challenge.ExpiresAt, old.answer.ExpiresAt = at(20), at(20)
+	young.challenge.ExpiresAt, young.answer.ExpiresAt = at(22), at(22)
 	added(t, s, old)
 	added(t, s, young)
 	write(t, s, func(tx auth.Writes) error {
@@ -27,7 +31,7 @@ func testSweep(t *testing.T, s auth.Store) {
 	for _, step := range []struct {
 		before time.Time
 		want   int
-	}{{at(19), 0}, {at(20), 0}, {at(21), 5}, {at(21), 0}} {
+	}{{at(19), 0}, {at(20), 0}, {at(21), 7}, {at(21), 0}} {
 		if n := sweep(step.before); n != step.want {
 			t.Errorf("before %v: got %d rows, want %d", step.before, n, step.want)
 		}
@@ -36,6 +40,8 @@ func testSweep(t *testing.T, s auth.Store) {
 		for name, verb := range map[string]func(auth.Reads) error{
 			"Session":      func(r auth.Reads) error { _, err := r.Session(w.tenant.ID, "ses-1"); return err },
 			"Bearer":       func(r auth.Reads) error { _, err := r.Bearer(w.token.Hash); return err },
+			"Challenge":    func(r auth.Reads) error { _, err := r.Challenge(w.tenant.ID, "900"); return err },
+			"Answer":       func(r auth.Reads) error { _, err := r.Answer(w.answer.OnceKey); return err },
 			"Refresh root": func(r auth.Reads) error { _, err := r.Refresh(w.root.Hash); return err },
 			"Refresh leaf": func(r auth.Reads) error { _, err := r.Refresh(w.leaf.Hash); return err },
 		} {
@@ -87,4 +93,73 @@ func testSweepBound(t *testing.T, s auth.Store) {
 			t.Errorf("sweep %d: got %d rows, want %d", i, n, want)
 		}
 	}
+}
+
+// testSweepOpen sweeps the rest: what ended goes, what is open stays, and what failed stays for a month.
+func testSweepOpen(t *testing.T, s auth.Store) {
+	c := func(id auth.ChallengeID, status auth.ChallengeStatus, expires, ended time.Time) auth.Challenge {
+		return auth.Challenge{Tenant: "demo", ID: id, Status: status, ExpiresAt: expires, EndedAt: ended}
+	}
+	p := func(id auth.ParcelID, status auth.ParcelStatus, settled time.Time) auth.Parcel {
+		return auth.Parcel{Tenant: "demo", ID: id, Status: status, CreatedAt: at(1), SettledAt: settled}
+	}
+	write(t, s, func(tx auth.Writes) error {
+		return steps(
+			func() error { return tx.AddChallenge(c("open", auth.ChallengePending, at(9), time.Time{})) },
+			func() error { return tx.AddChallenge(c("forgotten", auth.ChallengePending, at(4), time.Time{})) },
+			func() error { return tx.AddChallenge(c("ended early", auth.ChallengeDenied, at(9), at(4))) },
+			func() error { return tx.AddChallenge(c("ended", auth.ChallengeExpired, at(4), at(6))) },
+			func() error {
+				return tx.AddParcels(p("open", auth.ParcelPending, time.Time{}), p("delivered", auth.ParcelDelivered, at(4)),
+					p("just delivered", auth.ParcelDelivered, at(6)), p("failed", auth.ParcelFailed, at(4)))
+			},
+		)
+	})
+	month := 30 * 24 * time.Hour
+	for _, step := range []struct {
+		before     time.Time
+		want       int
+		challenges string
+		parcels    string
+	}{
+		{at(5), 3, "[ended open]", "[open just delivered failed]"},
+		{at(4).Add(month), 3, "[]", "[open failed]"},
+		{at(4).Add(month + time.Microsecond), 1, "[]", "[open]"},
+	} {
+		var n int
+		write(t, s, func(tx auth.Writes) (err error) { n, err = tx.Sweep(step.before, 9); return err })
+		var challenges []auth.ChallengeID
+		for _, id := range []auth.ChallengeID{"ended", "ended early", "forgotten", "open"} {
+			err := s.View(t.Context(), func(r auth.Reads) error { _, err := r.Challenge("demo", id); return err })
+			if err == nil {
+				challenges = append(challenges, id)
+			}
+		}
+		parcels := parcelIDs(read(t, s, func(r auth.Reads) ([]auth.Parcel, error) { return r.Parcels(auth.ParcelFilter{}, 9) }))
+		if n != step.want || fmt.Sprint(challenges) != step.challenges || fmt.Sprint(parcels) != step.parcels {
+			t.Errorf("before %v: got %d rows, which leaves %v and %v, want %d, %s and %s", step.before, n, challenges, parcels, step.want,
+				step.challenges, step.parcels)
+		}
+	}
+}
+
+// testClear clears two tenants, and leaves notes and signing keys.
+func testClear(t *testing.T, s auth.Store) {
+	w, other := added(t, s, newWorld("demo")), added(t, s, live("other"))
+	write(t, s, func(tx auth.Writes) error { return tx.SetMeta("note", "kept") })
+	before := read(t, s, auth.Reads.Directory)
+	write(t, s, func(tx auth.Writes) error { return tx.Clear() })
+	want := auth.Directory{
+		Revision: before.Revision + 1, SigningKeys: before.SigningKeys, Tenants: []auth.Tenant{}, APIKeys: []auth.APIKey{},
+		ProgrammeKeys: []auth.ProgrammeKey{}, Clients: []auth.Client{}, Shapes: map[auth.TenantID][]string{},
+	}
+	if diff := cmp.Diff(want, read(t, s, auth.Reads.Directory)); diff != "" || len(want.SigningKeys) != 2 {
+		t.Errorf("directory (-want +got):\n%s", diff)
+	}
+	if got := read(t, s, func(r auth.Reads) (string, error) { return r.Meta("note") }); got != "kept" {
+		t.Errorf("note: got %q", got)
+	}
+	// The same world again meets nothing that is left of it.
+	added(t, s, w)
+	added(t, s, other)
 }

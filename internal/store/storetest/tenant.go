@@ -19,6 +19,15 @@ type state struct {
 	Events         []auth.Event
 	Bearer         auth.Bearer
 	Refresh        auth.LiveRefresh
+	Challenge      auth.Challenge
+	Latest         auth.Challenge
+	Pending        []auth.Challenge
+	Pushed         int
+	Link           auth.DynamicLink
+	Parcels        []auth.Parcel
+	Messages       int
+	Answer         auth.Answer
+	People         []auth.Person
 }
 
 func stateOf(t *testing.T, s auth.Store, w world) state {
@@ -26,7 +35,7 @@ func stateOf(t *testing.T, s auth.Store, w world) state {
 	tenant := w.tenant.ID
 	var a state
 	view(t, s, func(r auth.Reads) error {
-		var err [9]error
+		var err [18]error
 		a.Account, err[0] = r.AccountByUser(tenant, "17")
 		a.ByIdentifier, err[1] = r.AccountByIdentifier(tenant, auth.ByEmail, "ada@example.com", "phantom")
 		a.Session, err[2] = r.Session(tenant, "ses-1")
@@ -36,6 +45,15 @@ func stateOf(t *testing.T, s auth.Store, w world) state {
 		a.Events, err[6] = r.Events(tenant, "", 9)
 		a.Bearer, err[7] = r.Bearer(w.token.Hash)
 		a.Refresh, err[8] = r.Refresh(w.leaf.Hash)
+		a.Challenge, err[9] = r.Challenge(tenant, "900")
+		a.Latest, err[10] = r.LatestChallenge(tenant, auth.SubjectOf("17"), auth.PurposeConfirm, "")
+		a.Pending, err[11] = r.PendingChallenges(tenant, "17", 9)
+		a.Pushed, err[12] = r.CountPushed(tenant, auth.SubjectOf("17"), at(1))
+		a.Link, err[13] = r.Link(tenant, w.link.Ref)
+		a.Parcels, err[14] = r.Parcels(auth.ParcelFilter{Tenant: tenant}, 9)
+		a.Messages, err[15] = r.CountMessages(tenant, "17", at(1))
+		a.Answer, err[16] = r.Answer(w.answer.OnceKey)
+		a.People, _, err[17] = r.People(tenant, w.identity.Ref, auth.PersonFilter{Email: "ada@example.com"})
 		for _, err := range err {
 			if err != nil {
 				return err
@@ -56,15 +74,18 @@ func testTenants(t *testing.T, s auth.Store) {
 		if diff := cmp.Diff(w.user, a.ByIdentifier.User); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", w.tenant.ID, diff)
 		}
-		if len(a.Account.Memberships) != 1 || len(a.Session.Memberships) != 1 || len(a.Authenticators) != 1 || len(a.Events) != 1 {
+		if len(a.Account.Memberships) != 1 || len(a.Session.Memberships) != 1 || len(a.Authenticators) != 1 || len(a.Events) != 1 ||
+			len(a.Pending) != 1 || a.Pushed != 1 || len(a.Parcels) != 1 || a.Messages != 1 || len(a.People) != 1 {
 			t.Errorf("%s holds rows of another tenant: %+v", w.tenant.ID, a)
 		}
 	}
 	before, other := stateOf(t, s, two), stateOf(t, s, one)
 	write(t, s, func(tx auth.Writes) error {
-		ok := func(_ bool, err error) func() error { return func() error { return err } }
+		ok := func(_ any, err error) func() error { return func() error { return err } }
 		p := one.password
 		p.Version++
+		c, l := one.challenge, one.link
+		c.Version, c.Failures, l.Version, l.Amount = 2, 9, 2, 9
 		return steps(
 			ok(tx.SwapPassword(p, p.Version-1, true, true)),
 			ok(tx.MoveUserStatus("one", "17", auth.UserActive, auth.UserSuspended, at(20))),
@@ -73,6 +94,18 @@ func testTenants(t *testing.T, s auth.Store) {
 			ok(tx.TouchSession("one", "ses-1", at(22))),
 			ok(tx.EndSession("one", "ses-1", at(23), "why")),
 			ok(tx.UseToken(one.token.Hash, at(24))),
+			ok(tx.StepUpToken(one.token.Hash, at(24))),
+			ok(tx.PutChallenge(c, 1)),
+			ok(tx.CancelChallenges("one", auth.SubjectOf("17"), "", at(24))),
+			ok(tx.PutLink(l, 1)),
+			ok(tx.ClaimParcels(auth.Queue{Tenant: "one", Kind: auth.ParcelPush}, at(24), at(25), 9)),
+			ok(tx.SettleParcel(auth.Parcel{Tenant: "one", ID: "p-1", Tries: 4, Result: "new"})),
+			ok(tx.DropAuthenticator("one", "dev-1")),
+			func() error { return tx.PutUser(auth.User{Tenant: "one", ID: "17"}, one.identifiers[:1]) },
+			func() error { return tx.PutIdentity(auth.Identity{Tenant: "one", Ref: one.identity.Ref}) },
+			func() error {
+				return tx.PutMembership(auth.Membership{Tenant: "one", User: "17", Identity: one.identity})
+			},
 			ok(tx.RotateRefresh(one.leaf.Hash, at(24))),
 			ok(tx.RevokeRefreshFamily(one.root.Hash, at(24))),
 			func() error { return tx.TouchMembership("one", "17", one.identity.Ref, at(25)) },

@@ -27,10 +27,13 @@ func testOrder(t *testing.T, s auth.Store) {
 				func() error { return tx.AddEvents(auth.Event{Tenant: "order", ID: auth.EventID(id)}) },
 				func() error { return tx.PutTenant(auth.Tenant{ID: auth.TenantID("t" + id)}) },
 				func() error {
-					return tx.AddAuthenticator(auth.Authenticator{Tenant: "demo", User: "17", ID: id, CreatedAt: at(20)})
+					return tx.AddAuthenticator(auth.Authenticator{Tenant: "demo", User: "17", ID: id, Channel: auth.Channel(id), CreatedAt: at(20)})
 				},
 				func() error {
-					return tx.AddAuthenticator(auth.Authenticator{Tenant: "demo", User: "17", ID: "young " + id, CreatedAt: at(27 - i)})
+					young := auth.Channel("young " + id)
+					return tx.AddAuthenticator(auth.Authenticator{
+						Tenant: "demo", User: "17", ID: string(young), Channel: young, CreatedAt: at(27 - i),
+					})
 				},
 			)
 			if err != nil {
@@ -116,10 +119,18 @@ func testBadText(t *testing.T, s auth.Store) {
 	added(t, s, newWorld("demo"))
 	for name, bad := range map[string]string{"NUL": "a\x00b", "not UTF-8": "a\xffb"} {
 		for verb, fn := range map[string]func(auth.Writes) error{
-			"key":   func(tx auth.Writes) error { return tx.SetMeta(bad, "v") },
-			"value": func(tx auth.Writes) error { return tx.SetMeta("k", bad) },
-			"event": func(tx auth.Writes) error { return tx.AddEvents(auth.Event{Tenant: "demo", ID: "9", Note: bad}) },
-			"user":  func(tx auth.Writes) error { return tx.AddUser(auth.User{Tenant: "demo", ID: "9", Username: bad}, nil) },
+			"key":    func(tx auth.Writes) error { return tx.SetMeta(bad, "v") },
+			"value":  func(tx auth.Writes) error { return tx.SetMeta("k", bad) },
+			"event":  func(tx auth.Writes) error { return tx.AddEvents(auth.Event{Tenant: "demo", ID: "9", Note: bad}) },
+			"user":   func(tx auth.Writes) error { return tx.AddUser(auth.User{Tenant: "demo", ID: "9", Username: bad}, nil) },
+			"parcel": func(tx auth.Writes) error { return tx.AddParcels(auth.Parcel{Tenant: "demo", ID: "9", Result: bad}) },
+			"challenge": func(tx auth.Writes) error {
+				return tx.AddChallenge(auth.Challenge{Tenant: "demo", ID: "9", Target: bad})
+			},
+			"link": func(tx auth.Writes) error { return found(tx.PutLink(auth.DynamicLink{Tenant: "demo", Text: bad}, 0)) },
+			"answer": func(tx auth.Writes) error {
+				return tx.AddAnswer(auth.Answer{OnceKey: auth.OnceKey{Tenant: "demo", Ref: bad}})
+			},
 			"session": func(tx auth.Writes) error {
 				return tx.AddSession(auth.Session{Tenant: "demo", ID: auth.SessionID(bad)})
 			},
@@ -131,6 +142,9 @@ func testBadText(t *testing.T, s auth.Store) {
 		for verb, fn := range map[string]func(auth.Reads) error{
 			"Meta":          func(r auth.Reads) error { _, err := r.Meta(bad); return err },
 			"AccountByUser": func(r auth.Reads) error { _, err := r.AccountByUser("demo", auth.UserID(bad)); return err },
+			"Challenge":     func(r auth.Reads) error { _, err := r.Challenge("demo", auth.ChallengeID(bad)); return err },
+			"Link":          func(r auth.Reads) error { _, err := r.Link("demo", auth.LinkRef{ID: bad}); return err },
+			"Answer":        func(r auth.Reads) error { _, err := r.Answer(auth.OnceKey{Tenant: "demo", Ref: bad}); return err },
 			"Session":       func(r auth.Reads) error { _, err := r.Session("demo", auth.SessionID(bad)); return err },
 		} {
 			if err := s.View(t.Context(), fn); !errors.Is(err, auth.ErrNotFound) {

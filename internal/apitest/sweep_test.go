@@ -1,0 +1,173 @@
+package apitest
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// The sweep gives every operation of a document the requests that each must refuse alike, so that no new one can be without: no API key,
+// a malformed query, another method, a token of the wrong kind, a tenant in maintenance.
+
+// sweeper sends requests to one server and holds the answers against one document.
+type sweeper struct {
+	t     *testing.T
+	base  string
+	doc   *openapi3.T
+	noted *coverage
+	token string // temporary: good for no operation but one
+}
+
+// sweep runs all of it over the Multi contract.
+func (s *suite) sweep(t *testing.T) {
+	open := s.sweeper(t, sweepSeed(false))
+	open.token = open.temporary()
+	closed := s.sweeper(t, sweepSeed(true))
+	for path, item := range open.doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			open.want(method, path, op, http.StatusUnauthorized, "api-key", "")
+			open.want(method, path+"?%ff=1", op, http.StatusBadRequest)
+			open.want(otherMethod(item), path, op, http.StatusMethodNotAllowed)
+			closed.want(method, path, op, http.StatusServiceUnavailable)
+			if takesBearer(open.doc, op) && op.Responses.Status(http.StatusForbidden) != nil && op.OperationID != "passwordUpdate" {
+				open.want(method, path, op, http.StatusForbidden, "Authorization", "Bearer "+open.token)
+			}
+		}
+	}
+}
+
+func (s *suite) sweeper(t *testing.T, seed string) *sweeper {
+	server := Start(t, Options{Data: s.data(t), Seed: writeSeed(t, seed)})
+	w := &sweeper{t: t, base: server.URL, noted: s.coverage}
+	var err error
+	if w.doc, err = s.coverage.document(w.send("GET", "/docs/multi.yaml", nil).body); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// sweepSeed has one user, whose password is temporary.
+func sweepSeed(maintenance bool) string {
+	settings := "{}"
+	if maintenance {
+		settings = "{maintenance: true}"
+	}
+	return `tenants:
+  - id: demo
+    mode: sandbox
+    settings: ` + settings + `
+    api_keys: [{name: backend, key: sk_demo}]
+    users:
+      - {id: "1", email: "ada@example.com", password: {value: "Pa55word!", temporary: true}}
+`
+}
+
+func (w *sweeper) temporary() string {
+	body := `{"email":"ada@example.com","password":{"value":"Pa55word!"}}`
+	r := w.send("POST", "/multi/login_with_password", []byte(body), "api-key", "sk_demo", "Content-Type", "application/json")
+	m := regexp.MustCompile(`"token":"([^"]+)"`).FindSubmatch(r.body)
+	if m == nil {
+		w.t.Fatalf("no temporary token: %d %s", r.status, r.body)
+	}
+	return string(m[1])
+}
+
+// takesBearer reports whether an operation needs the token of a user.
+func takesBearer(doc *openapi3.T, op *openapi3.Operation) bool {
+	needs := doc.Security
+	if op.Security != nil {
+		needs = *op.Security
+	}
+	for _, all := range needs {
+		if _, ok := all["bearerToken"]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// otherMethod is one that a path does not have.
+func otherMethod(item *openapi3.PathItem) string {
+	for _, method := range []string{"PUT", "GET", "TRACE"} {
+		if item.GetOperation(method) == nil {
+			return method
+		}
+	}
+	return "OPTIONS"
+}
+
+// want sends the example of an operation, with an API key unless the headers say otherwise, and wants a status. The headers are names and
+// values in turn; an empty value takes one away.
+func (w *sweeper) want(method, path string, op *openapi3.Operation, status int, headers ...string) {
+	w.t.Helper()
+	all := append([]string{"api-key", "sk_demo"}, headers...)
+	var body []byte
+	if op.RequestBody != nil && method != "TRACE" {
+		body = example(w.t, op)
+		all = append(all, "Content-Type", "application/json")
+	}
+	path = fillPath(path, op)
+	if got := w.send(method, path, body, all...); got.status != status {
+		w.t.Errorf("%s %s (%s): got %d %s, want %d", method, path, op.OperationID, got.status, got.body, status)
+	}
+}
+
+// example is the example body of an operation.
+func example(t *testing.T, op *openapi3.Operation) []byte {
+	schema := op.RequestBody.Value.Content.Get("application/json").Schema.Value
+	text, err := (&openapi3.Schema{Example: schema.Example}).MarshalJSON()
+	if err != nil || schema.Example == nil {
+		t.Fatalf("%s: its body has no example: %v", op.OperationID, err)
+	}
+	return bytes.TrimSuffix(bytes.TrimPrefix(text, []byte(`{"example":`)), []byte(`}`))
+}
+
+// fillPath puts the examples of its parameters into a path.
+func fillPath(path string, op *openapi3.Operation) string {
+	for _, p := range op.Parameters {
+		if value, ok := p.Value.Example.(string); ok && p.Value.In == "path" {
+			path = strings.ReplaceAll(path, "{"+p.Value.Name+"}", value)
+		}
+	}
+	return path
+}
+
+// send sends a request and notes what the answer shows.
+func (w *sweeper) send(method, path string, body []byte, headers ...string) *reply {
+	w.t.Helper()
+	out, err := http.NewRequestWithContext(w.t.Context(), method, w.base+path, bytes.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		if out.Header.Set(headers[i], headers[i+1]); headers[i+1] == "" {
+			out.Header.Del(headers[i])
+		}
+	}
+	got, err := http.DefaultClient.Do(out)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer got.Body.Close()
+	text, err := io.ReadAll(got.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r := &reply{got.StatusCode, got.Header, text}
+	if w.doc == nil {
+		return r
+	}
+	operations, code, err := checkExchange(w.doc, out, request{method: method, path: path, body: body, bad: true}, r)
+	if err != nil {
+		w.t.Errorf("%s %s: %v", method, path, err)
+	}
+	for _, op := range operations {
+		w.noted.note(op, code)
+	}
+	return r
+}

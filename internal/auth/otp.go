@@ -1,0 +1,266 @@
+package auth
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"github.com/nyaruka/phonenumbers"
+)
+
+// sandboxCode is every code of a sandbox tenant in the sandbox (contract/multi §3.5).
+const sandboxCode = "123456"
+
+const (
+	otpDigits = 6
+	otpCodes  = 1_000_000
+)
+
+// emailTries is how many wrong codes end a challenge by e-mail.
+const emailTries = 3
+
+// newCode returns a code of six digits, each as likely as any other.
+func (s *Service) newCode(t TenantID) string {
+	if tenant := s.dir.Load().tenants[t]; s.sandbox && tenant != nil && tenant.Mode == ModeSandbox {
+		return sandboxCode
+	}
+	n, err := rand.Int(rand.Reader, big.NewInt(otpCodes))
+	if err != nil {
+		panic("auth: the system's randomness failed: " + err.Error())
+	}
+	return fmt.Sprintf("%0*d", otpDigits, n)
+}
+
+// codeHash is all that is kept of a code: a keyed hash, bound to its challenge and so to session, user and purpose.
+func (s *Service) codeHash(c Challenge, code string) [32]byte {
+	return s.mac.Sum("otp", []byte(c.Tenant), []byte(c.ID), []byte(c.Purpose), []byte(code))
+}
+
+// isCode reports whether a text is six ASCII digits: nothing is trimmed or converted.
+func isCode(text string) bool { return len(text) == otpDigits && isDigits(text) }
+
+// codePolicy is how the codes of a challenge live.
+func (s *Service) codePolicy(c Challenge) OTPPolicy {
+	p := s.settings(c.Tenant).OTP
+	switch c.Purpose {
+	case PurposeRecovery:
+		p.For, p.Tries = RecoveryFor, emailTries
+	case PurposeVerifyEmail:
+		p.For, p.Tries = VerifyEmailFor, emailTries
+	case PurposeInvite:
+		p.For, p.Tries = InviteFor, emailTries
+	}
+	return p
+}
+
+// How long a code that was sent by e-mail is good for.
+const (
+	RecoveryFor    = 30 * time.Minute // security §0.1, RESET_TTL
+	VerifyEmailFor = 24 * time.Hour
+	InviteFor      = 30 * 24 * time.Hour // a month: contract/multi §2.6
+)
+
+// factor is the counter that a challenge's failures go to.
+func (c Challenge) factor() AttemptFactor {
+	switch {
+	case c.Channel.Pushed():
+		return AttemptDevice
+	case c.Channel == ChannelEmail:
+		return AttemptEmail
+	}
+	return AttemptOTP
+}
+
+// proofs returns the subject's counter for a factor as it stands now, and whether it is locked.
+func (s *Service) proofs(r Reads, t TenantID, subject Subject, f AttemptFactor, now time.Time) (Attempts, error) {
+	a, err := r.Attempts(t, subject, f)
+	return a.aged(now, s.settings(t).Lockout), err
+}
+
+// sendCode begins a challenge with a new code, or gives a pending one for the same thing a new code, which voids the old one. m
+// is the message that brings it; its code and expiry are filled in.
+//
+// Verdicts: CodeTooSoon, CodeChallengeLimit, CodeThrottled. None changes anything.
+func (s *Service) sendCode(tx Tx, by Actor, u User, c Challenge, m Message, now time.Time) (Challenge, *Error, error) {
+	policy := s.codePolicy(c)
+	prior, err := s.prior(tx, c)
+	if err != nil {
+		return c, nil, err
+	}
+	same := prior.pending(now) && prior.Channel == c.Channel && prior.Target == c.Target && prior.Digest == c.Digest
+	if no, err := s.maySend(tx, c, prior, same, policy, now); err != nil || no != nil {
+		return c, no, err
+	}
+	code := s.newCode(c.Tenant)
+	from := prior.Version
+	if same {
+		prior.Token = c.Token
+		c = prior
+		c.Version++
+	} else {
+		if err := s.endChallenge(tx, prior, ChallengeIsCancelled, now); err != nil {
+			return c, nil, err
+		}
+		c.ID, c.Version, c.Status, c.Key, c.CreatedAt = newChallengeID(), 1, ChallengePending, by.Key, now
+	}
+	c.CodeHash, c.SentAt, c.ExpiresAt, c.Sends = s.codeHash(c, code), now, now.Add(policy.For), c.Sends+1
+	if same {
+		_, err = tx.PutChallenge(c, from)
+	} else {
+		err = tx.AddChallenge(c)
+	}
+	if err != nil {
+		return c, nil, err
+	}
+	m.Code, m.ExpiresAt, m.Challenge, m.Channel = code, c.ExpiresAt, c.ID, c.Channel
+	if err := s.tell(tx, u, now, m); err != nil {
+		return c, nil, err
+	}
+	return c, nil, tx.AddEvents(s.challengeEvent(by, EventChallenged, c, "", now))
+}
+
+// prior is the latest challenge for the same thing: zero when there is none.
+func (s *Service) prior(r Reads, c Challenge) (Challenge, error) {
+	prior, err := r.LatestChallenge(c.Tenant, c.Subject, c.Purpose, c.Session)
+	if errors.Is(err, ErrNotFound) {
+		return Challenge{}, nil
+	}
+	return prior, err
+}
+
+// maySend says why a code may not be sent now, if it may not.
+func (s *Service) maySend(r Reads, c, prior Challenge, same bool, policy OTPPolicy, now time.Time) (*Error, error) {
+	proofs, err := s.proofs(r, c.Tenant, c.Subject, c.factor(), now)
+	if err != nil {
+		return nil, err
+	}
+	switch ready := prior.SentAt.Add(policy.Wait); {
+	case proofs.locked(now):
+		return &Error{Code: CodeChallengeLimit, RetryAfter: proofs.LockedUntil.Sub(now)}, nil
+	case same && now.Before(ready):
+		return &Error{Code: CodeTooSoon, RetryAfter: ready.Sub(now)}, nil
+	case same && prior.Sends >= policy.Sends:
+		return &Error{Code: CodeChallengeLimit, RetryAfter: prior.ExpiresAt.Sub(now)}, nil
+	}
+	return s.mayMessage(r, c.Tenant, c.User, now)
+}
+
+// mayMessage bounds the messages to one user over all nodes and whatever they are for.
+func (s *Service) mayMessage(r Reads, t TenantID, id UserID, now time.Time) (*Error, error) {
+	settings := s.settings(t)
+	if !settings.RateLimits || id == "" {
+		return nil, nil
+	}
+	for _, l := range settings.MessageLimits {
+		n, err := r.CountMessages(t, id, now.Add(-l.Window))
+		if err != nil {
+			return nil, err
+		}
+		if n >= l.Count {
+			limits := append([]Limit{l}, settings.MessageLimits...)
+			return &Error{Code: CodeThrottled, RetryAfter: l.Window / time.Duration(l.Count), Limits: limits}, nil
+		}
+	}
+	return nil, nil
+}
+
+// proveCode judges a code against a challenge and writes the outcome: the challenge approved, or one failure more for it and for its
+// subject, over all challenges (A-053, B-16). The caller writes what an approved challenge leads to, in the same transaction.
+//
+// Verdicts: CodeNoChallenge, CodeOTPExpired, CodeWrongOTP, CodeOneTryLeft, CodeChallengeLimit.
+func (s *Service) proveCode(tx Tx, by Actor, c Challenge, target, code string, now time.Time) (Challenge, *Error, error) {
+	proofs, err := s.proofs(tx, c.Tenant, c.Subject, c.factor(), now)
+	if err != nil {
+		return c, nil, err
+	}
+	no := s.unanswerable(c, proofs, target, now)
+	if no != nil {
+		return c, no, tx.AddEvents(s.challengeEvent(by, EventChallengeRefused, c, no.Code.String(), now))
+	}
+	hash := s.codeHash(c, code)
+	right := isCode(code) && subtle.ConstantTimeCompare(hash[:], c.CodeHash[:]) == 1
+	from, policy := proofs.Version, s.settings(c.Tenant).Lockout
+	var events []Event
+	if right {
+		proofs = proofs.settle(succeeded, now, policy)
+		c.Status, _ = c.Status.next(ChallengeIsApproved)
+		c.EndedAt = now
+		events = append(events, s.challengeEvent(by, EventChallengeApproved, c, "", now))
+	} else {
+		proofs = proofs.settle(failed, now, policy)
+		c.Failures++
+		no = s.wrongCode(c, proofs, now)
+		events = append(events, s.challengeEvent(by, EventChallengeRefused, c, no.Code.String(), now))
+		if no.Code == CodeChallengeLimit {
+			c.Status, _ = c.Status.next(ChallengeIsFailed)
+			c.EndedAt = now
+			events = append(events, s.challengeEvent(by, EventChallengeFailed, c, no.Code.String(), now))
+		}
+		if proofs.locked(now) {
+			events = append(events, s.challengeEvent(by, EventLocked, c, string(c.factor()), now))
+		}
+	}
+	proofs.Version++
+	if _, err := tx.PutAttempts(c.Tenant, c.Subject, c.factor(), proofs, from); err != nil {
+		return c, nil, err
+	}
+	c.Version++
+	if _, err := tx.PutChallenge(c, c.Version-1); err != nil {
+		return c, nil, err
+	}
+	return c, no, tx.AddEvents(events...)
+}
+
+// unanswerable says why a challenge takes no code now, if it does not.
+func (s *Service) unanswerable(c Challenge, proofs Attempts, target string, now time.Time) *Error {
+	switch {
+	case proofs.locked(now):
+		return &Error{Code: CodeChallengeLimit, RetryAfter: proofs.LockedUntil.Sub(now)}
+	case c.Status == ChallengeFailed:
+		return refuse(CodeChallengeLimit)
+	case c.Status == ChallengeExpired, c.Status == ChallengePending && !now.Before(c.ExpiresAt):
+		return refuse(CodeOTPExpired)
+	case c.Status != ChallengePending, c.Target != target, c.Channel.Pushed():
+		return refuse(CodeNoChallenge)
+	}
+	return nil
+}
+
+// wrongCode says how many tries a wrong code leaves: of the challenge or of its subject, whichever are fewer.
+func (s *Service) wrongCode(c Challenge, proofs Attempts, now time.Time) *Error {
+	left := min(s.codePolicy(c).Tries-c.Failures, s.settings(c.Tenant).Lockout.Failures-proofs.Failures)
+	switch {
+	case proofs.locked(now):
+		return &Error{Code: CodeChallengeLimit, RetryAfter: proofs.LockedUntil.Sub(now)}
+	case left <= 0:
+		return refuse(CodeChallengeLimit)
+	case left == 1:
+		return refuse(CodeOneTryLeft)
+	}
+	return refuse(CodeWrongOTP)
+}
+
+// phoneFit says why a phone number gets no codes, if it does not.
+func (s *Service) phoneFit(t TenantID, phone string) *Error {
+	if phone == "" {
+		return refuse(CodePhoneMissing)
+	}
+	n, err := phonenumbers.Parse(phone, "")
+	if err != nil || !phonenumbers.IsValidNumber(n) {
+		return refuse(CodePhoneInvalid)
+	}
+	allowed := s.settings(t).PhoneCountries
+	region := phonenumbers.GetRegionCodeForNumber(n)
+	for _, country := range allowed {
+		if country == region {
+			return nil
+		}
+	}
+	if len(allowed) > 0 {
+		return refuse(CodePhoneCountry)
+	}
+	return nil
+}
