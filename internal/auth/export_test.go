@@ -35,6 +35,12 @@ func (a Attempts) Settle(o Outcome, now time.Time, p LockPolicy) Attempts { retu
 
 func (s UserStatus) Next(e UserEvent) (UserStatus, bool) { return s.next(e) }
 
+func (s ChallengeStatus) Next(e ChallengeEvent) (ChallengeStatus, bool) { return s.next(e) }
+
+func (s LinkStatus) Next(e LinkEvent) (LinkStatus, bool) { return s.next(e) }
+
+func (s *Service) NewCode(t TenantID) string { return s.newCode(t) }
+
 func (l LiveSession) Alive(now time.Time) bool { return l.alive(now) }
 
 func (s Session) AMR() []string { return s.amr() }
