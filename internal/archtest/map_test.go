@@ -64,6 +64,10 @@ func rules() []rule {
 			not: []string{"database/sql/..."}},
 		{path: "internal/seed", why: "reads the seed file into a starting state of the domain", internal: []string{"internal/auth", "internal/jose"},
 			modules: []string{"go.yaml.in/yaml/v3"}, not: append(transport(), "os")},
+		{path: "internal/outbox", why: "takes parcels to their carriers; knows none of them", internal: []string{"internal/auth"},
+			not: append(transport(), "os")},
+		{path: "internal/webhook", why: "carries news to the tenants' webhooks", internal: []string{"internal/auth"},
+			modules: []string{"github.com/go-json-experiment/json"}, not: []string{"database/sql/...", "encoding/json", "log/...", "os"}},
 
 		{path: "internal/auth/authtest", why: "a domain over a store of its own, for tests", tests: true,
 			internal: []string{"internal/auth", "internal/passhash", "internal/seal", "internal/store"}, not: transport()},
