@@ -52,6 +52,8 @@ type Config struct {
 	Seed string `yaml:"seed"`
 	// TrustedProxies are the addresses or networks whose X-Forwarded-For is believed. Default: none.
 	TrustedProxies []string `yaml:"trusted_proxies"`
+	// Webhooks is where tenants' webhooks may lead.
+	Webhooks webhookConfig `yaml:"webhooks"`
 	// Hash is what a new password hash costs, and how many may run.
 	Hash struct {
 		// MemoryKiB and Passes are Argon2id's m and t. Default: 19456 and 2; never below a row of OWASP ASVS 5 appendix C.
@@ -167,6 +169,9 @@ func (c Config) problems() []problem {
 	if err != nil {
 		add("trusted_proxies", "%v", err)
 	}
+	if _, err := c.Webhooks.networks(); err != nil {
+		add("webhooks.allow", "%v", err)
+	}
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		add("tls", "certificate and key go together")
 	} else if c.TLS.Certificate != "" {
@@ -213,9 +218,12 @@ func (c Config) masterKeys() ([][]byte, error) {
 	return keys, err
 }
 
-func (c Config) proxies() ([]netip.Prefix, error) {
+func (c Config) proxies() ([]netip.Prefix, error) { return networks(c.TrustedProxies) }
+
+// networks reads addresses and networks.
+func networks(texts []string) ([]netip.Prefix, error) {
 	var list []netip.Prefix
-	for _, text := range c.TrustedProxies {
+	for _, text := range texts {
 		if addr, err := netip.ParseAddr(text); err == nil {
 			list = append(list, netip.PrefixFrom(addr, addr.BitLen()))
 			continue

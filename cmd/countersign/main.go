@@ -40,6 +40,7 @@ type program struct {
 	Client     clientCommand     `cmd:"" help:"List, create, rotate or disable clients."`
 	SigningKey signingKeyCommand `cmd:"" name:"signing-key" help:"List or rotate the keys that sign tokens."`
 	User       userCommand       `cmd:"" help:"Unlock, suspend or resume a user."`
+	Webhook    webhookCommand    `cmd:"" help:"List or replay deliveries to a tenant's webhook."`
 	Version    versionCommand    `cmd:"" help:"Print version, build and hash kernel."`
 }
 
