@@ -35,8 +35,8 @@ func newUserID() UserID {
 // newChallengeID returns 18 random decimal digits, as the Multi contract wants them.
 func newChallengeID() ChallengeID { return ChallengeID(newUserID()) }
 
-// newParcelID returns 128 random bits.
-func newParcelID() ParcelID { return ParcelID(randomText(16)) }
+// newParcelID returns 130 random bits, in letters and digits that may stand on a command line.
+func newParcelID() ParcelID { return ParcelID(rand.Text()) }
 
 // newSessionID returns 192 random bits.
 func newSessionID() SessionID { return SessionID(randomText(24)) }

@@ -330,7 +330,8 @@ func (s *Service) delivery(p Parcel) (Delivery, error) {
 }
 
 // SettleParcel ends one try of a parcel: it was carried (outcome nil), or it is tried again later, or it has failed for good, which is an
-// event. An outcome whose method Permanent() bool returns true is not tried again. Its text is kept for operators.
+// event. An outcome whose method Permanent() bool returns true is not tried again, and one with a method RetryAfter() time.Duration not
+// before then. Its text is kept for operators.
 func (s *Service) SettleParcel(ctx context.Context, d Delivery, outcome error) error {
 	p, now := d.Parcel, s.now()
 	p.LeasedUntil, p.Result = time.Time{}, "delivered"
@@ -374,6 +375,10 @@ func (p Parcel) nextTry(now time.Time, outcome error) (time.Time, bool) {
 	}
 	for range p.Tries - 1 {
 		wait *= time.Duration(factor)
+	}
+	var asked interface{ RetryAfter() time.Duration }
+	if errors.As(outcome, &asked) {
+		wait = max(wait, asked.RetryAfter())
 	}
 	next := now.Add(wait)
 	return next, p.ExpiresAt.IsZero() || next.Before(p.ExpiresAt)

@@ -186,7 +186,9 @@ func TestDeadReceiverDelaysNobody(t *testing.T) {
 			}
 			return nil
 		}
-		stop := start(t, nil, outbox.Config{Service: s, Webhooks: deliver(tarpit), Messages: carry(nil), PerQueue: 4, Total: 6, CarryFor: 20 * time.Second})
+		stop := start(t, nil, outbox.Config{
+			Service: s, Webhooks: deliver(tarpit), Messages: carry(nil), PerQueue: 4, Total: 6, CarryFor: 20 * time.Second,
+		})
 		synctest.Wait()
 		for i := range 100 {
 			s.add(news("tarpit", auth.ParcelID(fmt.Sprint("t", i))))
