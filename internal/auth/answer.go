@@ -50,6 +50,9 @@ func (s *Service) PendingOnDevice(ctx context.Context) ([]PhoneRequest, error) {
 				if err != nil {
 					return err
 				}
+				if lines == nil && c.Purpose == PurposeConfirm {
+					continue
+				}
 				u := account.User
 				all = append(all, PhoneRequest{c, u.Email, u.Profile.FirstName + " " + u.Profile.LastName, lines})
 			}
@@ -94,7 +97,7 @@ func (s *Service) answer(tx Tx, by Actor, c Challenge, account Account, d Decisi
 	case c.Status == ChallengePending && !now.Before(c.ExpiresAt):
 		return false, s.runOut(tx, by, c, now)
 	case !able:
-		return false, s.endChallenge(tx, c, ChallengeIsCancelled, now)
+		return false, s.void(tx, by, c, now)
 	}
 	switch d {
 	case Approve:
@@ -152,9 +155,14 @@ func (s *Service) answerable(tx Tx, c Challenge, account Account, now time.Time)
 
 // failProof counts an assertion that did not hold.
 func (s *Service) failProof(tx Tx, by Actor, c Challenge, now time.Time) error {
+	return s.missed(tx, by, c, now, s.challengeEvent(by, EventChallengeFailed, c, string(c.Channel), now))
+}
+
+// missed counts a failure of the subject of a challenge, with its events. A lock that holds already is not touched.
+func (s *Service) missed(tx Tx, by Actor, c Challenge, now time.Time, events ...Event) error {
 	proofs, err := s.proofs(tx, c.Tenant, c.Subject, c.factor(), now)
-	if err != nil {
-		return err
+	if err != nil || proofs.locked(now) {
+		return errors.Join(err, tx.AddEvents(events...))
 	}
 	from := proofs.Version
 	proofs = proofs.settle(failed, now, s.settings(c.Tenant).Lockout)
@@ -162,7 +170,6 @@ func (s *Service) failProof(tx Tx, by Actor, c Challenge, now time.Time) error {
 	if _, err := tx.PutAttempts(c.Tenant, c.Subject, c.factor(), proofs, from); err != nil {
 		return err
 	}
-	events := []Event{s.challengeEvent(by, EventChallengeFailed, c, string(c.Channel), now)}
 	if proofs.locked(now) {
 		events = append(events, s.challengeEvent(by, EventLocked, c, string(c.factor()), now))
 	}
@@ -207,7 +214,7 @@ func (s *Service) fulfil(tx Tx, by Actor, c *Challenge, account Account, now tim
 	case PurposeBind:
 		return s.bind(tx, by, *c, account, now)
 	case PurposeConfirm:
-		return s.confirmLinks(tx, by, *c, account, now)
+		return s.confirmLinks(tx, *c, account, now)
 	}
 	return nil
 }

@@ -137,6 +137,17 @@ func (s *Service) endChallenge(tx Writes, c Challenge, e ChallengeEvent, now tim
 	return err
 }
 
+// void cancels a pending challenge that can be answered no more, since what it was for has changed or is gone.
+func (s *Service) void(tx Tx, by Actor, c Challenge, now time.Time) error {
+	if c.Status != ChallengePending {
+		return nil
+	}
+	if err := s.endChallenge(tx, c, ChallengeIsCancelled, now); err != nil {
+		return err
+	}
+	return tx.AddEvents(s.challengeEvent(by, EventChallengeRefused, c, CodeNoChallenge.String(), now))
+}
+
 // challengeNews tells the tenant how a challenge ended: what it was for decides what is told (contract/multi §4.2).
 func (s *Service) challengeNews(c Challenge, m Membership, status string, now time.Time) []News {
 	n := News{
@@ -250,7 +261,10 @@ func (s *Service) ended(tx Tx, by Actor, c Challenge, account Account, status st
 			return err
 		}
 	case PurposeConfirm:
-		if err := s.failLinks(tx, c, now); err != nil {
+		if status == StatusExpired {
+			break // nobody said no: the user may be asked again
+		}
+		if err := s.moveLinks(tx, c, LinkIsFailed, now); err != nil {
 			return err
 		}
 	}

@@ -5,17 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
-
-	"golang.org/x/text/currency"
 )
 
 // LinkRef names something that an embedder wants confirmed: a type of the Multi contract and the embedder's own id.
 type LinkRef struct {
-	Type string // outgoing_wire_transfers, sends, linked_account_declaration, correspondent_bank_transfers, beneficiaries_batch
+	Type string // one of the types below
 	ID   string // decimal digits
 }
+
+// What can be confirmed; contract/multi §1.5, §2.9.
+const (
+	LinkWireTransfer  = "outgoing_wire_transfers"
+	LinkCorrespondent = "correspondent_bank_transfers"
+	LinkSend          = "sends"
+	LinkDeclaration   = "linked_account_declaration" // by a root user alone
+	LinkBeneficiaries = "beneficiaries_batch"
+)
 
 // LinkStatus is where the confirmation of a resource stands. The moves are in LinkStatus.next.
 type LinkStatus string
@@ -38,9 +44,9 @@ type DynamicLink struct {
 	Currency  string // ISO 4217; empty: no amount
 	Amount    int64  // minor units
 	Payee     string
-	Account   string // of the payee, as the user is shown it
-	Text      string // whatever else the user is to see
-	CreatedAt time.Time
+	Account   string    // of the payee, as the user is shown it
+	Text      string    // whatever else the user is to see
+	CreatedAt time.Time // of the registration, which no other registration of the same resource shares
 	UpdatedAt time.Time
 	Challenge ChallengeID // that confirmed it; empty: none
 }
@@ -67,22 +73,30 @@ func (s LinkStatus) next(e LinkEvent) (LinkStatus, bool) {
 	return s, false
 }
 
-// linkDigest hashes exactly what the user is shown of all resources of a challenge: every field with its length before it, so that no two
-// lists of resources make the same bytes. One digit of one amount changes it (RTS Art. 5(1)(b), A-071).
-func linkDigest(t TenantID, links []DynamicLink) [32]byte {
-	h := sha256.New()
-	put := func(text string) { fmt.Fprintf(h, "%d:%s,", len(text), text) }
+// linkDigest hashes exactly what the user is shown of all resources of a challenge, and which registration of each it is. One digit of one
+// amount changes it, and a change that was taken back does too (RTS Art. 5(1)(b) to (d), A-071). docs/confirmation.md tells embedders how
+// to make it.
+func linkDigest(t TenantID, links []DynamicLink) [32]byte { return sha256.Sum256(linkText(t, links)) }
+
+// linkText is the canonical form: every field with its length in bytes before it, so that no two lists of resources make the same text.
+func linkText(t TenantID, links []DynamicLink) []byte {
+	var text []byte
+	put := func(field string) { text = fmt.Appendf(text, "%d:%s,", len(field), field) }
 	put("countersign/link/v1")
 	put(string(t))
 	for _, l := range links {
 		for _, field := range []string{
-			l.Ref.Type, l.Ref.ID, l.Identity.String(), l.Currency, strconv.FormatInt(l.Amount, 10), l.Payee, l.Account, l.Text,
+			l.Ref.Type, l.Ref.ID, Moment(l.CreatedAt), l.Identity.String(), l.Currency, strconv.FormatInt(l.Amount, 10), l.Payee, l.Account,
+			l.Text,
 		} {
 			put(field)
 		}
 	}
-	return [32]byte(h.Sum(nil))
+	return text
 }
+
+// Moment is a time as it is told and hashed: RFC 3339 in UTC, always with six digits of a second.
+func Moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }
 
 // linksOf reads the resources of a challenge; ErrNotFound when one is gone.
 func linksOf(r Reads, c Challenge) ([]DynamicLink, error) {
@@ -110,18 +124,26 @@ func (s *Service) linksUnchanged(r Reads, c Challenge) (bool, error) {
 	return err == nil && linkDigest(c.Tenant, links) == c.Digest, err
 }
 
-// linkLines is what the user is shown of a challenge's resources, a line each; none for another purpose.
+// linkLines is what the user is shown of a challenge's resources, a line each; none for another purpose, and none when they are no longer
+// what the challenge is about.
 func (s *Service) linkLines(r Reads, c Challenge) ([]string, error) {
+	if same, err := s.linksUnchanged(r, c); err != nil || !same || len(c.Links) == 0 {
+		return nil, err
+	}
 	links, err := linksOf(r, c)
+	return linesOf(links), err
+}
+
+func linesOf(links []DynamicLink) []string {
 	lines := make([]string, len(links))
 	for i, l := range links {
 		lines[i] = l.line()
 	}
-	return lines, err
+	return lines
 }
 
 // confirmLinks marks the resources of an approved challenge as confirmed, with news. Whoever calls it has seen that they are unchanged.
-func (s *Service) confirmLinks(tx Tx, by Actor, c Challenge, account Account, now time.Time) error {
+func (s *Service) confirmLinks(tx Tx, c Challenge, account Account, now time.Time) error {
 	if err := s.moveLinks(tx, c, LinkIsConfirmed, now); err != nil {
 		return err
 	}
@@ -129,14 +151,7 @@ func (s *Service) confirmLinks(tx Tx, by Actor, c Challenge, account Account, no
 	return s.announce(tx, c.Tenant, s.challengeNews(c, m, StatusVerified, now)...)
 }
 
-// failLinks marks the resources of a challenge that did not succeed. An unanswered one leaves them pending: the user may be asked again.
-func (s *Service) failLinks(tx Tx, c Challenge, now time.Time) error {
-	if now.Before(c.ExpiresAt) {
-		return s.moveLinks(tx, c, LinkIsFailed, now)
-	}
-	return nil
-}
-
+// moveLinks moves the resources of a challenge that are still pending.
 func (s *Service) moveLinks(tx Tx, c Challenge, e LinkEvent, now time.Time) error {
 	links, err := linksOf(tx, c)
 	if err != nil {
@@ -147,50 +162,14 @@ func (s *Service) moveLinks(tx Tx, c Challenge, e LinkEvent, now time.Time) erro
 		if !ok {
 			continue
 		}
-		l.Status, l.UpdatedAt, l.Challenge = status, now, c.ID
+		l.Status, l.UpdatedAt = status, now
+		if status == LinkConfirmed {
+			l.Challenge = c.ID
+		}
 		l.Version++
 		if moved, err := tx.PutLink(l, l.Version-1); err != nil || !moved {
 			return errors.Join(err, raced(moved))
 		}
 	}
 	return nil
-}
-
-// line is what a user is shown of one resource.
-func (l DynamicLink) line() string {
-	var parts []string
-	if l.Currency != "" {
-		parts = append(parts, money(l.Amount, l.Currency))
-	}
-	if l.Payee != "" {
-		parts = append(parts, "to "+l.Payee)
-	}
-	if l.Account != "" {
-		parts = append(parts, l.Account)
-	}
-	if l.Text != "" {
-		parts = append(parts, l.Text)
-	}
-	return strings.Join(parts, ", ")
-}
-
-// money writes an amount of minor units, as EUR 12.34 or JPY 1234.
-func money(amount int64, code string) string {
-	digits := 2
-	if unit, err := currency.ParseISO(code); err == nil {
-		digits, _ = currency.Standard.Rounding(unit)
-	}
-	sign := ""
-	n := uint64(amount)
-	if amount < 0 {
-		sign, n = "-", uint64(-amount)
-	}
-	text := strconv.FormatUint(n, 10)
-	if digits == 0 {
-		return code + " " + sign + text
-	}
-	if len(text) <= digits {
-		text = strings.Repeat("0", digits+1-len(text)) + text
-	}
-	return code + " " + sign + text[:len(text)-digits] + "." + text[len(text)-digits:]
 }

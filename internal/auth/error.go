@@ -85,6 +85,8 @@ const (
 	CodeChallengeFlying // one is pending already
 	CodeNotPending      // what is to be confirmed is not waiting for it
 	CodeExempt          // what is to be confirmed needs no confirmation
+	CodeLinkInvalid     // what is to be confirmed cannot be shown as it is described; see Error.Field
+	CodeLinkEmpty       // there is nothing of it to show; see Error.Field
 	CodeAlreadyVerified // it was proved before
 
 	CodeNoPasswordPolicy // no policy for users of this kind
@@ -193,6 +195,8 @@ var codeNames = [codeEnd]string{
 	CodeChallengeFlying:     "challenge_flying",
 	CodeNotPending:          "not_pending",
 	CodeExempt:              "exempt",
+	CodeLinkInvalid:         "link_invalid",
+	CodeLinkEmpty:           "link_empty",
 	CodeAlreadyVerified:     "already_verified",
 	CodeNoPasswordPolicy:    "no_password_policy",
 	CodeActsForNobody:       "acts_for_nobody",

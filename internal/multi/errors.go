@@ -55,7 +55,9 @@ func wireOf(c auth.Code) wire {
 		return wire{http.StatusBadRequest, fields, "REQUIRED"}
 	case auth.CodeInputTooLong:
 		return wire{http.StatusBadRequest, fields, "SIZE"}
-	case auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeInvalidTarget, auth.CodeInvalidScope:
+	case auth.CodeLinkEmpty:
+		return wire{http.StatusBadRequest, fields, "AT_LEAST"}
+	case auth.CodeLinkInvalid, auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeInvalidTarget, auth.CodeInvalidScope:
 		return wire{http.StatusBadRequest, fields, "REGEX"}
 	case auth.CodeUserNotFound, auth.CodeNotFound:
 		return wire{http.StatusNotFound, general, "NOT_FOUND"}
@@ -144,6 +146,9 @@ func (entry wire) body(refusal *auth.Error, bare403 bool) any {
 		f := invalidField{Params: []string{}, FieldName: fieldName(refusal.Field), Error: entry.code}
 		if refusal.Code == auth.CodeIdentityRequired {
 			f.FieldName = "identity"
+		}
+		if refusal.Code == auth.CodeLinkEmpty { // of its members, one
+			f.Params = []string{"1"}
 		}
 		if refusal.Code == auth.CodeInputTooLong {
 			f.Params = []string{"1", "1024"}

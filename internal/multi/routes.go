@@ -75,6 +75,20 @@ func routes() []route {
 		// contract/multi §2.7, §2.8
 
 		// contract/multi §2.9
+		{"POST", "/multi/challenges/otp/{channel}", once, (*API).confirm},
+		{"POST", "/multi/challenges/{scaChallengeId}/otp/{channel}/verify", once, (*API).verifyConfirm},
+		{"POST", "/multi/challenges/push/{channel}", once, (*API).confirmDevice},
+		{"POST", "/multi/outgoing_wire_transfers/{id}/challenges/otp/{channel}", plain, confirmOnly(auth.LinkWireTransfer)},
+		{"POST", "/multi/outgoing_wire_transfers/{id}/challenges/otp/{channel}/verify", plain, verifyOnly(auth.LinkWireTransfer)},
+		{"POST", "/multi/outgoing_wire_transfers/{id}/challenges/push/{channel}", plain, confirmOnlyDevice(auth.LinkWireTransfer)},
+		{"POST", "/multi/sends/{id}/challenges/otp/{channel}", plain, confirmOnly(auth.LinkSend)},
+		{"POST", "/multi/sends/{id}/challenges/otp/{channel}/verify", plain, verifyOnly(auth.LinkSend)},
+		{"POST", "/multi/sends/{id}/challenges/push/{channel}", plain, confirmOnlyDevice(auth.LinkSend)},
+		{"POST", "/multi/beneficiaries/batch/{id}/challenges/otp/{channel}", plain, confirmOnly(auth.LinkBeneficiaries)},
+		{"POST", "/multi/beneficiaries/batch/{id}/challenges/otp/{channel}/verify", plain, verifyOnly(auth.LinkBeneficiaries)},
+		{"POST", "/multi/beneficiaries/batch/{id}/challenges/push/{channel}", plain, confirmOnlyDevice(auth.LinkBeneficiaries)},
+		{"PUT", "/multi/challenges/resources/{resourceType}/{id}", plain, (*API).registerLink}, // ours
+		{"GET", "/multi/challenges/resources/{resourceType}/{id}", plain, (*API).link},
 	}
 }
 

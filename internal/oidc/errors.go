@@ -64,6 +64,7 @@ func elsewhere(c auth.Code) *oauthError {
 		auth.CodeChannelNotReady, auth.CodePhoneMissing, auth.CodePhoneInvalid, auth.CodePhoneCountry, auth.CodeBindingUnsupported,
 		auth.CodeBindingLimit, auth.CodePasscodeMissing, auth.CodeTooSoon, auth.CodeChallengeLimit, auth.CodeOneTryLeft,
 		auth.CodeWrongOTP, auth.CodeOTPExpired, auth.CodeNoChallenge, auth.CodeChallengeFlying, auth.CodeNotPending, auth.CodeExempt,
+		auth.CodeLinkInvalid, auth.CodeLinkEmpty,
 		auth.CodeAlreadyVerified, auth.CodeNoPasswordPolicy, auth.CodeActsForNobody, auth.CodeRecoveryInvalid,
 		auth.CodeAccountNotFound, auth.CodeAccountAmbiguous, auth.CodeInviteConsumed, auth.CodeInviteInvalid, auth.CodeEmailNotFound,
 		auth.CodeEmailDomain, auth.CodeEmailChangeTooSoon, auth.CodePhoneMalformed, auth.CodePhoneChangeLimit, auth.CodePhoneFixed,
