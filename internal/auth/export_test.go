@@ -94,3 +94,13 @@ func TurnstileLen(t *Turnstile) int {
 	defer t.mu.Unlock()
 	return len(t.keys)
 }
+
+func (s LinkStatus) Next(e LinkEvent) (LinkStatus, bool) { return s.next(e) }
+
+func (l DynamicLink) Line() string { return l.line() }
+
+var (
+	LinkText   = linkText
+	LinkDigest = linkDigest
+	Money      = money
+)
