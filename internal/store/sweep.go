@@ -13,7 +13,8 @@ const keepFailed = 30 * 24 * time.Hour
 
 // Sweep implements auth.Writes. A session and its tokens go at its absolute limit, a refresh token at its own, attempts when they say
 // so. A session that ended early is kept until then: nothing finds it alive, and no index has to follow its end. A challenge goes when
-// it ended or, if nobody ended it, expired; a parcel when it was carried, and one that could not be, for an operator to see, much later.
+// it ended or, if nobody ended it, expired; one that confirmed something is evidence and stays. A parcel goes when it was carried, and one
+// that could not be, for an operator to see, much later.
 func (w writes) Sweep(before time.Time, n int) (int, error) {
 	b, max := micros(before), limit(n)
 	var total int64

@@ -64,7 +64,8 @@ CREATE TABLE challenges (
 );
 CREATE INDEX challenges_of_subject ON challenges (tenant_id, subject, purpose, created_at);
 CREATE INDEX challenges_pending ON challenges (expires_at) WHERE status = 'pending';
-CREATE INDEX challenges_by_end ON challenges ((CAST(CASE WHEN ended_at = 0 THEN expires_at ELSE ended_at END AS BIGINT)));
+CREATE INDEX challenges_by_end ON challenges ((CAST(CASE WHEN ended_at = 0 THEN expires_at ELSE ended_at END AS BIGINT)))
+    WHERE NOT (purpose = 'confirm' AND status = 'approved'); -- one that confirmed something is evidence, and is kept
 
 CREATE TABLE links (
     tenant_id     TEXT COLLATE "C" NOT NULL,

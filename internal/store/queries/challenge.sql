@@ -56,5 +56,6 @@ WHERE tenant_id = sqlc.arg(tenant_id) AND subject = sqlc.arg(subject) AND status
 DELETE FROM challenges WHERE (tenant_id, id) IN (
     SELECT c.tenant_id, c.id FROM challenges c
     WHERE CAST(CASE WHEN c.ended_at = 0 THEN c.expires_at ELSE c.ended_at END AS BIGINT) < sqlc.arg(before)
+        AND NOT (c.purpose = 'confirm' AND c.status = 'approved')
     ORDER BY CAST(CASE WHEN c.ended_at = 0 THEN c.expires_at ELSE c.ended_at END AS BIGINT) LIMIT sqlc.arg(n)
 );

@@ -537,6 +537,7 @@ const sweepChallenges = `-- name: SweepChallenges :execrows
 DELETE FROM challenges WHERE (tenant_id, id) IN (
     SELECT c.tenant_id, c.id FROM challenges c
     WHERE CAST(CASE WHEN c.ended_at = 0 THEN c.expires_at ELSE c.ended_at END AS BIGINT) < $1
+        AND NOT (c.purpose = 'confirm' AND c.status = 'approved')
     ORDER BY CAST(CASE WHEN c.ended_at = 0 THEN c.expires_at ELSE c.ended_at END AS BIGINT) LIMIT $2
 )
 `
