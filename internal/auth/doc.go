@@ -49,6 +49,18 @@
 //	pending ────────────────► active ◄────────────► suspended
 //	   └───────────────────────────────────────────────▲
 //
+// # The status of a resource that is to be confirmed
+//
+//	        its challenge holds
+//	pending ────────────────────► confirmed
+//	   ▲ │  fails, or is denied
+//	   │ └──────────────────────► failed
+//	   └──────────────────────────── │
+//	        registered anew
+//
+// What is exempt is not challenged. A challenge is over the digest of what was registered when it began; whatever is registered later has
+// another digest, and no answer to that challenge confirms it.
+//
 // # What ends a session
 //
 // Its idle limit, its absolute limit, Logout, and a new epoch of its user: a change of password or a suspension raises User.Epoch, and a

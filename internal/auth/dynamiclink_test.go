@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"math"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,15 @@ func TestLinkDigest(t *testing.T) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
 	c := auth.Challenge{Digest: auth.LinkDigest(authtest.Demo, links[:1])}
+	page, err := os.ReadFile("../../docs/confirmation.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{string(auth.LinkText(authtest.Demo, links[:1])), evidenceDigest(c)} {
+		if !strings.Contains(string(page), text) {
+			t.Errorf("docs/confirmation.md does not have %s", text)
+		}
+	}
 	if got, want := evidenceDigest(c), "92a76697152e7bdd63d474f7d5a2c4cdbcb81a0249cd0f4cb0446f69ea285b20"; got != want {
 		t.Errorf("got digest %s, want %s", got, want)
 	}
