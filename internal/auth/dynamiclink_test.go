@@ -11,23 +11,6 @@ import (
 	"countersign/internal/auth/authtest"
 )
 
-// TestLinkStatusOverAllEvents walks every status over every event.
-func TestLinkStatusOverAllEvents(t *testing.T) {
-	t.Parallel()
-	moves := map[auth.LinkEvent]auth.LinkStatus{auth.LinkIsConfirmed: auth.LinkConfirmed, auth.LinkIsFailed: auth.LinkFailed}
-	for _, s := range []auth.LinkStatus{auth.LinkPending, auth.LinkConfirmed, auth.LinkFailed, auth.LinkExempt, ""} {
-		for _, ev := range []auth.LinkEvent{auth.LinkIsConfirmed, auth.LinkIsFailed, ""} {
-			want, moved := moves[ev], moves[ev] != ""
-			if s != auth.LinkPending || !moved {
-				want, moved = s, false
-			}
-			if got, ok := s.Next(ev); got != want || ok != moved {
-				t.Errorf("%q %q: got %q, %t, want %q, %t", s, ev, got, ok, want, moved)
-			}
-		}
-	}
-}
-
 // TestLinkDigest holds the canonical form to the letter: embedders make it on their own (docs/confirmation.md).
 func TestLinkDigest(t *testing.T) {
 	t.Parallel()

@@ -95,8 +95,6 @@ func TurnstileLen(t *Turnstile) int {
 	return len(t.keys)
 }
 
-func (s LinkStatus) Next(e LinkEvent) (LinkStatus, bool) { return s.next(e) }
-
 func (l DynamicLink) Line() string { return l.line() }
 
 var (
