@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -69,6 +70,8 @@ type Config struct {
 	RefusedPerHour   int `yaml:"refused_per_hour"`
 	// ShutdownLimit is how long running requests get when the server is told to stop. Default: 15s.
 	ShutdownLimit time.Duration `yaml:"shutdown_limit"`
+	// Messages says how people get SMS, e-mails and pushes. Default: none are sent.
+	Messages Messages `yaml:"messages"`
 }
 
 // Names of the environment.
@@ -98,7 +101,7 @@ func readConfig(path string, env []string) (Config, error) {
 	d.KnownFields(true)
 	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
 		text := strings.TrimPrefix(err.Error(), "yaml: ")
-		return c, fmt.Errorf("%s: %s", path, strings.ReplaceAll(text, " not found in type main.Config", " is no setting"))
+		return c, fmt.Errorf("%s: %s", path, regexp.MustCompile(` not found in type (main\.\w+|struct .*)`).ReplaceAllString(text, " is no setting"))
 	}
 	if v := lookup(env, envDatabase); v != "" {
 		c.Database = v
@@ -106,6 +109,7 @@ func readConfig(path string, env []string) (Config, error) {
 	if v := lookup(env, envMasterKey); v != "" {
 		c.MasterKey = v
 	}
+	c.Messages.readEnvironment(env)
 	c.fill()
 	return c, nil
 }
@@ -184,6 +188,7 @@ func (c Config) problems() []problem {
 	if c.OpsListen != "" && !isLoopback(c.OpsListen) {
 		add("ops_listen", "%s is not loopback; the operators' listener has no authentication", c.OpsListen)
 	}
+	all = append(all, c.Messages.problems()...)
 	for name, n := range map[string]int{
 		"refused_per_minute": c.RefusedPerMinute, "refused_per_hour": c.RefusedPerHour, "max_connections": c.MaxConnections,
 	} {

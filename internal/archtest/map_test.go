@@ -69,6 +69,14 @@ func rules() []rule {
 		{path: "internal/webhook", why: "carries news to the tenants' webhooks", internal: []string{"internal/auth"},
 			modules: []string{"github.com/go-json-experiment/json"}, not: []string{"database/sql/...", "encoding/json", "log/...", "os"}},
 
+		{path: "internal/notify", why: "messages to people: their words, and SMTP and gateways to bring them",
+			internal: []string{"internal/auth", "internal/seal"},
+			modules: []string{
+				"github.com/emersion/go-smtp", "github.com/emersion/go-sasl", "golang.org/x/net/http/httpguts", "golang.org/x/net/idna",
+				"go.yaml.in/yaml/v3",
+			},
+			not: []string{"database/sql/...", "log/...", "os/..."}},
+
 		{path: "internal/auth/authtest", why: "a domain over a store of its own, for tests", tests: true,
 			internal: []string{"internal/auth", "internal/passhash", "internal/seal", "internal/store"}, not: transport()},
 		{path: "internal/httpx/httpxtest", why: "calls and golden replies, for the dialects' tests", tests: true,
@@ -105,6 +113,7 @@ func variables() map[string]string {
 		"internal/auth.orderedBase32":         "an alphabet",
 		"internal/auth.tokenText":             "an alphabet",
 		"internal/multi.conflicts":            "the contract's words, by code",
+		"internal/notify.builtIn":             "the embedded words, read once",
 		"cmd/countersign.slug":                "a compiled pattern",
 		"bench.servingLine":                   "a compiled pattern",
 		"bench.addressLine":                   "a compiled pattern",

@@ -1,0 +1,157 @@
+// Package notify brings messages to people: SMS over a gateway that speaks HTTP or over Twilio, e-mail over SMTP, pushes over a gateway.
+//
+// It has the words of every message, in several languages, and the ways to send them. It decides nothing: what is sent to whom is a
+// parcel of the outbox, written in the transaction of its cause, and whether and when it is tried again is the worker's affair. Here one
+// try is made, and what became of it is told apart: taken, refused for good, or worth another try.
+//
+// Every connection that leaves the machine is TLS with a verified certificate. No error, and so no log, holds a receiver, a text or a
+// secret.
+package notify
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"time"
+
+	"countersign/internal/auth"
+)
+
+// Config says how messages are sent. The names of settings in its problems are those of `messages` in the configuration file.
+type Config struct {
+	From   string         // sender of e-mails: an address, or "Name <address>". Without a name the tenant's is shown
+	SMTP   *SMTP          // nil: no e-mail
+	SMS    *HTTP          // nil: Twilio, or no SMS
+	Twilio *Twilio        // nil: SMS, or no SMS
+	Push   *HTTP          // nil: no pushes
+	Texts  *Texts         // nil: the built-in words
+	Roots  *x509.CertPool // whose certificates are trusted; nil: the system's
+	Now    func() time.Time
+}
+
+// Problem is a setting that keeps a [Sender] from being made.
+type Problem struct {
+	Setting string // below messages, as smtp.host
+	Reason  string // without any secret
+}
+
+// Error implements error.
+func (p Problem) Error() string { return "messages." + p.Setting + ": " + p.Reason }
+
+// Problems judges the configuration.
+func (c Config) Problems() []Problem {
+	var all []Problem
+	add := func(setting, format string, args ...any) {
+		all = append(all, Problem{setting, fmt.Sprintf(format, args...)})
+	}
+	if c.SMTP != nil {
+		if c.From == "" {
+			add("from", "missing; the address that e-mails come from")
+		} else if _, err := parseFrom(c.From); err != nil {
+			add("from", "%v", err)
+		}
+		c.SMTP.problems(add)
+	}
+	if c.SMS != nil && c.Twilio != nil {
+		add("sms", "has http and twilio; one of them is allowed")
+	}
+	if c.SMS != nil {
+		c.SMS.problems("sms.http", add)
+	}
+	if c.Twilio != nil {
+		c.Twilio.problems(add)
+	}
+	if c.Push != nil {
+		c.Push.problems("push.http", add)
+	}
+	return all
+}
+
+// carrier makes one try with a message whose words are made.
+type carrier interface {
+	carry(ctx context.Context, l letter) error
+}
+
+// letter is a message that is ready to go.
+type letter struct {
+	id            auth.ParcelID
+	tenant        auth.TenantID
+	message       auth.Message
+	subject, text string
+}
+
+// Sender carries messages. It is safe for use by many goroutines.
+type Sender struct {
+	texts            *Texts
+	sms, email, push carrier // nil: none
+}
+
+// New returns a Sender, or every [Problem] joined.
+func New(c Config) (*Sender, error) {
+	var problems []error
+	for _, p := range c.Problems() {
+		problems = append(problems, p)
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	s := &Sender{texts: c.Texts}
+	if s.texts == nil {
+		s.texts = builtIn()
+	}
+	switch {
+	case c.SMS != nil:
+		s.sms = newGateway("sms", *c.SMS, c)
+	case c.Twilio != nil:
+		s.sms = newTwilio(*c.Twilio, c)
+	}
+	if c.SMTP != nil {
+		s.email = newMailer(*c.SMTP, c)
+	}
+	if c.Push != nil {
+		s.push = newGateway("push", *c.Push, c)
+	}
+	return s, nil
+}
+
+// Carries reports whether messages of a kind can be sent at all.
+func (s *Sender) Carries(kind auth.ParcelKind) bool {
+	c, _ := s.carrierOf(kind)
+	return c != nil
+}
+
+func (s *Sender) carrierOf(kind auth.ParcelKind) (c carrier, setting string) {
+	switch kind {
+	case auth.ParcelSMS:
+		return s.sms, "messages.sms"
+	case auth.ParcelEmail:
+		return s.email, "messages.smtp"
+	case auth.ParcelPush:
+		return s.push, "messages.push"
+	}
+	return nil, ""
+}
+
+// Carry makes one try to bring a message to its receiver. id is the same on every try, and goes along, so that a receiver can tell that it
+// has the message already. A nil error means that the next hop took it, no more. Every other error is an [*Error]: one that is permanent is
+// not worth another try. Text, code and receiver are the same on each try (security A-063).
+func (s *Sender) Carry(ctx context.Context, id auth.ParcelID, tenant auth.TenantID, m auth.Message) error {
+	c, setting := s.carrierOf(m.Kind)
+	switch {
+	case setting == "":
+		return permanent("no sender carries messages of kind %q", m.Kind)
+	case c == nil:
+		return permanent("%s: not configured, so that no such message can be sent", setting)
+	case m.Kind != auth.ParcelPush && isCoded(m.Template) && m.Code == "":
+		return permanent("the message %q has no code", m.Template)
+	}
+	subject, text := s.texts.Text(m)
+	if text == "" {
+		return permanent("there are no words for the message %q", m.Template)
+	}
+	return c.carry(ctx, letter{id, tenant, m, subject, text})
+}
