@@ -140,12 +140,20 @@ func (s *Service) LoginPassword(ctx context.Context, by Actor, in PasswordLogin)
 	}
 	session := s.newSession(by, u, SurfaceMulti, MethodPassword, now)
 	login, token := s.firstToken(session, a.account.Memberships, now)
+	told := News{
+		Kind: NewsLogin, At: now, User: u.ID, Credential: login.Membership.Credential, Identity: login.Membership.Identity.Ref,
+		Method: "PASSWORD", Status: StatusVerified,
+	}
 	err = s.admit(ctx, a, in.Password, session, string(login.Kind), func(w Writes) error {
 		if err := w.AddSession(session); err != nil {
 			return err
 		}
+		if err := s.announce(w, by.Tenant, told); err != nil {
+			return err
+		}
 		return w.AddToken(token)
 	})
+	s.nudge()
 	return login, err
 }
 

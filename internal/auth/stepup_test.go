@@ -402,8 +402,9 @@ func TestUnansweredChallengesAreTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := strings.Join(news(t, e), ", "); got != "login BIOMETRIC EXPIRED, step_up BIOMETRIC EXPIRED, step_up SMS EXPIRED" {
-		t.Errorf("got news %s", got)
+	want := "login BIOMETRIC EXPIRED, login PASSWORD VERIFIED, step_up BIOMETRIC EXPIRED, step_up SMS EXPIRED"
+	if got := strings.Join(news(t, e), ", "); got != want {
+		t.Errorf("got news %s, want %s", got, want)
 	}
 }
 

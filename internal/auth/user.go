@@ -243,10 +243,17 @@ func (s *Service) moveUser(ctx context.Context, t TenantID, id UserID, e UserEve
 		if err != nil || !moved {
 			return errors.Join(err, raced(moved))
 		}
+		if kind == EventSuspended {
+			n := News{Kind: NewsUserDeactivated, At: now, User: id, DoneBy: "ADMIN", Email: a.User.Email, Reason: "UNDEFINED_REASON"}
+			if err := s.announce(tx, t, n); err != nil {
+				return err
+			}
+		}
 		note := s.event(Actor{Tenant: t}, kind, now)
 		note.User = id
 		return tx.AddEvents(note)
 	})
+	s.nudge()
 	if errors.Is(err, ErrNotFound) {
 		return refuse(CodeUserNotFound)
 	}

@@ -22,12 +22,7 @@ func ada() auth.IdentityRef { return auth.IdentityRef{Type: auth.Consumer, ID: "
 // env is a domain whose tenant Demo has a webhook.
 func env(t *testing.T) *authtest.Env {
 	t.Helper()
-	return authtest.New(t, func(s *auth.Setup) {
-		s.Tenants[0].Tenant.Webhook.URL = "https://receiver.test/hooks"
-		for i := range s.Tenants {
-			s.Tenants[i].Tenant.Mode = auth.ModeLive
-		}
-	})
+	return authtest.New(t, func(s *auth.Setup) { s.Tenants[0].Tenant.Webhook.URL = "https://receiver.test/hooks" })
 }
 
 // tell makes n pieces of news.
