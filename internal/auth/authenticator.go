@@ -239,8 +239,8 @@ func (s *Service) bind(tx Tx, by Actor, c Challenge, account Account, now time.T
 }
 
 // putUser writes a changed user with the identifiers that follow from it.
-func (s *Service) putUser(tx Writes, u User) error {
-	ids, err := identifiersOf(u)
+func (s *Service) putUser(tx Tx, u User) error {
+	ids, err := namesOf(tx, u)
 	if err != nil {
 		return err
 	}
