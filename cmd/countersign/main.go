@@ -41,6 +41,7 @@ type program struct {
 	SigningKey signingKeyCommand `cmd:"" name:"signing-key" help:"List or rotate the keys that sign tokens."`
 	User       userCommand       `cmd:"" help:"Unlock, suspend or resume a user."`
 	Webhook    webhookCommand    `cmd:"" help:"List or replay deliveries to a tenant's webhook."`
+	Identity   identityCommand   `cmd:"" help:"Suspend, resume or verify a consumer or corporate."`
 	Version    versionCommand    `cmd:"" help:"Print version, build and hash kernel."`
 }
 

@@ -98,6 +98,11 @@ type Person struct {
 	Membership Membership
 }
 
+// Active reports whether the person may log in and act for the identity, as far as they themself are concerned.
+func (p Person) Active() bool {
+	return p.Membership.SuspendedAt.IsZero() && p.User.Status != UserSuspended
+}
+
 // PersonFilter chooses among the people of an identity. Zero fields do not filter.
 type PersonFilter struct {
 	Credential CredentialType

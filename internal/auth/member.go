@@ -154,6 +154,20 @@ func (s *Service) Members(ctx context.Context, by Actor, bearer string, f Person
 	return people, count, err
 }
 
+// MemberRoles lists the roles that the bearer may give to users of their identity.
+//
+// Errors: those of Authenticate; CodeNotPermitted.
+func (s *Service) MemberRoles(ctx context.Context, by Actor, bearer string) ([]Role, error) {
+	b, err := s.Authenticate(ctx, by, bearer, TokenAccess)
+	if err != nil {
+		return nil, err
+	}
+	if m, _ := b.membership(); !m.managesUsers() {
+		return nil, refuse(CodeNotPermitted)
+	}
+	return Roles(), nil
+}
+
 // ChangeMember changes a user who acts for the identity of the bearer. Anybody may change themself but for their roles. What belongs to the
 // person, and not to the membership, nobody else changes of a user who acts for another identity too: it would reach into that one. Root
 // users are changed by ChangeRoot.

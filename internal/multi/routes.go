@@ -71,8 +71,22 @@ func routes() []route {
 		{"POST", "/multi/passwords/update", plain, (*API).passwordUpdate},
 
 		// contract/multi §2.6
+		{"POST", "/multi/users", once, (*API).createUser},
+		{"GET", "/multi/users", plain, (*API).users},
+		{"POST", "/multi/users/kyc", plain, (*API).startKYC},
+		{"GET", "/multi/users/{user_id}", plain, (*API).user},
+		{"PATCH", "/multi/users/{user_id}", once, (*API).changeUser},
+		{"POST", "/multi/users/{user_id}/activate", plain, (*API).activateUser},
+		{"POST", "/multi/users/{user_id}/deactivate", plain, (*API).deactivateUser},
+		{"GET", "/multi/roles", plain, (*API).roles},
 
 		// contract/multi §2.7, §2.8
+		{"POST", "/multi/corporates", once, (*API).createCorporate},
+		{"GET", "/multi/corporates", plain, (*API).corporate},
+		{"PATCH", "/multi/corporates", once, (*API).changeCorporate},
+		{"POST", "/multi/consumers", once, (*API).createConsumer},
+		{"GET", "/multi/consumers", plain, (*API).consumer},
+		{"PATCH", "/multi/consumers", plain, (*API).changeConsumer},
 
 		// contract/multi §2.9
 		{"POST", "/multi/challenges/otp/{channel}", once, (*API).confirm},
