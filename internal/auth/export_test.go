@@ -53,6 +53,16 @@ func (p Password) DueFor(now time.Time) (Code, bool) { return p.dueFor(now) }
 
 func IdentifiersOf(u User) ([]Identifier, error) { return identifiersOf(u) }
 
+func IsCountry(code string) bool { return isCountry(code) }
+
+func (p PhoneNumber) E164() (string, error) {
+	text, no := p.e164()
+	if no != nil {
+		return "", no
+	}
+	return text, nil
+}
+
 func Requestable(names []string) []string { return requestable(named(names)) }
 
 func Named(names ...string) []ClaimRequest { return named(names) }
