@@ -22,7 +22,9 @@
 //	LogoutSession          /cis
 //	ClientToken            /oidc    a client's own token
 //	CreateUser, User, UserBy, AddPassword, ReplacePassword           /cis, by a client
-//	Suspend, Resume, Unlock, RotateSigningKey                        by an operator
+//	CreateIdentity, OwnIdentity, ChangeRoot, AskDiligence            /multi, consumers and corporates with their root users
+//	AddMember, Member, Members, ChangeMember, DeactivateMember, …    /multi, by who manages the users of an identity
+//	Suspend, Resume, Unlock, SuspendIdentity, RotateSigningKey, …    by an operator
 //	Apply                                                            a starting state
 //
 // # The counter of failures
