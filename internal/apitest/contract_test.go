@@ -313,6 +313,20 @@ func unreached() map[string]string {
 		"createUser 429":                    throttle,
 		"addPasswordCredential 429":         throttle,
 		"updatePasswordCredential 429":      throttle,
+		"userCreate 429":                    throttle,
+		"usersGet 429":                      throttle,
+		"usersKyc 429":                      throttle,
+		"userGet 429":                       throttle,
+		"userUpdate 429":                    throttle,
+		"userActivate 429":                  throttle,
+		"userDeactivate 429":                throttle,
+		"rolesGet 429":                      throttle,
+		"corporateCreate 429":               throttle,
+		"corporateGet 429":                  throttle,
+		"corporateUpdate 429":               throttle,
+		"consumerCreate 429":                throttle,
+		"consumerGet 429":                   throttle,
+		"consumerUpdate 429":                throttle,
 	}
 }
 
