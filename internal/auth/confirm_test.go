@@ -109,7 +109,7 @@ func challengeOf(t *testing.T, e *authtest.Env, id auth.ChallengeID) auth.Challe
 	return c
 }
 
-// confirmNews are what the tenant's webhook is told, oldest first.
+// confirmNews are what the tenant's webhook is told of confirmations, oldest first.
 func confirmNews(t *testing.T, e *authtest.Env) []auth.News {
 	t.Helper()
 	parcels, err := e.ClaimParcels(t.Context(), auth.Queue{Tenant: authtest.Demo, Kind: auth.ParcelWebhook}, 100)
@@ -118,7 +118,9 @@ func confirmNews(t *testing.T, e *authtest.Env) []auth.News {
 	}
 	var all []auth.News
 	for _, p := range parcels {
-		all = append(all, *p.News)
+		if p.News.Kind == auth.NewsConfirmed {
+			all = append(all, *p.News)
+		}
 	}
 	return all
 }
