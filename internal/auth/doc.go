@@ -15,6 +15,9 @@
 //	Identities             /multi   whom the user may act for
 //	AccessToken            /multi   a token for one of them
 //	UpdatePassword         /multi   old for new; the one use of a temporary token
+//	StepUp, VerifyStepUp   /multi   raise a token by a code; StepUpDevice by a device
+//	BindPhone, BindDevice, UnbindDevice, Authenticators   /multi   what the user can prove with
+//	LoginDevice, CollectLogin   /multi   a login that the device approves
 //	Logout                 /multi
 //	AuthenticatePassword   /cis     session + access, ID and refresh token
 //	AuthenticateSession    /cis     more tokens from a live session
@@ -44,6 +47,21 @@
 //
 // A reservation that a crash left behind becomes a failure after a minute. An identifier that nobody has is counted and locked in the same
 // way, under a keyed hash.
+//
+// # A challenge
+//
+//	            the proof holds            its caller fetches the token (PurposeLogin)
+//	┌─────────┐ ───────────────► ┌──────────┐ ───────────────► ┌───────────┐
+//	│ pending │                  │ approved │                  │ collected │
+//	└─────────┘                  └──────────┘                  └───────────┘
+//	     ├── the user says no ──────────────► denied
+//	     ├── too many wrong proofs ─────────► failed
+//	     ├── nobody answered in time ───────► expired
+//	     └── a lock, a newer one, the end of
+//	         what it was for ───────────────► cancelled
+//
+// A wrong code is counted for its challenge and for its user over all challenges; see Attempts. What an approved challenge leads to is in
+// Service.fulfil, what one that was not approved leads to in Service.ended.
 //
 // # The status of a user
 //
