@@ -20,11 +20,14 @@ import (
 	"countersign/internal/httpx"
 	"countersign/internal/jose"
 	"countersign/internal/multi"
+	"countersign/internal/notify"
 	"countersign/internal/oidc"
+	"countersign/internal/outbox"
 	"countersign/internal/passhash"
 	"countersign/internal/sandbox"
 	"countersign/internal/seal"
 	"countersign/internal/store"
+	"countersign/internal/webhook"
 )
 
 // settings are what serve and sandbox decide differently; everything after them is one way.
@@ -42,6 +45,8 @@ type settings struct {
 	hash          passhash.Config
 	limits        []auth.Limit
 	proxies       []netip.Prefix
+	messages      notify.Config
+	webhooks      []netip.Prefix // that are not public and may be called
 	certificate   *tls.Certificate
 	shutdownLimit time.Duration
 	log           io.Writer
@@ -60,6 +65,8 @@ type app struct {
 	hasher   *passhash.Hasher
 	auth     *auth.Service
 	logger   *slog.Logger
+	outbox   *outbox.Outbox
+	texts    *notify.Sender // also the words of the inbox
 	listener net.Listener
 	opsLn    net.Listener
 	handler  http.Handler
@@ -78,6 +85,9 @@ func newApp(ctx context.Context, s settings) (_ *app, err error) {
 	if err := a.openDomain(ctx); err != nil {
 		return nil, err
 	}
+	if err := a.makeOutbox(); err != nil {
+		return nil, err
+	}
 	mux := &httpx.Mux{}
 	mux.Handle("GET", "/healthz", a.health)
 	if err := mountDialects(mux, a.auth); err != nil {
@@ -91,6 +101,26 @@ func newApp(ctx context.Context, s settings) (_ *app, err error) {
 	}
 	a.handler = mux.Handler(httpx.Config{Logger: a.logger, TrustedProxies: s.proxies})
 	return a, nil
+}
+
+// makeOutbox makes the worker that carries messages and news.
+func (a *app) makeOutbox() (err error) {
+	a.messages.Now = a.now()
+	if a.texts, err = notify.New(a.messages); err != nil {
+		return fmt.Errorf("messages: %w", err)
+	}
+	a.outbox = outbox.New(outbox.Config{
+		Service: a.auth, Messages: a.texts, Webhooks: webhook.New(webhook.Config{Now: a.now(), Allow: a.webhooks}), Logger: a.logger,
+	})
+	return nil
+}
+
+// now is the clock of everything but the log.
+func (s settings) now() func() time.Time {
+	if s.clock != nil {
+		return s.clock.Now
+	}
+	return time.Now
 }
 
 // mountDialects adds the routes of both contracts. Reading their documents is most of what a start costs, so it is done side by side.
@@ -145,12 +175,8 @@ func openService(ctx context.Context, s settings, hasher *passhash.Hasher) (*sto
 	if err := claim(ctx, db, s.mode); err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
-	now := time.Now
-	if s.clock != nil {
-		now = s.clock.Now
-	}
 	service, err := auth.New(ctx, auth.Config{
-		Store: db, Hasher: hasher, Ring: ring, Now: now, Issuer: s.issuer, Limits: s.limits, PublicURL: s.publicURL,
+		Store: db, Hasher: hasher, Ring: ring, Now: s.now(), Issuer: s.issuer, Limits: s.limits, PublicURL: s.publicURL,
 		Sandbox: s.mode == modeSandbox,
 	})
 	if err != nil {
@@ -215,6 +241,7 @@ func (a *app) serve(ctx context.Context) error {
 	var workers sync.WaitGroup
 	workers.Go(func() { a.tend(work) })
 	workers.Go(func() { a.expire(work) })
+	workers.Go(func() { a.outbox.Run(work) })
 	public := httpx.NewServer(a.handler, a.logger)
 	servers := []*http.Server{public}
 	failed := make(chan error, 2)
@@ -242,13 +269,18 @@ func (a *app) serve(ctx context.Context) error {
 	return err
 }
 
-// announce logs where the server listens; the listeners take connections already.
+// announce logs where the server listens; the listeners take connections already. It warns of what users will miss.
 func (a *app) announce() {
 	where := []any{"address", a.listener.Addr().String()}
 	if a.opsLn != nil {
 		where = append(where, "ops", a.opsLn.Addr().String())
 	}
 	a.logger.Info("serving", append(where, "public_url", a.publicURL, "mode", a.mode, "kernel", a.hasher.Kernel())...)
+	for kind, setting := range map[auth.ParcelKind]string{auth.ParcelSMS: "messages.sms", auth.ParcelEmail: "messages.smtp"} {
+		if a.mode == modeLive && !a.texts.Carries(kind) {
+			a.logger.Warn("messages of this kind are not sent", "kind", string(kind), "setting", setting)
+		}
+	}
 }
 
 func (a *app) secure(ln net.Listener) net.Listener {

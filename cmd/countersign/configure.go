@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -40,6 +41,7 @@ type tenantCommand struct {
 	List        tenantList        `cmd:"" help:"List the tenants."`
 	Create      tenantCreate      `cmd:"" help:"Add a live tenant with the default settings."`
 	Maintenance tenantMaintenance `cmd:"" help:"Answer every call of a tenant with 503, or stop doing so."`
+	Webhook     tenantWebhook     `cmd:"" help:"Say where a tenant's news go."`
 }
 
 type tenantList struct{ configured }
@@ -87,6 +89,28 @@ func (c tenantMaintenance) Run(w *world) error {
 			return err
 		}
 		return say(w.stdout, "maintenance of tenant %s is %s", c.Tenant, c.Switch)
+	})
+}
+
+type tenantWebhook struct {
+	configured
+	Tenant string `arg:"" help:"Tenant id."`
+	URL    string `arg:"" help:"Base URL, to which the path of each event is added; none: nowhere."`
+}
+
+// Run changes the webhook; the next delivery goes there.
+func (c tenantWebhook) Run(w *world) error {
+	to := c.URL
+	if to == "none" {
+		to = ""
+	} else if u, err := url.Parse(to); err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return fmt.Errorf("%q: want an http or https URL without a name and password, or none", to)
+	}
+	return c.do(w, "tenant "+c.Tenant, func(ctx context.Context, s *auth.Service) error {
+		if err := s.SetWebhook(ctx, auth.TenantID(c.Tenant), to); err != nil {
+			return err
+		}
+		return say(w.stdout, "news of tenant %s go to %s", c.Tenant, firstOf(to, "nobody"))
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,7 +56,7 @@ func (c sandboxCommand) Run(w *world) error {
 	}
 	a, err := newApp(w.ctx, settings{
 		listen: c.Listen, ops: c.Ops, database: c.Data, migrate: true, keys: [][]byte{sandboxKey()}, mode: modeSandbox,
-		clock: &sandbox.Clock{}, shutdownLimit: 5 * time.Second, log: w.stderr,
+		webhooks: loopback(), clock: &sandbox.Clock{}, shutdownLimit: 5 * time.Second, log: w.stderr,
 		hash: passhash.Config{Kernel: lookup(w.env, envKernel)},
 	})
 	if err != nil {
@@ -70,6 +71,11 @@ func (c sandboxCommand) Run(w *world) error {
 	}
 	welcome(w.stdout, a.publicURL, c.Data, setup)
 	return a.serve(w.ctx)
+}
+
+// loopback is where the webhooks of the sandbox may lead beside the public internet.
+func loopback() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 }
 
 // sandboxKey seals the sandbox's database. It is no secret: production refuses that database.

@@ -66,10 +66,18 @@ func (c Config) settings(w *world) (settings, error) {
 	if err != nil {
 		return settings{}, err
 	}
+	webhooks, err := c.Webhooks.networks()
+	if err != nil {
+		return settings{}, err
+	}
+	messages, problems := c.Messages.notify()
+	if len(problems) > 0 {
+		return settings{}, fmt.Errorf("%s: %s", problems[0].setting, problems[0].reason)
+	}
 	s := settings{
 		listen: c.Listen, ops: c.OpsListen, publicURL: strings.TrimSuffix(c.PublicURL, "/"), issuer: c.Issuer, database: c.Database,
 		maxConns: c.MaxConnections, keys: keys, mode: modeLive, limits: c.limits(), proxies: proxies, shutdownLimit: c.ShutdownLimit,
-		log: w.stderr,
+		log: w.stderr, messages: messages, webhooks: webhooks,
 		hash: passhash.Config{
 			Params: passhash.Params{Memory: c.Hash.MemoryKiB, Time: c.Hash.Passes, Threads: 1}, Slots: c.Hash.Slots, Wait: c.Hash.Wait,
 			Kernel: lookup(w.env, envKernel),

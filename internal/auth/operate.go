@@ -33,13 +33,23 @@ func (s *Service) CreateTenant(ctx context.Context, t Tenant) error {
 // SetMaintenance stops or resumes answering a tenant's calls: while it is on, each is refused with CodeMaintenance. Error: ErrNotFound.
 func (s *Service) SetMaintenance(ctx context.Context, id TenantID, on bool) error {
 	word := map[bool]string{true: "on", false: "off"}[on]
-	return s.operate(ctx, id, EventMaintenance, word, func(tx Tx, d Directory) error {
+	return s.changeTenant(ctx, id, EventMaintenance, word, func(t *Tenant) { t.Settings.Maintenance = on })
+}
+
+// SetWebhook says where a tenant's news go from now on, those that are waiting too; empty: nowhere, and news of before are dropped. Error:
+// ErrNotFound.
+func (s *Service) SetWebhook(ctx context.Context, id TenantID, url string) error {
+	return s.changeTenant(ctx, id, EventWebhookChanged, "", func(t *Tenant) { t.Webhook.URL = url })
+}
+
+func (s *Service) changeTenant(ctx context.Context, id TenantID, kind EventKind, note string, change func(*Tenant)) error {
+	return s.operate(ctx, id, kind, note, func(tx Tx, d Directory) error {
 		i := slices.IndexFunc(d.Tenants, func(t Tenant) bool { return t.ID == id })
 		if i < 0 {
 			return ErrNotFound
 		}
 		t := d.Tenants[i]
-		t.Settings.Maintenance = on
+		change(&t)
 		return tx.PutTenant(t)
 	})
 }
