@@ -114,11 +114,12 @@ type PersonFilter struct {
 	Limit      int // zero: no limit
 }
 
-// current returns the identity the user last worked for, else the first.
+// current returns the identity the user last worked for, else the first; one that they no longer act for only when there is no other.
 func current(ms []Membership) (Membership, bool) {
 	var best Membership
 	for i, m := range ms {
-		if i == 0 || m.LastUsedAt.After(best.LastUsedAt) {
+		stands, stood := m.SuspendedAt.IsZero(), best.SuspendedAt.IsZero()
+		if i == 0 || stands && !stood || stands == stood && m.LastUsedAt.After(best.LastUsedAt) {
 			best = m
 		}
 	}

@@ -337,6 +337,10 @@ func TestDeactivation(t *testing.T) {
 	l := login(t, e, "tom")
 	_, err = e.AccessToken(t.Context(), e.Key(), l.Token, acme())
 	wantCode(t, err, auth.CodeForeignIdentity)
+	ms, err := e.Identities(t.Context(), e.Key(), l.Token)
+	if err != nil || len(ms) != 1 || ms[0].Identity.Ref == acme() || l.Membership.Identity.Ref == acme() {
+		t.Errorf("got %v %v and a login for %v, want nothing of what he has lost", ms, err, l.Membership.Identity.Ref)
+	}
 	wantCode(t, e.ActivateMember(t.Context(), e.Key(), token, tom), none)
 	tokenFor(t, e, "tom")
 }

@@ -227,5 +227,5 @@ func (s *Service) demandUpdate(ctx context.Context, a *attempt, code Code, surfa
 // Identities lists whom the holder of a token may act for, in the order the links were made.
 func (s *Service) Identities(ctx context.Context, by Actor, bearer string) ([]Membership, error) {
 	b, err := s.Authenticate(ctx, by, bearer, TokenAuth, TokenAccess)
-	return b.Memberships, err
+	return slices.DeleteFunc(b.Memberships, func(m Membership) bool { return !m.SuspendedAt.IsZero() }), err
 }
