@@ -19,6 +19,7 @@ type Mux struct {
 	mux      http.ServeMux
 	routes   []Route
 	prefixes []prefix
+	before   Handler
 }
 
 // A Route is one line of a dialect's list.
@@ -78,6 +79,11 @@ func (m *Mux) Prefix(path string, onError ErrorFunc) {
 	m.prefixes = append(m.prefixes, prefix{strings.TrimRight(path, "/"), onError})
 }
 
+// Before sets a handler that sees each well-formed request before its route
+// does, whether it has one or not. Once it has written something, or returned
+// an error, the route is not asked.
+func (m *Mux) Before(h Handler) { m.before = h }
+
 // Routes returns all routes in the order in which they were added.
 func (m *Mux) Routes() []Route { return append([]Route(nil), m.routes...) }
 
@@ -102,10 +108,17 @@ func (m *Mux) serve(w *Response, r *http.Request) error {
 		return invalid(http.StatusRequestHeaderFieldsTooLarge, "the header is too large")
 	}
 	rt, err := m.find(w, r)
+	if rt != nil {
+		w.route = rt.path
+	}
+	if m.before != nil {
+		if err := m.before(w, r); err != nil || w.status != 0 {
+			return err
+		}
+	}
 	if err != nil {
 		return err
 	}
-	w.route = rt.path
 	if name, found := credentialInQuery(r); found {
 		return invalid(http.StatusBadRequest, name+" must not stand in the query: addresses are kept in logs and histories")
 	}

@@ -179,3 +179,38 @@ func TestMalformedRoutesPanic(t *testing.T) {
 		}()
 	}
 }
+
+// TestBefore: it sees every well-formed request, found or not, and its answer or error takes the place of the route's.
+func TestBefore(t *testing.T) {
+	m := testMux()
+	refused := errors.New("refused")
+	m.Before(func(w *httpx.Response, r *http.Request) error {
+		switch r.URL.Path {
+		case "/multi/users/1", "/multi/nothing":
+			return w.JSON(299, r.Method)
+		case "/multi/users/2":
+			return refused
+		}
+		return nil
+	})
+	h := m.Handler(httpx.Config{})
+	for _, tt := range []struct {
+		method, target string
+		status         int
+		body           string
+	}{
+		{"GET", "//multi/users/1/", 299, `"GET"`},
+		{"DELETE", "/multi/users/1", 299, `"DELETE"`},
+		{"GET", "/multi/nothing", 299, `"GET"`},
+		{"GET", "/multi/users/2", 500, `"multi: other"`},
+		{"GET", "/multi/users/3", 200, `"user|3"`},
+		{"DELETE", "/multi/users/3", 405, `"multi: method"`},
+		{"GET", "/multi/users/%ff", 400, `"multi: invalid"`},
+	} {
+		rec := httptest.NewRecorder()
+		h.ServeHTTP(rec, request(tt.method, tt.target))
+		if rec.Code != tt.status || rec.Body.String() != tt.body {
+			t.Errorf("%s %s: got %d %s, want %d %s", tt.method, tt.target, rec.Code, rec.Body, tt.status, tt.body)
+		}
+	}
+}
