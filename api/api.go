@@ -17,8 +17,20 @@ var multi string
 //go:embed cis.yaml
 var cis string
 
+//go:embed simulate.yaml
+var simulate string
+
+//go:embed sandbox.yaml
+var sandbox string
+
 // Multi returns the document of the paths under /multi, in YAML. The caller owns the bytes.
 func Multi() []byte { return []byte(multi) }
 
 // CIS returns the document of the paths under /cis and /oidc, in YAML. The caller owns the bytes.
 func CIS() []byte { return []byte(cis) }
+
+// Simulate returns the document of the paths under /simulate/api, in YAML. The caller owns the bytes.
+func Simulate() []byte { return []byte(simulate) }
+
+// Sandbox returns the document of the paths under /sandbox, in YAML. The caller owns the bytes.
+func Sandbox() []byte { return []byte(sandbox) }

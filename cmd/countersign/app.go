@@ -66,7 +66,7 @@ type app struct {
 	auth     *auth.Service
 	logger   *slog.Logger
 	outbox   *outbox.Outbox
-	texts    *notify.Sender // also the words of the inbox
+	texts    *notify.Sender
 	listener net.Listener
 	opsLn    net.Listener
 	handler  http.Handler
@@ -90,16 +90,17 @@ func newApp(ctx context.Context, s settings) (_ *app, err error) {
 	}
 	mux := &httpx.Mux{}
 	mux.Handle("GET", "/healthz", a.health)
-	if err := mountDialects(mux, a.auth); err != nil {
+	if err := a.mountDialects(mux); err != nil {
 		return nil, err
 	}
 	oidc.New(a.auth, a.publicURL).Mount(mux)
 	mux.Handle("GET", "/docs/multi.yaml", document(api.Multi()))
 	mux.Handle("GET", "/docs/cis.yaml", document(api.CIS()))
 	if s.clock != nil {
-		sandbox.Mount(mux, s.clock)
+		mux.Handle("GET", "/docs/sandbox.yaml", document(api.Sandbox()))
+		mux.Handle("GET", "/docs/simulate.yaml", document(api.Simulate()))
 	}
-	a.handler = mux.Handler(httpx.Config{Logger: a.logger, TrustedProxies: s.proxies})
+	a.handler = a.marked(mux.Handler(httpx.Config{Logger: a.logger, TrustedProxies: s.proxies}))
 	return a, nil
 }
 
@@ -123,20 +124,39 @@ func (s settings) now() func() time.Time {
 	return time.Now
 }
 
-// mountDialects adds the routes of both contracts. Reading their documents is most of what a start costs, so it is done side by side.
-func mountDialects(mux *httpx.Mux, service *auth.Service) error {
+// marked makes the sandbox say in every answer that it is one.
+func (a *app) marked(h http.Handler) http.Handler {
+	if a.clock == nil {
+		return h
+	}
+	return sandbox.Mark(h)
+}
+
+// mountDialects adds the routes of both contracts, and what only the sandbox serves. Reading their documents is most of what a start
+// costs, so it is done side by side.
+func (a *app) mountDialects(mux *httpx.Mux) error {
 	var (
-		multiAPI *multi.API
-		multiErr error
-		other    sync.WaitGroup
+		multiAPI  *multi.API
+		extras    *sandbox.API
+		multiErr  error
+		extrasErr error
+		other     sync.WaitGroup
 	)
-	other.Go(func() { multiAPI, multiErr = multi.New(service) })
-	cisAPI, err := cis.New(service)
+	other.Go(func() { multiAPI, multiErr = multi.New(a.auth) })
+	if a.clock != nil {
+		other.Go(func() {
+			extras, extrasErr = sandbox.New(sandbox.Config{Auth: a.auth, Clock: a.clock, Render: notify.Text})
+		})
+	}
+	cisAPI, err := cis.New(a.auth)
 	other.Wait()
-	if err := errors.Join(multiErr, err); err != nil {
+	if err := errors.Join(multiErr, extrasErr, err); err != nil {
 		return err
 	}
-	return errors.Join(multiAPI.Mount(mux), cisAPI.Mount(mux))
+	if extras != nil {
+		err = extras.Mount(mux)
+	}
+	return errors.Join(multiAPI.Mount(mux), cisAPI.Mount(mux), err)
 }
 
 // openDomain listens first, since the default issuer is the address listened on, and opens what the rules stand on.
@@ -248,7 +268,7 @@ func (a *app) serve(ctx context.Context) error {
 	a.announce()
 	go func() { failed <- public.Serve(a.secure(a.listener)) }()
 	if a.opsLn != nil {
-		ops := httpx.NewServer(a.opsHandler(), a.logger)
+		ops := httpx.NewServer(a.marked(a.opsHandler()), a.logger)
 		servers = append(servers, ops)
 		go func() { failed <- ops.Serve(a.opsLn) }()
 	}

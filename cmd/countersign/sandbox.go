@@ -90,14 +90,22 @@ func welcome(w io.Writer, base, data string, setup auth.Setup) {
 	for _, t := range setup.Tenants {
 		welcomeTenant(w, base, t)
 	}
-	fmt.Fprintf(w, "\nMove the clock for the whole server:\n  curl -X POST %s/sandbox/clock -H 'Content-Type: application/json' -d '{\"advance\":\"30m\"}'\n", base)
-	fmt.Fprintf(w, "\nContracts: %[1]s/docs/multi.yaml and %[1]s/docs/cis.yaml. Stop with Ctrl-C.\n", base)
+	const act = "curl -X POST %s%s -H 'Content-Type: application/json' -d '%s'\n"
+	fmt.Fprintf(w, "\nInbox, with every SMS, e-mail and push: %[1]s/sandbox/inbox\nPhone, to approve what a push asks:     %[1]s/sandbox/phone\n", base)
+	fmt.Fprintf(w, "\nMove the clock for the whole server:\n  "+act, base, "/sandbox/clock", `{"advance":"30m"}`)
+	fmt.Fprintf(w, "Answer an endpoint with an error, twice:\n  "+act, base, "/sandbox/faults",
+		`{"method":"POST","path":"/multi/login_with_password","status":503,"times":2}`)
+	fmt.Fprintf(w, "Back to the start:\n  curl -X POST %s/sandbox/reset\n", base)
+	fmt.Fprintf(w, "\nContracts: %[1]s/docs/multi.yaml, cis.yaml, simulate.yaml and sandbox.yaml beside it. Stop with Ctrl-C.\n", base)
 }
 
 func welcomeTenant(w io.Writer, base string, t auth.TenantSetup) {
 	fmt.Fprintf(w, "\nTenant %s: %s\n", t.Tenant.ID, t.Tenant.Name)
 	for _, k := range t.APIKeys {
 		fmt.Fprintf(w, "  api-key %s\n", k.Key)
+	}
+	for _, k := range t.ProgrammeKeys {
+		fmt.Fprintf(w, "  programme-key %s (of %s/simulate/api)\n", k, base)
 	}
 	for _, c := range t.Clients {
 		fmt.Fprintf(w, "  client  %s, secret %s (%s)\n", c.ID, c.Secret, c.Kind)
@@ -117,11 +125,28 @@ func welcomeLogins(w io.Writer, base string, t auth.TenantSetup, u auth.UserSetu
 	if len(t.APIKeys) > 0 {
 		fmt.Fprintf(w, "\nLog in through /multi:\n  curl -i %s/multi/login_with_password -H 'api-key: %s' -H 'Content-Type: application/json' \\\n    -d '{\"email\":\"%s\",\"password\":{\"value\":\"%s\"}}'\n",
 			base, t.APIKeys[0].Key, u.Email, u.Password.Value)
+		welcomeStepUp(w, base, t.APIKeys[0].Key, u)
 	}
 	for _, c := range t.Clients {
 		if c.Kind == auth.ClientApplication {
 			fmt.Fprintf(w, "\nLog in through /cis:\n  TOKEN=$(curl -s %[1]s/oidc/token -d grant_type=client_credentials -d client_id=%[2]s -d client_secret=%[3]s \\\n    | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')\n  curl -i %[1]s/cis/v1/auth/password/authenticate -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\\n    -d '{\"username\":\"%[4]s\",\"username_type\":\"email\",\"password\":\"%[5]s\",\"claims\":{\"id_token\":{\"email\":null}}}'\n",
 				base, c.ID, c.Secret, u.Email, u.Password.Value)
+			return
+		}
+	}
+}
+
+// welcomeStepUp prints how a user who has a phone and acts for one identity steps up.
+func welcomeStepUp(w io.Writer, base, key string, u auth.UserSetup) {
+	if u.Phone == "" || len(u.RootOf)+len(u.UserOf) != 1 {
+		return
+	}
+	fmt.Fprintf(w, "\nStep up with a code by SMS, which is in the inbox:\n  TOKEN=$(curl -s %[1]s/multi/login_with_password -H 'api-key: %[2]s' -H 'Content-Type: application/json' \\\n    -d '{\"email\":\"%[3]s\",\"password\":{\"value\":\"%[4]s\"}}' | sed 's/.*\"token\":\"\\([^\"]*\\)\".*/\\1/')\n",
+		base, key, u.Email, u.Password.Value)
+	fmt.Fprintf(w, "  curl -i -X POST %[1]s/multi/stepup/challenges/otp/SMS -H 'api-key: %[2]s' -H \"Authorization: Bearer $TOKEN\"\n  curl -i %[1]s/multi/stepup/challenges/otp/SMS/verify -H 'api-key: %[2]s' -H \"Authorization: Bearer $TOKEN\" \\\n    -H 'Content-Type: application/json' -d '{\"verificationCode\":\"123456\"}'\n", base, key)
+	for _, a := range u.Authenticators {
+		if a.Kind == auth.AuthenticatorDevice && a.Simulated {
+			fmt.Fprintf(w, "Or on the phone page:\n  curl -i -X POST %s/multi/stepup/challenges/push/%s -H 'api-key: %s' -H \"Authorization: Bearer $TOKEN\"\n", base, a.Channel, key)
 			return
 		}
 	}

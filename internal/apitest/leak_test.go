@@ -41,6 +41,7 @@ var secretMember = regexp.MustCompile(`(?i)^(value|password|.*_?token|client_?se
 // sent notes the secrets of a request.
 func (s *secrets) sent(r *http.Request, body []byte) {
 	s.add(r.Header.Get("api-key"), "an api-key")
+	s.add(r.Header.Get("programme-key"), "a programme key")
 	scheme, credential, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	s.add(credential, "a credential")
 	if strings.EqualFold(scheme, "Basic") {
@@ -73,7 +74,7 @@ func (s *secrets) received(r *reply) {
 	for _, text := range own {
 		s.add(text, "a secret that was received")
 	}
-	if r.status >= http.StatusBadRequest {
+	if r.status >= http.StatusBadRequest && r.header.Get(faultHeader) == "" {
 		s.refusals = append(s.refusals, refusal{r.status, string(r.body), own})
 	}
 }

@@ -53,7 +53,7 @@ import (
 //	metric NAME [VALUE]             of the operators' listener; +VALUE is since it was last read
 //	[!] log REGEX                   the server has logged this
 //
-// Every exchange below /multi, /cis and /oidc is checked against the OpenAPI documents that the server serves: requests unless -bad,
+// Every exchange below /multi, /cis, /oidc, /sandbox and /simulate is checked against the OpenAPI documents that the server serves: requests unless -bad,
 // answers always. When a script ends, no secret that occurred in it may be in the server's log or in the body of a refusal, no refusal
 // may speak of the machinery, and no answer may have been a 500.
 

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"countersign/internal/httpx"
 	"countersign/internal/httpx/httpxtest"
 	"countersign/internal/sandbox"
 )
@@ -35,9 +34,7 @@ func TestClock(t *testing.T) {
 func TestMoveTheClock(t *testing.T) {
 	t.Parallel()
 	var c sandbox.Clock
-	mux := &httpx.Mux{}
-	sandbox.Mount(mux, &c)
-	h := mux.Handler(httpx.Config{})
+	h := serve(t, sandbox.Config{Clock: &c})
 	c.Set(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
 	for _, tt := range []struct {
 		method, body string
@@ -50,6 +47,7 @@ func TestMoveTheClock(t *testing.T) {
 		{"POST", `{"set":"2027-06-01T12:00:00+02:00"}`, 200, "2027-06-01"},
 		{"POST", `{}`, 400, "2027-06-01"},
 		{"POST", ``, 400, "2027-06-01"},
+		{"POST", `{"advance":"1h","sett":"2027-01-01T00:00:00Z"}`, 400, "2027-06-01"},
 		{"POST", `{"advance":"1h","set":"2027-01-01T00:00:00Z"}`, 400, "2027-06-01"},
 		{"POST", `{"advance":"tomorrow"}`, 400, "2027-06-01"},
 		{"POST", `{"set":"tomorrow"}`, 400, "2027-06-01"},
