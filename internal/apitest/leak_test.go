@@ -119,7 +119,11 @@ func (s *secrets) judge(log string) []string {
 		}
 	}
 	for _, r := range s.refusals {
-		if word := machinery.FindString(r.body); word != "" {
+		body := r.body
+		for _, own := range r.own { // a token is made of any letters
+			body = strings.ReplaceAll(body, own, "")
+		}
+		if word := machinery.FindString(body); word != "" {
 			add("the body of a %d speaks of %q: %s", r.status, word, r.body)
 		}
 	}
