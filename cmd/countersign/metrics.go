@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"countersign/internal/auth"
 	"countersign/internal/passhash"
 )
 
@@ -15,6 +16,7 @@ func (a *app) opsHandler() http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registerHasher(registry, a.hasher)
+	registerThrottles(registry, a.auth)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
@@ -23,6 +25,20 @@ func (a *app) opsHandler() http.Handler {
 		}
 	})
 	return mux
+}
+
+// registerThrottles publishes how many calls were refused for coming too often, by what they were counted by: refused attempts by
+// address, requests by API key or client, requests by user.
+func registerThrottles(registry *prometheus.Registry, s *auth.Service) {
+	for scope, value := range map[string]func(auth.Throttled) uint64{
+		"address": func(t auth.Throttled) uint64 { return t.Address },
+		"caller":  func(t auth.Throttled) uint64 { return t.Caller },
+		"user":    func(t auth.Throttled) uint64 { return t.User },
+	} {
+		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "countersign_throttled_total", Help: "Calls refused because they came too often.", ConstLabels: prometheus.Labels{"scope": scope},
+		}, func() float64 { return float64(value(s.Throttled())) }))
+	}
 }
 
 // registerHasher publishes what the gate counts. That a lock holds is seen here: verified stays at five however many guess.

@@ -52,7 +52,8 @@ type Service struct {
 	dir       atomic.Pointer[directory]
 	reloading sync.Mutex
 	turns     *turnstile
-	throttle  *throttle
+	limits    []Limit // refused attempts by address
+	throttles throttles
 	events    atomic.Uint32 // begun since the start
 	packed    atomic.Bool   // a parcel was written since the last wake
 	wake      chan struct{}
@@ -100,7 +101,7 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	if c.Limits == nil {
 		c.Limits = DefaultLimits()
 	}
-	s.throttle = newThrottle(c.Limits)
+	s.limits = c.Limits
 	if s.attemptWait == 0 {
 		s.attemptWait = 5 * time.Second
 	}

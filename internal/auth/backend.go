@@ -164,11 +164,14 @@ func (s *Service) liveSession(ctx context.Context, by Actor, id SessionID, now t
 // AuthenticateSession issues tokens to a client for a user whose session is live, without asking the user for anything, and moves the
 // session's end forward (contract/cis §1.4, §2.6). Any client of the tenant may, which is the contract's single sign-on.
 //
-// Errors: CodeSessionNotFound, CodeLocked, CodeInvalidTarget, CodeNotMember.
+// Errors: CodeSessionNotFound, CodeThrottled, CodeLocked, CodeInvalidTarget, CodeNotMember.
 func (s *Service) AuthenticateSession(ctx context.Context, by Actor, id SessionID, g BackendGrant) (TokenSet, error) {
 	now := s.now()
 	live, err := s.liveSession(ctx, by, id, now)
 	if err != nil {
+		return TokenSet{}, err
+	}
+	if err := s.chargeUser(by.Tenant, live.User.ID, now); err != nil {
 		return TokenSet{}, err
 	}
 	client, err := s.clientOf(by)

@@ -74,9 +74,11 @@ type ClientToken struct {
 //
 // Errors: CodeUnknownClient, CodeThrottled, CodeMaintenance.
 func (s *Service) AuthenticateClient(ctx context.Context, in ClientCredentials, via Via) (Actor, error) {
-	now := s.now()
-	if err := s.throttle.charge("", via.Address, now); err != nil {
-		return Actor{}, err
+	stranger := Actor{Via: via}
+	if c := s.dir.Load().clients[in.ID]; c == nil || s.settings(c.Tenant).RateLimits {
+		if err := s.charge(stranger); err != nil {
+			return Actor{}, err
+		}
 	}
 	by := Actor{Client: in.ID, Via: via}
 	hash, proved := s.clientSecret(in), false
@@ -95,9 +97,12 @@ func (s *Service) AuthenticateClient(ctx context.Context, in ClientCredentials, 
 		return refuse(CodeUnknownClient)
 	})
 	if proved {
-		s.throttle.refund("", via.Address, now)
+		s.refund(stranger)
 	}
-	return by, err
+	if err != nil {
+		return by, err
+	}
+	return by, s.chargeCaller(by)
 }
 
 func (s *Service) clientSecret(in ClientCredentials) [32]byte {
@@ -143,7 +148,7 @@ func (s *Service) ClientToken(ctx context.Context, by Actor, resource string) (C
 // AuthenticateClientToken lets the bearer of a client's own access token in. A token of a user, or one made for another audience, is
 // refused.
 //
-// Errors: CodeInvalidToken, CodeMaintenance.
+// Errors: CodeInvalidToken, CodeMaintenance, CodeThrottled.
 func (s *Service) AuthenticateClientToken(ctx context.Context, token string, via Via) (Actor, error) {
 	by := Actor{Via: via}
 	err := s.lookup(ctx, func(d *directory) error {
@@ -163,7 +168,10 @@ func (s *Service) AuthenticateClientToken(ctx context.Context, token string, via
 		by.Tenant, by.Client = c.Tenant, c.ID
 		return d.open(c.Tenant)
 	})
-	return by, err
+	if err != nil {
+		return by, err
+	}
+	return by, s.chargeCaller(by)
 }
 
 // clientOf finds the actor's own entry; it may have gone since the actor was let in.

@@ -97,7 +97,7 @@ func (s *Service) LoginDevice(ctx context.Context, by Actor, in DeviceLogin) (Ch
 		return "", no, tx.AddEvents(s.challengeEvent(by, EventChallengeRefused, c, no.Code.String(), now))
 	})
 	if err == nil {
-		s.throttle.refund(by.Tenant, by.Address, now)
+		s.refund(by)
 	}
 	return id, err
 }

@@ -32,7 +32,7 @@ const (
 	CodeSuspended        // the user is suspended
 	CodeLocked           // locked after consecutive failures; see Error.RetryAfter
 	CodeBusy             // too many attempts on one account in flight; see Error.RetryAfter
-	CodeThrottled        // too many refused attempts from one address; see Error.Limits, Error.RetryAfter
+	CodeThrottled        // too often: refused attempts, requests or messages; see Error.Limits, Error.RetryAfter
 	CodeOverloaded       // no slot for a hash within the deadline; see Error.RetryAfter
 	CodeMaintenance      // the tenant is in maintenance mode
 	CodePasswordExpired  // right password, expired; see Error.Token

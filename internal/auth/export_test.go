@@ -74,17 +74,26 @@ func (s *Service) OpenToken(purpose, text string) bool {
 	return ok
 }
 
-type Throttle struct{ t *throttle }
-
-func NewThrottle(limits ...Limit) Throttle { return Throttle{newThrottle(limits)} }
-
-func (t Throttle) Charge(id TenantID, a netip.Addr, now time.Time) error {
-	return t.t.charge(id, a, now)
+type Throttle struct {
+	throttle[addressKey]
+	limits []Limit
 }
 
-func (t Throttle) Refund(id TenantID, a netip.Addr, now time.Time) { t.t.refund(id, a, now) }
+func NewThrottle(limits ...Limit) *Throttle { return &Throttle{limits: limits} }
 
-func (t Throttle) Len() int { return len(t.t.seen) }
+func (t *Throttle) Charge(id TenantID, a netip.Addr, now time.Time) error {
+	return t.charge(addressKey{id, network(a)}, t.limits, now)
+}
+
+func (t *Throttle) Refund(id TenantID, a netip.Addr, now time.Time) {
+	t.refund(addressKey{id, network(a)}, t.limits, now)
+}
+
+func (t *Throttle) Limit(limits ...Limit) { t.limits = limits }
+
+func (t *Throttle) Len() int { return len(t.seen) }
+
+func (s *Service) Forget() { s.throttles.forget() }
 
 type (
 	Turnstile = turnstile

@@ -88,14 +88,6 @@ func (s *Service) provePassword(ctx context.Context, by Actor, in PasswordLogin)
 	return a, s.prove(ctx, a, in.Password)
 }
 
-// charge takes one attempt from the address's allowance; prove gives it back when the password is right.
-func (s *Service) charge(by Actor) error {
-	if !s.settings(by.Tenant).RateLimits {
-		return nil
-	}
-	return s.throttle.charge(by.Tenant, by.Address, s.now())
-}
-
 // prove is provePassword for an account that has been read.
 func (s *Service) prove(ctx context.Context, a *attempt, password seal.Secret) error {
 	if err := s.current(ctx, a.by, a.account.Revision); err != nil {
@@ -120,7 +112,7 @@ func (s *Service) prove(ctx context.Context, a *attempt, password seal.Secret) e
 	case right && a.account.User.Status == UserSuspended:
 		code = CodeSuspended
 	case right:
-		s.throttle.refund(a.by.Tenant, a.by.Address, s.now())
+		s.refund(a.by)
 		return nil
 	}
 	if err := s.settle(ctx, a, failed, nil, s.refusal(a, code, s.now())); err != nil {

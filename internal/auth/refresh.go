@@ -40,7 +40,7 @@ const RefreshReplay = 10 * time.Second
 // Refresh exchanges a refresh token for new tokens and rotates it. The session is not touched (contract/cis §2.6); user, client,
 // session and lock are looked at again.
 //
-// Errors: CodeInvalidRefresh; CodeReusedRefresh, by which the family is now revoked; CodeLocked.
+// Errors: CodeInvalidRefresh; CodeReusedRefresh, by which the family is now revoked; CodeLocked; CodeThrottled.
 func (s *Service) Refresh(ctx context.Context, by Actor, token string) (TokenSet, error) {
 	secret, ok := s.openToken(sealRefresh, token)
 	if !ok {
@@ -50,6 +50,9 @@ func (s *Service) Refresh(ctx context.Context, by Actor, token string) (TokenSet
 		now := s.now()
 		live, err := s.readRefresh(ctx, by, sha256.Sum256(secret[:]), now)
 		if err != nil {
+			return TokenSet{}, err
+		}
+		if err := s.chargeUser(by.Tenant, live.User.ID, now); err != nil {
 			return TokenSet{}, err
 		}
 		next, nextHash := s.tokenOf(sealRefresh, s.successor(secret))

@@ -158,7 +158,7 @@ func (s *Service) Reset(ctx context.Context) error {
 		}
 		return nil
 	})
-	s.throttle.forget()
+	s.throttles.forget()
 	return errors.Join(err, s.Resync(ctx))
 }
 

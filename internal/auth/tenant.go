@@ -36,7 +36,7 @@ type Settings struct {
 	BackendSession  SessionPolicy // of /cis
 	LoginToken      LoginToken
 	IdentitiesReply IdentitiesReply
-	RateLimits      bool // limit refused attempts by address
+	RateLimits      bool // false lifts every limit on how often: by address, caller, user and message
 	RevealAccounts  bool // the telling codes of the contracts; off: nothing tells whether an account exists
 	Maintenance     bool // every call of the tenant is answered 503
 
@@ -51,7 +51,7 @@ type Settings struct {
 	MultiIdentity  bool          // a root user may own several corporates
 	AppURL         string        // base of the links in e-mails, without a trailing slash; empty: the server's public URL
 	MessageLimits  []Limit       // messages to one user
-	KeyLimits      []Limit       // requests by one API key, counted by each server
+	KeyLimits      []Limit       // requests by one API key or client, counted by each server
 	UserLimits     []Limit       // requests with one user's tokens, counted by each server
 }
 

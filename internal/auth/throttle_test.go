@@ -94,10 +94,39 @@ func TestThrottleKeepsCustomersApart(t *testing.T) {
 			t.Errorf("%s %s: got %v, want let in: %t", tt.tenant, tt.addr, err, tt.ok)
 		}
 	}
-	for range 10 {
-		if err := th.Charge("t", netip.Addr{}, noon); err != nil {
-			t.Errorf("a caller without an address: %v", err)
+}
+
+func TestThrottleTellsTheLongestWait(t *testing.T) {
+	t.Parallel()
+	hour := auth.Limit{Count: 3, Window: time.Hour}
+	th := auth.NewThrottle(perMinute(3), hour)
+	for range 3 {
+		if err := th.Charge("t", customer, noon); err != nil {
+			t.Fatal(err)
 		}
+	}
+	var refusal *auth.Error
+	if err := th.Charge("t", customer, noon); !errors.As(err, &refusal) || refusal.RetryAfter != 20*time.Minute || refusal.Limits[0] != hour {
+		t.Errorf("got %+v, want the hour's limit and its wait", refusal)
+	}
+}
+
+func TestThrottleFollowsChangedLimits(t *testing.T) {
+	t.Parallel()
+	th := auth.NewThrottle(perMinute(1))
+	if err := th.Charge("t", customer, noon); err != nil {
+		t.Fatal(err)
+	}
+	th.Limit(perMinute(2), auth.Limit{Count: 10, Window: time.Hour})
+	th.Refund("t", customer, noon) // of what was charged under the old limits
+	for i, want := range []auth.Code{none, none, auth.CodeThrottled} {
+		if got := codeOf(th.Charge("t", customer, noon)); got != want {
+			t.Errorf("charge %d under the new limits: got %v, want %v", i, got, want)
+		}
+	}
+	th.Limit()
+	if err := th.Charge("t", customer, noon); err != nil {
+		t.Errorf("without limits: %v", err)
 	}
 }
 

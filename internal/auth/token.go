@@ -80,7 +80,7 @@ func (s *Service) openToken(purpose, text string) (secret [tokenSecretBytes]byte
 	return secret, subtle.ConstantTimeCompare(tag[:tokenTagBytes], raw[tokenSecretBytes:]) == 1
 }
 
-// AuthenticateKey lets the holder of an API key in. Errors: CodeUnknownKey, CodeMaintenance.
+// AuthenticateKey lets the holder of an API key in. Errors: CodeUnknownKey, CodeMaintenance, CodeThrottled.
 func (s *Service) AuthenticateKey(ctx context.Context, key string, via Via) (Actor, error) {
 	by := Actor{Via: via}
 	if key == "" {
@@ -95,7 +95,10 @@ func (s *Service) AuthenticateKey(ctx context.Context, key string, via Via) (Act
 		by.Tenant, by.Key = k.Tenant, k.ID
 		return d.open(k.Tenant)
 	})
-	return by, err
+	if err != nil {
+		return by, err
+	}
+	return by, s.chargeCaller(by)
 }
 
 // AuthenticateProgramme lets the holder of a programme key in, which opens the simulator (contract/multi §2.10). Errors: CodeUnknownKey,
@@ -120,7 +123,7 @@ func (s *Service) AuthenticateProgramme(ctx context.Context, key string, via Via
 
 // Authenticate finds the live token of an actor's user among the kinds that a call takes, and counts as the user's activity.
 //
-// Errors: CodeInvalidToken, CodeWrongTokenKind, CodeIdentitySuspended, and those of the actor.
+// Errors: CodeInvalidToken, CodeWrongTokenKind, CodeThrottled, CodeIdentitySuspended, and those of the actor.
 func (s *Service) Authenticate(ctx context.Context, by Actor, text string, kinds ...TokenKind) (Bearer, error) {
 	b, err := s.bearer(ctx, by, text, kinds...)
 	if err != nil {
@@ -134,6 +137,19 @@ func (s *Service) Authenticate(ctx context.Context, by Actor, text string, kinds
 
 // bearer is Authenticate for calls that a suspended identity's users may make, too.
 func (s *Service) bearer(ctx context.Context, by Actor, text string, kinds ...TokenKind) (Bearer, error) {
+	b, err := s.liveBearer(ctx, by, text, kinds...)
+	if err != nil {
+		return b, err
+	}
+	now := s.now()
+	if err := s.chargeUser(by.Tenant, b.User.ID, now); err != nil {
+		return Bearer{}, err
+	}
+	return b, s.touch(ctx, b.Session, now)
+}
+
+// liveBearer is bearer without counting for anything.
+func (s *Service) liveBearer(ctx context.Context, by Actor, text string, kinds ...TokenKind) (Bearer, error) {
 	secret, ok := s.openToken(sealBearer, text)
 	if !ok {
 		return Bearer{}, refuse(CodeInvalidToken)
@@ -159,10 +175,7 @@ func (s *Service) bearer(ctx context.Context, by Actor, text string, kinds ...To
 	if !slices.Contains(kinds, b.Token.Kind) {
 		return Bearer{}, refuse(CodeWrongTokenKind)
 	}
-	if err := s.chargeUser(by, b.User.ID, now); err != nil {
-		return Bearer{}, err
-	}
-	return b, s.touch(ctx, b.Session, now)
+	return b, nil
 }
 
 // steppedUp reports whether the bearer's step-up counts at the time now: a bounded time, and not beyond the loss of a way to prove
@@ -271,11 +284,12 @@ func (s *Service) tokenEvent(by Actor, kind EventKind, b Bearer, now time.Time) 
 	return e
 }
 
-// Logout ends the session of a token, and so every token of the session, on every node, before it returns.
+// Logout ends the session of a token, and so every token of the session, on every node, before it returns. No limit on the
+// user's requests holds it up.
 //
-// Errors: those of Authenticate.
+// Errors: CodeInvalidToken, and those of the actor.
 func (s *Service) Logout(ctx context.Context, by Actor, bearer string) error {
-	b, err := s.bearer(ctx, by, bearer, TokenAuth, TokenAccess)
+	b, err := s.liveBearer(ctx, by, bearer, TokenAuth, TokenAccess)
 	if CodeOf(err) == CodeWrongTokenKind {
 		err = refuse(CodeInvalidToken) // the contract has no 403 here
 	}

@@ -31,6 +31,10 @@ tenants:
       login_token: auth
       identities_reply: page
       rate_limits: false
+      limits:
+        key: [{count: 10, window: 1s}, {count: 1000000, window: 1d}]
+        user: []
+        message: [{count: 1, window: 1h}]
       reveal_accounts: true
       maintenance: true
     api_keys:
@@ -91,6 +95,8 @@ func TestParseReadsEveryKey(t *testing.T) {
 	settings.Session = auth.SessionPolicy{IdleLimit: 10 * time.Minute, AbsoluteLimit: 8 * time.Hour}
 	settings.BackendSession = auth.SessionPolicy{IdleLimit: day, AbsoluteLimit: 30 * day}
 	settings.LoginToken, settings.IdentitiesReply = auth.LoginTokenAuth, auth.IdentitiesPage
+	settings.KeyLimits = []auth.Limit{{Count: 10, Window: time.Second}, {Count: 1_000_000, Window: day}}
+	settings.UserLimits, settings.MessageLimits = nil, []auth.Limit{{Count: 1, Window: time.Hour}}
 	settings.RateLimits, settings.RevealAccounts, settings.Maintenance = false, true, true
 	want := auth.Setup{
 		Digest: hex.EncodeToString(sum[:]),

@@ -55,6 +55,7 @@ func (r *reader) settings(n *yaml.Node, s *auth.Settings) {
 		may("login_token", choice(r, "login_token", &s.LoginToken, auth.LoginTokenAuto, auth.LoginTokenAuth)),
 		may("identities_reply", choice(r, "identities_reply", &s.IdentitiesReply, auth.IdentitiesArray, auth.IdentitiesPage)),
 		may("rate_limits", r.flag("rate_limits", &s.RateLimits)),
+		may("limits", func(n *yaml.Node) { r.limits(n, s) }),
 		may("reveal_accounts", r.flag("reveal_accounts", &s.RevealAccounts)),
 		may("maintenance", r.flag("maintenance", &s.Maintenance)),
 	)
@@ -113,6 +114,29 @@ func (r *reader) session(n *yaml.Node, what string, p *auth.SessionPolicy) {
 		may("idle", r.span("idle", &p.IdleLimit, time.Second)),
 		may("absolute", r.span("absolute", &p.AbsoluteLimit, time.Second)),
 	)
+}
+
+// limits reads what one API key or client, one user's tokens, and messages to one user may do how often. Each list that is given stands
+// in the place of the default's; an empty one is no limit.
+func (r *reader) limits(n *yaml.Node, s *auth.Settings) {
+	r.object(n, "limits",
+		may("key", r.rateLimits("limits of a key", &s.KeyLimits)),
+		may("user", r.rateLimits("limits of a user", &s.UserLimits)),
+		may("message", r.rateLimits("limits of messages", &s.MessageLimits)),
+	)
+}
+
+func (r *reader) rateLimits(what string, dst *[]auth.Limit) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		*dst = nil
+		list(r, what, dst, func(n *yaml.Node) (l auth.Limit) {
+			r.object(n, what,
+				need("count", r.count("count", &l.Count, 1, 1_000_000)),
+				need("window", r.span("window", &l.Window, time.Second)),
+			)
+			return l
+		})(n)
+	}
 }
 
 func (r *reader) apiKey(n *yaml.Node) (k auth.APIKeySetup) {
