@@ -271,6 +271,8 @@ type Error struct {
 	Token      string        // CodePasswordExpired, CodePasswordTemp: good for one password update
 	Replay     *Replay       // CodeReplayed: what the call was answered before
 	Cause      error         // for the log, never for the caller
+
+	counted bool // a failure was counted with it, which the same call must not bring about again
 }
 
 // Error reads "code: cause"; it is for logs.

@@ -82,7 +82,7 @@ func (s *Service) answered(r Reads, by Actor) error {
 		return err
 	case !s.now().Before(a.ExpiresAt):
 		return nil
-	case a.Digest != by.Once.Digest:
+	case a.Digest != s.onceDigest(by.Once):
 		return refuse(CodeOnceConflict)
 	}
 	body, err := s.ring.Open(a.place(), a.Sealed)
@@ -118,10 +118,10 @@ func decide[R any](ctx context.Context, s *Service, by Actor, fn func(Tx) (R, *E
 	return out, nil
 }
 
-// keepAnswer writes the answer of the actor's call. A refusal that leaves nothing to be repeated is not kept, so that the caller may try
-// the same call again later.
+// keepAnswer writes the answer of the actor's call. A refusal with which nothing was counted is not kept, so that the caller may try the
+// same call again later.
 func (s *Service) keepAnswer(w Writes, by Actor, result any, verdict *Error) error {
-	if by.Once == nil || (verdict != nil && !verdict.counts()) {
+	if by.Once == nil || (verdict != nil && !verdict.counted) {
 		return nil
 	}
 	status, body := by.Once.Encode(result, verdict)
@@ -130,14 +130,11 @@ func (s *Service) keepAnswer(w Writes, by Actor, result any, verdict *Error) err
 	if err != nil {
 		return err
 	}
-	return w.AddAnswer(Answer{OnceKey: key, Digest: by.Once.Digest, Status: status, Sealed: sealed, CreatedAt: now, ExpiresAt: now.Add(OnceFor)})
+	return w.AddAnswer(Answer{
+		OnceKey: key, Digest: s.onceDigest(by.Once), Status: status, Sealed: sealed, CreatedAt: now, ExpiresAt: now.Add(OnceFor),
+	})
 }
 
-// counts reports whether a refusal is the outcome of a proof, which a repeated call must not bring about twice.
-func (e *Error) counts() bool {
-	switch e.Code {
-	case CodeWrongOTP, CodeOneTryLeft:
-		return true
-	}
-	return false
-}
+// onceDigest is what is stored of a call's payload: keyed, since a payload may hold a password, and who reads the store must not be able
+// to try passwords on its digest.
+func (s *Service) onceDigest(o *Once) [32]byte { return s.mac.Sum("once", o.Digest[:]) }

@@ -193,6 +193,7 @@ func (s *Service) proveCode(tx Tx, by Actor, c Challenge, target, code string, n
 		proofs = proofs.settle(failed, now, policy)
 		c.Failures++
 		no = s.wrongCode(c, proofs, now)
+		no.counted = true
 		events = append(events, s.challengeEvent(by, EventChallengeRefused, c, no.Code.String(), now))
 		if no.Code == CodeChallengeLimit {
 			c.Status, _ = c.Status.next(ChallengeIsFailed)

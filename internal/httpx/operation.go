@@ -118,6 +118,9 @@ func (o *Operation) checkParams(r *http.Request) ([]Field, error) {
 	}
 	var fields []Field
 	for _, p := range o.params {
+		if p.in == "header" && !clearText(r.Header.Values(p.name)...) {
+			return nil, invalid(http.StatusBadRequest, "the header "+p.name+" is not valid UTF-8 text")
+		}
 		fields = append(fields, p.check(p.values(r, query), o)...)
 	}
 	return fields, nil

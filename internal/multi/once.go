@@ -67,6 +67,7 @@ func answering[R any](c *call, body func(R) any) auth.Actor {
 
 // replay answers as the call was answered before.
 func replay(w *httpx.Response, r *auth.Replay) {
+	w.Code = auth.CodeReplayed.String()
 	if len(r.Body) == 0 {
 		w.Empty(r.Status)
 		return

@@ -72,6 +72,7 @@ func (c *Clock) Advance(d time.Duration) {
 type Env struct {
 	*auth.Service
 	Store  *store.Store
+	Path   string // of the store's file
 	Clock  *Clock
 	Hasher *passhash.Hasher
 	Ring   *seal.Ring
@@ -197,7 +198,7 @@ func open(t testing.TB, from func() ([]byte, error)) *Env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &Env{Store: db, Clock: &Clock{now: Start()}, Hasher: NewHasher(t, 1), Ring: r}
+	e := &Env{Store: db, Path: path, Clock: &Clock{now: Start()}, Hasher: NewHasher(t, 1), Ring: r}
 	e.Service = e.Another(t, nil)
 	return e
 }
