@@ -253,6 +253,12 @@ func TestParameters(t *testing.T) {
 			t.Errorf("%s: status %d, want %d", query, got, want)
 		}
 	}
+	r := httptest.NewRequest("GET", "/users/x?state=ACTIVE", nil)
+	r.SetPathValue("user_id", "1")
+	r.Header.Set("Idempotency-Ref", "caf\xe9") // a database may not take it
+	if got, want := httpx.StatusOf(decode(o, r, nil)), 400; got != want {
+		t.Errorf("a header that is not UTF-8: status %d, want %d", got, want)
+	}
 }
 
 func TestContentTypes(t *testing.T) {
