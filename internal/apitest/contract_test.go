@@ -294,54 +294,16 @@ func (c *coverage) note(operation, code string) {
 // unreached are the answers that no script can bring about, and why.
 func unreached() map[string]string {
 	const (
-		fault    = "a fault of ours; no script can ask for one"
-		throttle = "only calls that check a secret are limited; the contract lets any call be"
-		public   = "what is public is served in maintenance too, and costs nothing that could run short"
+		fault  = "a fault of ours; no script can ask for one"
+		public = "what is public is served in maintenance too, and costs nothing that could run short"
 	)
 	return map[string]string{
-		"* 500":                             fault,
-		"userIdentities 409":                "every type is listed; the contract has the code for tenants that we do not have",
-		"createUser 403":                    "clients have no roles yet; each may make users",
-		"getKeys 503":                       public,
-		"getConfiguration 503":              public,
-		"requestAccessToken 429":            throttle,
-		"logout 429":                        throttle,
-		"loginViaBiometrics 429":            throttle,
-		"loginViaBiometricsResult 429":      throttle,
-		"stepupSCAChallenge 429":            throttle,
-		"stepupSCAVerify 429":               throttle,
-		"stepupSCAChallengePush 429":        throttle,
-		"authFactorsGet 429":                throttle,
-		"enrolDeviceUsingOtpStepTwo 429":    throttle,
-		"enrolDeviceUsingPush 429":          throttle,
-		"unlinkDeviceUsingPush 429":         throttle,
-		"multipleSCAVerify 429":             throttle,
-		"outgoingWireTransferVerifyOtp 429": throttle,
-		"sendVerifyOtp 429":                 throttle,
-		"beneficiariesBatchVerifyOtp 429":   throttle,
-		"registerConfirmation 429":          throttle,
-		"getConfirmation 429":               throttle,
-		"loginViaBiometricsResult 409":      "no phone answers in a script yet",
-		"authenticateSession 429":           throttle,
-		"logoutSession 429":                 throttle,
-		"refreshToken 429":                  throttle,
-		"createUser 429":                    throttle,
-		"addPasswordCredential 429":         throttle,
-		"updatePasswordCredential 429":      throttle,
-		"userCreate 429":                    throttle,
-		"usersGet 429":                      throttle,
-		"usersKyc 429":                      throttle,
-		"userGet 429":                       throttle,
-		"userUpdate 429":                    throttle,
-		"userActivate 429":                  throttle,
-		"userDeactivate 429":                throttle,
-		"rolesGet 429":                      throttle,
-		"corporateCreate 429":               throttle,
-		"corporateGet 429":                  throttle,
-		"corporateUpdate 429":               throttle,
-		"consumerCreate 429":                throttle,
-		"consumerGet 429":                   throttle,
-		"consumerUpdate 429":                throttle,
+		"* 500":                        fault,
+		"userIdentities 409":           "every type is listed; the contract has the code for tenants that we do not have",
+		"createUser 403":               "clients have no roles yet; each may make users",
+		"getKeys 503":                  public,
+		"getConfiguration 503":         public,
+		"loginViaBiometricsResult 409": "no phone answers in a script yet",
 	}
 }
 

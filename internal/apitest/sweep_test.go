@@ -12,7 +12,7 @@ import (
 )
 
 // The sweep gives every operation of a document the requests that each must refuse alike, so that no new one can be without: no API key,
-// a malformed query, another method, a token of the wrong kind, a tenant in maintenance.
+// a malformed query, another method, a token of the wrong kind, a tenant in maintenance, a caller who comes too often.
 
 // sweeper sends requests to one server and holds the answers against one document.
 type sweeper struct {
@@ -23,11 +23,13 @@ type sweeper struct {
 	token string // temporary: good for no operation but one
 }
 
-// sweep runs all of it over the Multi contract.
+const multiDoc, cisDoc = "/docs/multi.yaml", "/docs/cis.yaml"
+
+// sweep runs all of it over the Multi contract, and the last over both.
 func (s *suite) sweep(t *testing.T) {
-	open := s.sweeper(t, sweepSeed(false))
+	open := s.sweeper(t, multiDoc, "{}")
 	open.token = open.temporary()
-	closed := s.sweeper(t, sweepSeed(true))
+	closed := s.sweeper(t, multiDoc, "{maintenance: true}")
 	for path, item := range open.doc.Paths.Map() {
 		for method, op := range item.Operations() {
 			open.want(method, path, op, http.StatusUnauthorized, "api-key", "")
@@ -39,29 +41,43 @@ func (s *suite) sweep(t *testing.T) {
 			}
 		}
 	}
+	const once = "{limits: {key: [{count: 1, window: 1h}]}}"
+	keyed, client := s.sweeper(t, multiDoc, once), s.sweeper(t, cisDoc, once)
+	keyed.temporary() // which is what the key may do
+	keyed.limited("/multi/")
+	client.limited("/cis/v1/", "Authorization", "Bearer "+client.clientToken())
 }
 
-func (s *suite) sweeper(t *testing.T, seed string) *sweeper {
-	server := Start(t, Options{Data: s.data(t), Seed: writeSeed(t, seed)})
+// limited wants every operation below a prefix to refuse a caller who has used up what they may do.
+func (w *sweeper) limited(prefix string, headers ...string) {
+	w.t.Helper()
+	for path, item := range w.doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			if strings.HasPrefix(path, prefix) {
+				w.want(method, path, op, http.StatusTooManyRequests, headers...)
+			}
+		}
+	}
+}
+
+func (s *suite) sweeper(t *testing.T, doc, settings string) *sweeper {
+	server := Start(t, Options{Data: s.data(t), Seed: writeSeed(t, sweepSeed(settings))})
 	w := &sweeper{t: t, base: server.URL, noted: s.coverage}
 	var err error
-	if w.doc, err = s.coverage.document(w.send("GET", "/docs/multi.yaml", nil).body); err != nil {
+	if w.doc, err = s.coverage.document(w.send("GET", doc, nil).body); err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
 // sweepSeed has one user, whose password is temporary.
-func sweepSeed(maintenance bool) string {
-	settings := "{}"
-	if maintenance {
-		settings = "{maintenance: true}"
-	}
+func sweepSeed(settings string) string {
 	return `tenants:
   - id: demo
     mode: sandbox
     settings: ` + settings + `
     api_keys: [{name: backend, key: sk_demo}]
+    clients: [{id: demo-client, secret: demo-secret, kind: application}]
     users:
       - {id: "1", email: "ada@example.com", password: {value: "Pa55word!", temporary: true}}
 `
@@ -73,6 +89,16 @@ func (w *sweeper) temporary() string {
 	m := regexp.MustCompile(`"token":"([^"]+)"`).FindSubmatch(r.body)
 	if m == nil {
 		w.t.Fatalf("no temporary token: %d %s", r.status, r.body)
+	}
+	return string(m[1])
+}
+
+func (w *sweeper) clientToken() string {
+	form := "grant_type=client_credentials&client_id=demo-client&client_secret=demo-secret"
+	r := w.send("POST", "/oidc/token", []byte(form), "Content-Type", "application/x-www-form-urlencoded")
+	m := regexp.MustCompile(`"access_token":"([^"]+)"`).FindSubmatch(r.body)
+	if m == nil {
+		w.t.Fatalf("no client token: %d %s", r.status, r.body)
 	}
 	return string(m[1])
 }
