@@ -2,9 +2,11 @@ package apitest
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -113,6 +115,9 @@ func proveKillLosesNoAnswer(t *testing.T, data string) {
 			if first.status != http.StatusOK || first.said() != again.said() {
 				t.Errorf("round %d: the call of %s again: %v, and again: %v", round, p.email(), first, again)
 			}
+			if got := on.pushed(t, p); got != 1 {
+				t.Errorf("round %d: %s was asked %d times, want once", round, p.email(), got)
+			}
 			if next := on.once(t, pushStepUp, tokens[i], "next", nil); next.field("errorCode") != "STATE_INVALID" { // that one is in flight
 				t.Errorf("round %d: another call of %s: %v", round, p.email(), next)
 			}
@@ -134,4 +139,15 @@ func (n *node) firstByte(path, token, ref string) error {
 	}
 	_, err = bufio.NewReader(c).ReadByte()
 	return err
+}
+
+// pushed is how often the sandbox has asked the person on their device.
+func (n *node) pushed(t testing.TB, p person) int {
+	t.Helper()
+	a := n.call(t, "GET", "/sandbox/inbox?to="+url.QueryEscape(p.id()), nil)
+	var all []struct{ Channel string }
+	if err := json.Unmarshal(a.body, &all); err != nil {
+		t.Fatalf("inbox of %s: %v", p.id(), a)
+	}
+	return len(all)
 }

@@ -51,6 +51,14 @@ func TestKillCountsWhatIsInFlightOnPostgres(t *testing.T) { // A-015 A-022 C-01
 	proveInFlightCounts(t, pgtest.Database(t))
 }
 
+func TestParallelCallsOfOneRefTakeEffectOnceOnTwoNodes(t *testing.T) { // C-08
+	proveOnceInParallel(t, serveTwo(t, bearers(t, 2, ""), ""))
+}
+
+func TestKillLosesNoAnswerOnPostgres(t *testing.T) { // A-052 C-03 C-08
+	proveKillLosesNoAnswer(t, pgtest.Database(t))
+}
+
 func TestGrantsObeyTheLockOfAnotherNode(t *testing.T) { // A-017 B-05
 	proveGrantsObeyLock(t, serveTwo(t, people(t, 1, "rate_limits: false"), ""))
 }

@@ -225,6 +225,20 @@ func TestDocumentAndRoutesAgree(t *testing.T) {
 	}
 }
 
+// TestRepetitionIsDescribed: whoever may send the header idempotency-ref finds it in the document, and it is heeded where it stands there.
+func TestRepetitionIsDescribed(t *testing.T) {
+	t.Parallel()
+	heeded := multi.RepeatedRoutes()
+	for path, item := range httpxtest.Load(t, api.Multi()).Paths.Map() {
+		for method, op := range item.Operations() {
+			described := op.Parameters.GetByInAndName("header", "idempotency-ref") != nil
+			if got := heeded[httpx.Route{Method: method, Path: path}]; got != described {
+				t.Errorf("%s %s: heeds the header: %t, described: %t", method, path, got, described)
+			}
+		}
+	}
+}
+
 // TestEveryConstraintOfTheDocument breaks each constraint of each field of each request and looks for its field error.
 func TestEveryConstraintOfTheDocument(t *testing.T) {
 	t.Parallel()
