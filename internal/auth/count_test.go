@@ -26,18 +26,20 @@ type cost struct {
 
 // meter counts what a store is asked.
 type meter struct {
-	mu   sync.Mutex
-	cost cost
+	mu    sync.Mutex
+	cost  cost
+	trail []string // statements of the latest call
 }
 
 // options has a store report to the meter.
 func (m *meter) options() store.Options {
 	return store.Options{
 		Migrate: true,
-		OnStatement: func(string) {
+		OnStatement: func(text string) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
 			m.cost.Statements++
+			m.trail = append(m.trail, text)
 		},
 		OnTx: func(kind string) {
 			m.mu.Lock()
@@ -54,7 +56,7 @@ func (m *meter) options() store.Options {
 // of returns what f costs.
 func (m *meter) of(f func()) cost {
 	m.mu.Lock()
-	m.cost = cost{}
+	m.cost, m.trail = cost{}, nil
 	m.mu.Unlock()
 	f()
 	m.mu.Lock()

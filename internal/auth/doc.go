@@ -18,12 +18,16 @@
 //	StepUp, VerifyStepUp   /multi   raise a token by a code; StepUpDevice by a device
 //	BindPhone, BindDevice, UnbindDevice, Authenticators   /multi   what the user can prove with
 //	LoginDevice, CollectLogin   /multi   a login that the device approves
+//	CreatePassword         /multi   the first one
 //	Logout                 /multi
 //	AuthenticatePassword   /cis     session + access, ID and refresh token
 //	AuthenticateSession    /cis     more tokens from a live session
 //	Refresh                /cis     rotation
 //	LogoutSession          /cis
 //	ClientToken            /oidc    a client's own token
+//	StartRecovery, ResumeRecovery                                    /multi, a new password for a code from the mailbox
+//	Invite, ValidateInvite, ConsumeInvite                            /multi, the first password for a code from the mailbox
+//	SendEmailCode, VerifyEmail                                       /multi, a code proves the address
 //	CreateUser, User, UserBy, AddPassword, ReplacePassword           /cis, by a client
 //	CreateIdentity, OwnIdentity, ChangeRoot, AskDiligence            /multi, consumers and corporates with their root users
 //	AddMember, Member, Members, ChangeMember, DeactivateMember, …    /multi, by who manages the users of an identity

@@ -22,6 +22,9 @@ const (
 // emailTries is how many wrong codes end a challenge by e-mail.
 const emailTries = 3
 
+// mailPause is how long the last of as many e-mails as may be sent is followed by none, whatever became of their challenges.
+const mailPause = time.Hour
+
 // newCode returns a code of six digits, each as likely as any other.
 func (s *Service) newCode(t TenantID) string {
 	if tenant := s.dir.Load().tenants[t]; s.sandbox && tenant != nil && tenant.Mode == ModeSandbox {
@@ -95,7 +98,7 @@ func (s *Service) sendCode(tx Tx, by Actor, u User, c Challenge, m Message, now 
 		return c, no, err
 	}
 	code := s.newCode(c.Tenant)
-	from := prior.Version
+	from, sends := prior.Version, prior.sent(same, now)
 	if same {
 		prior.Token = c.Token
 		c = prior
@@ -106,7 +109,7 @@ func (s *Service) sendCode(tx Tx, by Actor, u User, c Challenge, m Message, now 
 		}
 		c.ID, c.Version, c.Status, c.Key, c.CreatedAt = newChallengeID(), 1, ChallengePending, by.Key, now
 	}
-	c.CodeHash, c.SentAt, c.ExpiresAt, c.Sends = s.codeHash(c, code), now, now.Add(policy.For), c.Sends+1
+	c.CodeHash, c.SentAt, c.ExpiresAt, c.Sends = s.codeHash(c, code), now, now.Add(policy.For), sends+1
 	if same {
 		_, err = tx.PutChallenge(c, from)
 	} else {
@@ -115,7 +118,7 @@ func (s *Service) sendCode(tx Tx, by Actor, u User, c Challenge, m Message, now 
 	if err != nil {
 		return c, nil, err
 	}
-	m.Code, m.ExpiresAt, m.Challenge, m.Channel = code, c.ExpiresAt, c.ID, c.Channel
+	m.Code, m.ExpiresAt, m.Challenge, m.Channel, m.Link = code, c.ExpiresAt, c.ID, c.Channel, s.linkOf(c, m.To, code)
 	if err := s.tell(tx, u, now, m); err != nil {
 		return c, nil, err
 	}
@@ -142,10 +145,25 @@ func (s *Service) maySend(r Reads, c, prior Challenge, same bool, policy OTPPoli
 		return &Error{Code: CodeChallengeLimit, RetryAfter: proofs.LockedUntil.Sub(now)}, nil
 	case same && now.Before(ready):
 		return &Error{Code: CodeTooSoon, RetryAfter: ready.Sub(now)}, nil
-	case same && prior.Sends >= policy.Sends:
-		return &Error{Code: CodeChallengeLimit, RetryAfter: prior.ExpiresAt.Sub(now)}, nil
+	case prior.sent(same, now) >= policy.Sends:
+		end := prior.ExpiresAt
+		if c.Channel == ChannelEmail {
+			end = prior.SentAt.Add(mailPause)
+		}
+		return &Error{Code: CodeChallengeLimit, RetryAfter: end.Sub(now)}, nil
 	}
-	return s.mayMessage(r, c.Tenant, c.User, now)
+	return s.mayMessage(r, c.Tenant, c.recipient(), now)
+}
+
+// sent is how many codes of a challenge count against another one: of the same by SMS, and by e-mail of any since the latest pause.
+func (c Challenge) sent(same bool, now time.Time) int {
+	if c.Channel == ChannelEmail {
+		same = c.Status != ChallengeApproved && now.Before(c.SentAt.Add(mailPause))
+	}
+	if !same {
+		return 0
+	}
+	return c.Sends
 }
 
 // mayMessage bounds the messages to one user over all nodes and whatever they are for.
@@ -170,49 +188,65 @@ func (s *Service) mayMessage(r Reads, t TenantID, id UserID, now time.Time) (*Er
 // proveCode judges a code against a challenge and writes the outcome: the challenge approved, or one failure more for it and for its
 // subject, over all challenges (A-053, B-16). The caller writes what an approved challenge leads to, in the same transaction.
 //
-// Verdicts: CodeNoChallenge, CodeOTPExpired, CodeWrongOTP, CodeOneTryLeft, CodeChallengeLimit.
+// Verdicts: those of checkCode.
 func (s *Service) proveCode(tx Tx, by Actor, c Challenge, target, code string, now time.Time) (Challenge, *Error, error) {
-	proofs, err := s.proofs(tx, c.Tenant, c.Subject, c.factor(), now)
-	if err != nil {
-		return c, nil, err
+	c, proofs, no, err := s.checkCode(tx, by, c, target, code, now)
+	if err != nil || no != nil {
+		return c, no, err
 	}
-	no := s.unanswerable(c, proofs, target, now)
-	if no != nil {
-		return c, no, tx.AddEvents(s.challengeEvent(by, EventChallengeRefused, c, no.Code.String(), now))
-	}
-	hash := s.codeHash(c, code)
-	right := isCode(code) && subtle.ConstantTimeCompare(hash[:], c.CodeHash[:]) == 1
-	from, policy := proofs.Version, s.settings(c.Tenant).Lockout
-	var events []Event
-	if right {
-		proofs = proofs.settle(succeeded, now, policy)
-		c.Status, _ = c.Status.next(ChallengeIsApproved)
-		c.EndedAt = now
-		events = append(events, s.challengeEvent(by, EventChallengeApproved, c, "", now))
-	} else {
-		proofs = proofs.settle(failed, now, policy)
-		c.Failures++
-		no = s.wrongCode(c, proofs, now)
-		no.counted = true
-		events = append(events, s.challengeEvent(by, EventChallengeRefused, c, no.Code.String(), now))
-		if no.Code == CodeChallengeLimit {
-			c.Status, _ = c.Status.next(ChallengeIsFailed)
-			c.EndedAt = now
-			events = append(events, s.challengeEvent(by, EventChallengeFailed, c, no.Code.String(), now))
-		}
-		if proofs.locked(now) {
-			events = append(events, s.challengeEvent(by, EventLocked, c, string(c.factor()), now))
-		}
-	}
+	from := proofs.Version
+	proofs = proofs.settle(succeeded, now, s.settings(c.Tenant).Lockout)
 	proofs.Version++
 	if _, err := tx.PutAttempts(c.Tenant, c.Subject, c.factor(), proofs, from); err != nil {
 		return c, nil, err
 	}
+	c.Status, _ = c.Status.next(ChallengeIsApproved)
+	c.EndedAt = now
+	c.Version++
+	if moved, err := tx.PutChallenge(c, c.Version-1); err != nil || !moved {
+		return c, nil, errors.Join(err, raced(moved))
+	}
+	return c, nil, tx.AddEvents(s.challengeEvent(by, EventChallengeApproved, c, "", now))
+}
+
+// checkCode judges a code against a challenge. A wrong one it counts; a right one it leaves good. A code for nobody is never right.
+//
+// Verdicts: CodeNoChallenge, CodeOTPExpired, CodeWrongOTP, CodeOneTryLeft, CodeChallengeLimit.
+func (s *Service) checkCode(tx Tx, by Actor, c Challenge, target, code string, now time.Time) (Challenge, Attempts, *Error, error) {
+	proofs, err := s.proofs(tx, c.Tenant, c.Subject, c.factor(), now)
+	if err != nil {
+		return c, proofs, nil, err
+	}
+	if no := s.unanswerable(c, proofs, target, now); no != nil {
+		return c, proofs, no, tx.AddEvents(s.challengeEvent(by, EventChallengeRefused, c, no.Code.String(), now))
+	}
+	hash := s.codeHash(c, code)
+	if isCode(code) && subtle.ConstantTimeCompare(hash[:], c.CodeHash[:]) == 1 && c.User != "" {
+		return c, proofs, nil, nil
+	}
+	from := proofs.Version
+	proofs = proofs.settle(failed, now, s.settings(c.Tenant).Lockout)
+	c.Failures++
+	no := s.wrongCode(c, proofs, now)
+	no.counted = true
+	events := []Event{s.challengeEvent(by, EventChallengeRefused, c, no.Code.String(), now)}
+	if no.Code == CodeChallengeLimit {
+		c.Status, _ = c.Status.next(ChallengeIsFailed)
+		c.EndedAt = now
+		events = append(events, s.challengeEvent(by, EventChallengeFailed, c, no.Code.String(), now))
+	}
+	if proofs.locked(now) {
+		events = append(events, s.challengeEvent(by, EventLocked, c, string(c.factor()), now))
+	}
+	proofs.Version++
+	if _, err := tx.PutAttempts(c.Tenant, c.Subject, c.factor(), proofs, from); err != nil {
+		return c, proofs, nil, err
+	}
 	c.Version++
 	if _, err := tx.PutChallenge(c, c.Version-1); err != nil {
-		return c, nil, err
+		return c, proofs, nil, err
 	}
-	return c, no, tx.AddEvents(events...)
+	return c, proofs, no, tx.AddEvents(events...)
 }
 
 // unanswerable says why a challenge takes no code now, if it does not.

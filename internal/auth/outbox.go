@@ -22,6 +22,7 @@ const (
 	ParcelEmail   ParcelKind = "email"
 	ParcelPush    ParcelKind = "push"
 	ParcelWebhook ParcelKind = "webhook"
+	ParcelDecoy   ParcelKind = "decoy" // nobody: written where the lack of an e-mail would tell that there is nobody to read it
 )
 
 // ParcelStatus is where a parcel stands.
@@ -181,6 +182,10 @@ func (s *Service) tell(w Writes, u User, now time.Time, messages ...Message) err
 		var err error
 		if parcels[i], err = s.seal(p, m); err != nil {
 			return err
+		}
+		if p.Kind == ParcelDecoy { // what a stranger typed is not kept
+			parcels[i].Status, parcels[i].SettledAt = ParcelDelivered, now
+			clear(parcels[i].Sealed)
 		}
 	}
 	s.packed.Store(true)

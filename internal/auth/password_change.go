@@ -126,6 +126,9 @@ func (s *Service) swapOwn(ctx context.Context, a *attempt, b Bearer, next Passwo
 		if swapped, err := w.SwapPassword(next, a.account.Password.Version, true, true); err != nil || !swapped {
 			return orRefuse(err, CodePasswordIncorrect) // somebody else changed it first
 		}
+		if err := s.passwordChanged(w, u, now); err != nil {
+			return err
+		}
 		if err := w.AddSession(session); err != nil {
 			return err
 		}
@@ -246,6 +249,9 @@ func (s *Service) ReplacePassword(ctx context.Context, by Actor, id UserID, in N
 		next.Version = fresh.Password.Version + 1
 		if swapped, err := tx.SwapPassword(next, fresh.Password.Version, true, true); err != nil || !swapped {
 			return orRefuse(err, CodePasswordMissing)
+		}
+		if err := s.passwordChanged(tx, fresh.User, next.SetAt); err != nil {
+			return err
 		}
 		return tx.AddEvents(e)
 	})

@@ -77,7 +77,7 @@ type Reads interface {
 	// People lists the users who act for an identity, by the time they were made and then by id, and counts all that the filter lets through.
 	People(t TenantID, ref IdentityRef, f PersonFilter) ([]Person, int, error)
 
-	// CountMessages counts the messages to the user that were begun since the time; SMS, e-mail and push together.
+	// CountMessages counts the messages to the user that were begun since the time; SMS, e-mail and push together, and decoys.
 	CountMessages(t TenantID, id UserID, since time.Time) (int, error)
 	// Queues lists the tenants and kinds that have a parcel due and not leased.
 	Queues(now time.Time) ([]Queue, error)

@@ -1,0 +1,91 @@
+package auth
+
+import (
+	"context"
+	"errors"
+
+	"countersign/internal/seal"
+)
+
+// CreatePassword gives a user of /multi their first password and opens a session for them (contract/multi §2.5). An invite that was sent
+// to them is void.
+//
+// Errors: CodeInputTooLong, CodeUserNotFound, CodeNotPermitted for a suspended user, CodeActsForNobody, CodePasswordExists, the policy's,
+// CodeOverloaded.
+func (s *Service) CreatePassword(ctx context.Context, by Actor, id UserID, new seal.Secret) (PasswordUpdate, error) {
+	if err := tooLong("password", new); err != nil {
+		return PasswordUpdate{}, err
+	}
+	a, err := s.account(ctx, by, id)
+	if err != nil {
+		return PasswordUpdate{}, err
+	}
+	if err := creatable(a); err != nil {
+		return PasswordUpdate{}, s.refuseChange(ctx, by, id, err)
+	}
+	p, err := s.createdPassword(ctx, a.User, new)
+	if err != nil {
+		return PasswordUpdate{}, s.refuseChange(ctx, by, id, err)
+	}
+	login, err := decide(ctx, s, by, func(tx Tx) (Login, *Error, error) {
+		a, err := tx.AccountByUser(by.Tenant, id)
+		if err != nil {
+			return Login{}, nil, err
+		}
+		if err := creatable(a); err != nil {
+			return Login{}, nil, err
+		}
+		if _, err := tx.CancelChallenges(by.Tenant, a.Subject, PurposeInvite, p.SetAt); err != nil {
+			return Login{}, nil, err
+		}
+		login, err := s.firstLogin(tx, by, a, p, MethodPassword)
+		return login, nil, err
+	})
+	if code := CodeOf(err); err != nil && code != CodeInternal {
+		return PasswordUpdate{}, s.refuseChange(ctx, by, id, err)
+	}
+	return PasswordUpdate{Login: login, ExpiresAt: p.ExpiresAt}, err
+}
+
+// creatable says why a user does not get a first password, if they do not.
+func creatable(a Account) error {
+	switch {
+	case a.User.Status == UserSuspended:
+		return refuse(CodeNotPermitted)
+	case len(a.Memberships) == 0:
+		return refuse(CodeActsForNobody)
+	case a.Password.Hash != "":
+		return refuse(CodePasswordExists)
+	}
+	return nil
+}
+
+// createdPassword makes a user's first password.
+func (s *Service) createdPassword(ctx context.Context, u User, new seal.Secret) (Password, error) {
+	if err := s.settings(u.Tenant).Password.check(new, u); err != nil {
+		return Password{}, err
+	}
+	return s.firstPassword(ctx, u, NewPassword{Value: new})
+}
+
+// firstLogin writes a first password and opens the session that begins with it.
+func (s *Service) firstLogin(tx Tx, by Actor, a Account, p Password, m Method) (Login, error) {
+	if err := tx.AddPassword(p); errors.Is(err, ErrExists) {
+		return Login{}, refuse(CodePasswordExists)
+	} else if err != nil {
+		return Login{}, err
+	}
+	added := s.event(by, EventPasswordAdded, p.SetAt)
+	added.User = a.User.ID
+	return s.welcome(tx, by, a, m, p.SetAt, added)
+}
+
+// ValidatePassword says whether the tenant's policy would take a password, and leaves nothing behind (contract/multi §2.5).
+//
+// Errors: CodeInputTooLong, the policy's.
+func (s *Service) ValidatePassword(by Actor, password seal.Secret) error {
+	if err := tooLong("password", password); err != nil {
+		return err
+	}
+	return s.settings(by.Tenant).Password.check(password, User{Tenant: by.Tenant})
+}

@@ -1,0 +1,149 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"countersign/internal/seal"
+)
+
+// StartRecovery sends a code to a user who has lost their password (contract/multi §2.5). It changes nothing on the account, works during a
+// lock, and succeeds for an address that nobody has, for a suspended user, and when too many were sent.
+//
+// Errors: CodeIdentifierInvalid; with Settings.RevealAccounts CodeAccountNotFound and CodeAccountAmbiguous.
+func (s *Service) StartRecovery(ctx context.Context, by Actor, email string) error {
+	canonical, err := Canonical(ByEmail, email)
+	if err != nil {
+		return err
+	}
+	now, reveal := s.now(), s.settings(by.Tenant).RevealAccounts
+	_, err = decide(ctx, s, by, func(tx Tx) (Challenge, *Error, error) {
+		a, read, err := s.byMail(tx, by.Tenant, addressee{ByEmail, canonical, notSuspended})
+		if err != nil {
+			return Challenge{}, nil, err
+		}
+		c, reason := mailed(a, PurposeRecovery, IdentityRef{}), ""
+		var told *Error
+		switch {
+		case reveal && !read.Found:
+			told = refuse(CodeAccountNotFound)
+		case reveal && len(a.Memberships) > 1:
+			told = refuse(CodeAccountAmbiguous)
+		}
+		no := told
+		if no == nil {
+			if c, no, err = s.mail(tx, by, a, c, TemplateRecovery, canonical, now); err != nil {
+				return c, nil, err
+			}
+		}
+		if no != nil {
+			reason = no.Code.String()
+		}
+		return c, told, tx.AddEvents(s.challengeEvent(by, EventRecoveryAsked, c, reason, now))
+	})
+	return err
+}
+
+// Recovery is a new password and the code that came by e-mail.
+type Recovery struct {
+	Email    string
+	Code     string
+	Password seal.Secret
+}
+
+// ResumeRecovery sets a new password on proof of the code. In one transaction it uses the code up, ends every session, token and refresh
+// family of the user and what else is pending, lifts the lock of the password that was lost, and opens a session. The
+// counters of other proofs stay. A password that is not taken leaves the code good.
+//
+// Errors: CodeIdentifierInvalid, CodeInputTooLong, CodeThrottled, CodeRecoveryInvalid; to the holder of the code only, CodePasswordMissing,
+// CodePasswordUsed, the policy's, CodeOverloaded.
+func (s *Service) ResumeRecovery(ctx context.Context, by Actor, in Recovery) (Login, error) {
+	if err := tooLong("newPassword", in.Password); err != nil {
+		return Login{}, err
+	}
+	canonical, err := Canonical(ByEmail, in.Email)
+	if err != nil {
+		return Login{}, err
+	}
+	p := mailProof{addressee{ByEmail, canonical, notSuspended}, PurposeRecovery, in.Code, CodeRecoveryInvalid}
+	a, err := s.checkMailed(ctx, by, p)
+	if err != nil {
+		return Login{}, err
+	}
+	next, err := s.recoveredPassword(ctx, by, a, in.Password)
+	if err != nil {
+		return Login{}, s.refuseChange(ctx, by, a.User.ID, err)
+	}
+	return decide(ctx, s, by, func(tx Tx) (Login, *Error, error) {
+		a, c, no, err := s.proveMailed(tx, by, p, next.SetAt)
+		if err != nil || no != nil {
+			return Login{}, no, err
+		}
+		login, err := s.recover(tx, by, a, c, next)
+		return login, nil, err
+	})
+}
+
+// recoveredPassword makes the password that is to take the place of the lost one.
+func (s *Service) recoveredPassword(ctx context.Context, by Actor, a Account, new seal.Secret) (Password, error) {
+	if a.Password.Hash == "" {
+		return Password{}, refuse(CodePasswordMissing)
+	}
+	policy := s.settings(by.Tenant).Password
+	if err := policy.check(new, a.User); err != nil {
+		return Password{}, err
+	}
+	return s.replacement(ctx, &attempt{by: by, account: a}, new, policy, false)
+}
+
+// recover writes a recovery.
+func (s *Service) recover(tx Tx, by Actor, a Account, c Challenge, next Password) (Login, error) {
+	now := next.SetAt
+	next.Version = a.Password.Version + 1
+	if swapped, err := tx.SwapPassword(next, a.Password.Version, true, true); err != nil || !swapped {
+		return Login{}, orRefuse(err, CodePasswordMissing)
+	}
+	if err := s.verifyEmail(tx, by, c, a.User, now); err != nil {
+		return Login{}, err
+	}
+	if err := s.passwordChanged(tx, a.User, now); err != nil {
+		return Login{}, err
+	}
+	events, err := s.forgiveFailures(tx, by, a, now)
+	if err != nil {
+		return Login{}, err
+	}
+	a.User.Epoch++ // raised by the swap
+	return s.welcome(tx, by, a, MethodEmail, now, append(events, s.challengeEvent(by, EventRecovered, c, "", now))...)
+}
+
+// forgiveFailures clears the failures of a password that is no more, and lifts the lock that they led to. Attempts that are under way stay
+// counted.
+func (s *Service) forgiveFailures(w Writes, by Actor, a Account, now time.Time) ([]Event, error) {
+	was := a.Attempts
+	if was.Failures == 0 && was.LockedUntil.IsZero() {
+		return nil, nil
+	}
+	cleared := was
+	cleared.Version, cleared.Failures, cleared.LockedUntil = was.Version+1, 0, time.Time{}
+	cleared = cleared.kept(s.settings(by.Tenant).Lockout)
+	if done, err := w.PutAttempts(by.Tenant, a.Subject, AttemptPassword, cleared, was.Version); err != nil || !done {
+		return nil, errors.Join(err, raced(done))
+	}
+	if !was.locked(now) {
+		return nil, nil
+	}
+	e := s.event(by, EventUnlocked, now)
+	e.User, e.Note = a.User.ID, "by a recovery"
+	return []Event{e}, nil
+}
+
+// passwordChanged ends whatever was under way for a user whose password has been replaced, recovery too, and tells them (A-012, A-014,
+//
+func (s *Service) passwordChanged(w Writes, u User, now time.Time) error {
+	if _, err := w.CancelChallenges(u.Tenant, SubjectOf(u.ID), "", now); err != nil {
+		return err
+	}
+	return s.notice(w, u, TemplatePasswordChanged, "", now)
+}
