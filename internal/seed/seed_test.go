@@ -37,6 +37,20 @@ tenants:
         message: [{count: 1, window: 1h}]
       reveal_accounts: true
       maintenance: true
+      otp: {for: 3m, tries: 4, sends: 2, wait: 20s}
+      push: {for: 1m, limit: {count: 5, window: 1h}}
+      channels: [AUTHY, SMS]
+      step_up: {for: 10m}
+      phone_countries: [MT, DE]
+      blocked_domains: [mail.example]
+      phone_changes: 0
+      email_every: 0s
+      multi_identity: false
+      app_url: "https://app.acme.example/portal"
+      limits:
+        message: [{count: 5, window: 1h}]
+        key: [{count: 100, window: 1s}, {count: 1000, window: 1m}]
+        user: []
     api_keys:
       - {name: backend, key: sk_1}
       - {name: batch, key: sk_2}
@@ -98,6 +112,15 @@ func TestParseReadsEveryKey(t *testing.T) {
 	settings.KeyLimits = []auth.Limit{{Count: 10, Window: time.Second}, {Count: 1_000_000, Window: day}}
 	settings.UserLimits, settings.MessageLimits = nil, []auth.Limit{{Count: 1, Window: time.Hour}}
 	settings.RateLimits, settings.RevealAccounts, settings.Maintenance = false, true, true
+	settings.OTP = auth.OTPPolicy{For: 3 * time.Minute, Tries: 4, Sends: 2, Wait: 20 * time.Second}
+	settings.Push = auth.PushPolicy{For: time.Minute, Limit: auth.Limit{Count: 5, Window: time.Hour}}
+	settings.Channels, settings.StepUpFor = []auth.Channel{auth.ChannelAuthy, auth.ChannelSMS}, 10*time.Minute
+	settings.PhoneCountries, settings.BlockedDomains = []string{"MT", "DE"}, []string{"mail.example"}
+	settings.PhoneChanges, settings.EmailEvery, settings.MultiIdentity = 0, 0, false
+	settings.AppURL = "https://app.acme.example/portal"
+	settings.MessageLimits = []auth.Limit{{Count: 5, Window: time.Hour}}
+	settings.KeyLimits = []auth.Limit{{Count: 100, Window: time.Second}, {Count: 1000, Window: time.Minute}}
+	settings.UserLimits = nil
 	want := auth.Setup{
 		Digest: hex.EncodeToString(sum[:]),
 		Tenants: []auth.TenantSetup{{

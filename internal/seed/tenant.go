@@ -58,6 +58,18 @@ func (r *reader) settings(n *yaml.Node, s *auth.Settings) {
 		may("limits", func(n *yaml.Node) { r.limits(n, s) }),
 		may("reveal_accounts", r.flag("reveal_accounts", &s.RevealAccounts)),
 		may("maintenance", r.flag("maintenance", &s.Maintenance)),
+		may("otp", func(n *yaml.Node) { r.otp(n, &s.OTP) }),
+		may("push", func(n *yaml.Node) { r.push(n, &s.Push) }),
+		may("channels", r.channels(&s.Channels)),
+		may("step_up", func(n *yaml.Node) { r.object(n, "step_up", may("for", r.span("for", &s.StepUpFor, time.Second))) }),
+		may("phone_countries", r.words("phone_countries", &s.PhoneCountries, `^[A-Z]{2}$`, "a country in two capitals, such as MT")),
+		may("blocked_domains", r.words("blocked_domains", &s.BlockedDomains, `^[a-z0-9-]+(\.[a-z0-9-]+)+$`,
+			"a domain in small letters, such as mail.example")),
+		may("phone_changes", r.count("phone_changes", &s.PhoneChanges, 0, 1000)),
+		may("email_every", r.span("email_every", &s.EmailEvery, 0)),
+		may("multi_identity", r.flag("multi_identity", &s.MultiIdentity)),
+		may("app_url", r.appURL(&s.AppURL)),
+		may("limits", func(n *yaml.Node) { r.limits(n, s) }),
 	)
 }
 
