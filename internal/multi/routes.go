@@ -7,6 +7,7 @@ package multi
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
 	"countersign/api"
 	"countersign/internal/auth"
@@ -48,7 +49,10 @@ const (
 	once          // takes the header idempotency-ref
 )
 
-func routes() []route {
+func routes() []route { return slices.Concat(credentialRoutes(), peopleRoutes(), confirmationRoutes()) }
+
+// credentialRoutes are how users authenticate, and with what.
+func credentialRoutes() []route {
 	return []route{
 		// contract/multi §2.2
 		{"POST", "/multi/login_with_password", bare403, (*API).loginWithPassword},
@@ -69,7 +73,16 @@ func routes() []route {
 		{"DELETE", "/multi/authentication_factors/push/{channel}", once, (*API).unbindDevice},
 		// contract/multi §2.5
 		{"POST", "/multi/passwords/update", plain, (*API).passwordUpdate},
+		{"POST", "/multi/passwords/{user_id}/create", plain, (*API).passwordCreate},
+		{"POST", "/multi/passwords/validate", plain, (*API).passwordValidate},
+		{"POST", "/multi/passwords/lost_password/start", plain, (*API).lostPasswordStart},
+		{"POST", "/multi/passwords/lost_password/resume", plain, (*API).lostPasswordResume},
+	}
+}
 
+// peopleRoutes are who acts for whom.
+func peopleRoutes() []route {
+	return []route{
 		// contract/multi §2.6
 		{"POST", "/multi/users", once, (*API).createUser},
 		{"GET", "/multi/users", plain, (*API).users},
@@ -79,6 +92,11 @@ func routes() []route {
 		{"POST", "/multi/users/{user_id}/activate", plain, (*API).activateUser},
 		{"POST", "/multi/users/{user_id}/deactivate", plain, (*API).deactivateUser},
 		{"GET", "/multi/roles", plain, (*API).roles},
+		{"POST", "/multi/users/{user_id}/invite", once, (*API).invite},
+		{"POST", "/multi/users/{user_id}/invite/validate", plain, (*API).inviteValidate},
+		{"POST", "/multi/users/{user_id}/invite/consume", once, (*API).inviteConsume},
+		{"POST", "/multi/users/verification/email/send", once, sendEmailCode(auth.AddressOfMember)},
+		{"POST", "/multi/users/verification/email/verify", plain, verifyEmail(auth.AddressOfMember)},
 
 		// contract/multi §2.7, §2.8
 		{"POST", "/multi/corporates", once, (*API).createCorporate},
@@ -87,7 +105,16 @@ func routes() []route {
 		{"POST", "/multi/consumers", once, (*API).createConsumer},
 		{"GET", "/multi/consumers", plain, (*API).consumer},
 		{"PATCH", "/multi/consumers", plain, (*API).changeConsumer},
+		{"POST", "/multi/corporates/verification/email/send", once, sendEmailCode(auth.AddressOfCorporate)},
+		{"POST", "/multi/corporates/verification/email/verify", plain, verifyEmail(auth.AddressOfCorporate)},
+		{"POST", "/multi/consumers/verification/email/send", plain, sendEmailCode(auth.AddressOfConsumer)},
+		{"POST", "/multi/consumers/verification/email/verify", plain, verifyEmail(auth.AddressOfConsumer)},
+	}
+}
 
+// confirmationRoutes are what users approve.
+func confirmationRoutes() []route {
+	return []route{
 		// contract/multi §2.9
 		{"POST", "/multi/challenges/otp/{channel}", once, (*API).confirm},
 		{"POST", "/multi/challenges/{scaChallengeId}/otp/{channel}/verify", once, (*API).verifyConfirm},
