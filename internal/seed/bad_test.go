@@ -102,9 +102,6 @@ var badFiles = []struct {
 	{"app_url of another scheme", tenant("    settings: {app_url: 'myapp://s3cr3t'}\n"), 4, []string{"app_url", "http: or https:"}},
 	{"app_url with a slash", tenant("    settings: {app_url: 'https://app.example/'}\n"), 4, []string{"app_url", "slash at the end"}},
 	{"app_url with a query", tenant("    settings: {app_url: 'https://app.example?a=b'}\n"), 4, []string{"app_url", "query"}},
-	{"unknown limit", tenant("    settings: {limits: {tenant: []}}\n"), 4, []string{"limits:", `"tenant"`, "message, key, user"}},
-	{"limit as a number", tenant("    settings: {limits: {key: [5]}}\n"), 4, []string{"a number", "count, window"}},
-	{"limit without a count", tenant("    settings: {limits: {user: [{window: 1m}]}}\n"), 4, []string{"no count"}},
 
 	{"API key as text", tenant("    api_keys: [s3cr3t]\n"), 4, []string{"found text", "name, key"}},
 	{"numeric API key", tenant("    api_keys: [{name: a, key: 73737}]\n"), 4, []string{"a number", "quotes"}},

@@ -47,10 +47,6 @@ tenants:
       email_every: 0s
       multi_identity: false
       app_url: "https://app.acme.example/portal"
-      limits:
-        message: [{count: 5, window: 1h}]
-        key: [{count: 100, window: 1s}, {count: 1000, window: 1m}]
-        user: []
     api_keys:
       - {name: backend, key: sk_1}
       - {name: batch, key: sk_2}
@@ -118,9 +114,6 @@ func TestParseReadsEveryKey(t *testing.T) {
 	settings.PhoneCountries, settings.BlockedDomains = []string{"MT", "DE"}, []string{"mail.example"}
 	settings.PhoneChanges, settings.EmailEvery, settings.MultiIdentity = 0, 0, false
 	settings.AppURL = "https://app.acme.example/portal"
-	settings.MessageLimits = []auth.Limit{{Count: 5, Window: time.Hour}}
-	settings.KeyLimits = []auth.Limit{{Count: 100, Window: time.Second}, {Count: 1000, Window: time.Minute}}
-	settings.UserLimits = nil
 	want := auth.Setup{
 		Digest: hex.EncodeToString(sum[:]),
 		Tenants: []auth.TenantSetup{{

@@ -35,7 +35,7 @@ func (r *reader) otp(n *yaml.Node, p *auth.OTPPolicy) {
 func (r *reader) push(n *yaml.Node, p *auth.PushPolicy) {
 	r.object(n, "push",
 		may("for", r.span("for", &p.For, 30*time.Second)),
-		may("limit", func(n *yaml.Node) { p.Limit = r.limit(n) }),
+		may("limit", func(n *yaml.Node) { p.Limit = r.rateLimit(n, "push limit") }),
 	)
 }
 
@@ -52,30 +52,6 @@ func (r *reader) channels(dst *[]auth.Channel) func(*yaml.Node) {
 		})(n)
 		*dst = all
 	}
-}
-
-// limits reads what is limited by several windows. Each list takes the place of the default one; an empty one lifts the limit.
-func (r *reader) limits(n *yaml.Node, s *auth.Settings) {
-	replace := func(what string, dst *[]auth.Limit) func(*yaml.Node) {
-		return func(n *yaml.Node) {
-			var all []auth.Limit
-			list(r, what, &all, r.limit)(n)
-			*dst = all
-		}
-	}
-	r.object(n, "limits",
-		may("message", replace("message", &s.MessageLimits)),
-		may("key", replace("key", &s.KeyLimits)),
-		may("user", replace("user", &s.UserLimits)),
-	)
-}
-
-func (r *reader) limit(n *yaml.Node) (l auth.Limit) {
-	r.object(n, "limit",
-		need("count", r.count("count", &l.Count, 1, 1_000_000_000)),
-		need("window", r.span("window", &l.Window, time.Second)),
-	)
-	return l
 }
 
 // words reads a list of texts of one form, in the place of the default one.

@@ -69,7 +69,6 @@ func (r *reader) settings(n *yaml.Node, s *auth.Settings) {
 		may("email_every", r.span("email_every", &s.EmailEvery, 0)),
 		may("multi_identity", r.flag("multi_identity", &s.MultiIdentity)),
 		may("app_url", r.appURL(&s.AppURL)),
-		may("limits", func(n *yaml.Node) { r.limits(n, s) }),
 	)
 }
 
@@ -141,14 +140,16 @@ func (r *reader) limits(n *yaml.Node, s *auth.Settings) {
 func (r *reader) rateLimits(what string, dst *[]auth.Limit) func(*yaml.Node) {
 	return func(n *yaml.Node) {
 		*dst = nil
-		list(r, what, dst, func(n *yaml.Node) (l auth.Limit) {
-			r.object(n, what,
-				need("count", r.count("count", &l.Count, 1, 1_000_000)),
-				need("window", r.span("window", &l.Window, time.Second)),
-			)
-			return l
-		})(n)
+		list(r, what, dst, func(n *yaml.Node) auth.Limit { return r.rateLimit(n, what) })(n)
 	}
+}
+
+func (r *reader) rateLimit(n *yaml.Node, what string) (l auth.Limit) {
+	r.object(n, what,
+		need("count", r.count("count", &l.Count, 1, 1_000_000)),
+		need("window", r.span("window", &l.Window, time.Second)),
+	)
+	return l
 }
 
 func (r *reader) apiKey(n *yaml.Node) (k auth.APIKeySetup) {
