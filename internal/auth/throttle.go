@@ -53,7 +53,14 @@ func (t *throttle[K]) charge(key K, limits []Limit, now time.Time) error {
 // step is how far one charge moves the theoretical arrival time.
 func (l Limit) step() time.Duration { return l.Window / time.Duration(l.Count) }
 
-func (l Limit) next(tat, now time.Time) time.Time { return later(tat, now).Add(l.step()) }
+// next is the theoretical arrival time after one more charge. One far beyond what any charge leaves is of before a clock was set back,
+// and holds nobody up.
+func (l Limit) next(tat, now time.Time) time.Time {
+	if tat.Sub(now) > 2*l.Window {
+		tat = now
+	}
+	return later(tat, now).Add(l.step())
+}
 
 // refund gives a charge back.
 func (t *throttle[K]) refund(key K, limits []Limit, now time.Time) {

@@ -111,6 +111,24 @@ func TestThrottleTellsTheLongestWait(t *testing.T) {
 	}
 }
 
+func TestThrottleForgetsAClockThatWasSetBack(t *testing.T) {
+	t.Parallel()
+	th := auth.NewThrottle(perMinute(1))
+	for _, tt := range []struct {
+		at   time.Time
+		want auth.Code
+	}{
+		{noon, none},
+		{noon.Add(-30 * time.Second), auth.CodeThrottled}, // corrected a little
+		{noon.Add(-24 * time.Hour), none},
+		{noon.Add(-24 * time.Hour), auth.CodeThrottled},
+	} {
+		if got := codeOf(th.Charge("t", customer, tt.at)); got != tt.want {
+			t.Errorf("at %v: got %v, want %v", tt.at, got, tt.want)
+		}
+	}
+}
+
 func TestThrottleFollowsChangedLimits(t *testing.T) {
 	t.Parallel()
 	th := auth.NewThrottle(perMinute(1))
