@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -288,4 +289,34 @@ func TestValidatePasswordLeavesNothing(t *testing.T) {
 	if list := events(t, e); len(list) > 0 {
 		t.Errorf("got the events %q", list)
 	}
+}
+
+// TestRepeatedInviteProof: a call that is repeated with its idempotency-ref counts a wrong code once, and uses a right one once.
+func TestRepeatedInviteProof(t *testing.T) {
+	t.Parallel()
+	e := invited(t)
+	invite(t, e)
+	call := func(ref, code string) error {
+		by := e.Key()
+		by.Once = &auth.Once{Operation: "POST consume", Ref: ref, Digest: [32]byte{1}, Encode: func(_ any, no *auth.Error) (int, []byte) {
+			if no != nil {
+				return 409, []byte(no.Code.String())
+			}
+			return 200, []byte("token")
+		}}
+		return second(e.ConsumeInvite(t.Context(), by, proof(code)))
+	}
+	wantReplay := func(err error, status int) {
+		t.Helper()
+		var refusal *auth.Error
+		if !errors.As(err, &refusal) || refusal.Code != auth.CodeReplayed || refusal.Replay.Status != status {
+			t.Errorf("got %v, want the first answer again, %d", err, status)
+		}
+	}
+	wantCode(t, call("a", wrongCode), auth.CodeInviteInvalid)
+	for range 5 {
+		wantReplay(call("a", wrongCode), 409)
+	}
+	wantCode(t, call("b", sentCode), none)
+	wantReplay(call("b", sentCode), 200)
 }
