@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"time"
 
 	"countersign/internal/auth"
 	"countersign/internal/jose"
+	"countersign/internal/seed"
 )
 
 // configured is what every command on the configuration needs.
@@ -41,6 +43,7 @@ type tenantCommand struct {
 	List        tenantList        `cmd:"" help:"List the tenants."`
 	Create      tenantCreate      `cmd:"" help:"Add a live tenant with the default settings."`
 	Maintenance tenantMaintenance `cmd:"" help:"Answer every call of a tenant with 503, or stop doing so."`
+	Settings    tenantSettings    `cmd:"" help:"Change settings of a tenant by a file."`
 	Webhook     tenantWebhook     `cmd:"" help:"Say where a tenant's news go."`
 }
 
@@ -89,6 +92,29 @@ func (c tenantMaintenance) Run(w *world) error {
 			return err
 		}
 		return say(w.stdout, "maintenance of tenant %s is %s", c.Tenant, c.Switch)
+	})
+}
+
+type tenantSettings struct {
+	configured
+	Tenant string `arg:"" help:"Tenant id."`
+	File   string `arg:"" help:"YAML, as below settings in a seed file. What it does not name stays as it is."`
+}
+
+// Run changes settings; running servers see them with their next request.
+func (c tenantSettings) Run(w *world) error {
+	data, err := os.ReadFile(c.File)
+	if err != nil {
+		return fmt.Errorf("read settings: %w", err)
+	}
+	return c.do(w, "tenant "+c.Tenant, func(ctx context.Context, s *auth.Service) error {
+		err := s.ChangeSettings(ctx, auth.TenantID(c.Tenant), func(over auth.Settings) (auth.Settings, error) {
+			return seed.ParseSettings(c.File, data, over)
+		})
+		if err != nil {
+			return err
+		}
+		return say(w.stdout, "settings of tenant %s are changed", c.Tenant)
 	})
 }
 

@@ -60,6 +60,7 @@ const (
 	EventMemberResumed     EventKind = "member_resumed"     // for one identity
 	EventLinkRegistered    EventKind = "link_registered"    // something to confirm, or a change of it
 	EventDeliveryFailed    EventKind = "delivery_failed"    // a parcel, for good
+	EventSettingsChanged   EventKind = "settings_changed"   // of a tenant
 	EventWebhookChanged    EventKind = "webhook_changed"    // where a tenant's news go
 	EventDeliveryReplayed  EventKind = "delivery_replayed"  // by an operator
 	EventReset             EventKind = "reset"              // the sandbox, to its starting state

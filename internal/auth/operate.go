@@ -33,23 +33,34 @@ func (s *Service) CreateTenant(ctx context.Context, t Tenant) error {
 // SetMaintenance stops or resumes answering a tenant's calls: while it is on, each is refused with CodeMaintenance. Error: ErrNotFound.
 func (s *Service) SetMaintenance(ctx context.Context, id TenantID, on bool) error {
 	word := map[bool]string{true: "on", false: "off"}[on]
-	return s.changeTenant(ctx, id, EventMaintenance, word, func(t *Tenant) { t.Settings.Maintenance = on })
+	return s.changeTenant(ctx, id, EventMaintenance, word, func(t *Tenant) error { t.Settings.Maintenance = on; return nil })
 }
 
 // SetWebhook says where a tenant's news go from now on, those that are waiting too; empty: nowhere, and news of before are dropped. Error:
 // ErrNotFound.
 func (s *Service) SetWebhook(ctx context.Context, id TenantID, url string) error {
-	return s.changeTenant(ctx, id, EventWebhookChanged, "", func(t *Tenant) { t.Webhook.URL = url })
+	return s.changeTenant(ctx, id, EventWebhookChanged, "", func(t *Tenant) error { t.Webhook.URL = url; return nil })
 }
 
-func (s *Service) changeTenant(ctx context.Context, id TenantID, kind EventKind, note string, change func(*Tenant)) error {
+// ChangeSettings replaces a tenant's settings; they hold for the next request on every node. change gets the present ones; its error is
+// returned and nothing is changed. Error: ErrNotFound.
+func (s *Service) ChangeSettings(ctx context.Context, id TenantID, change func(Settings) (Settings, error)) error {
+	return s.changeTenant(ctx, id, EventSettingsChanged, "", func(t *Tenant) (err error) {
+		t.Settings, err = change(t.Settings)
+		return err
+	})
+}
+
+func (s *Service) changeTenant(ctx context.Context, id TenantID, kind EventKind, note string, change func(*Tenant) error) error {
 	return s.operate(ctx, id, kind, note, func(tx Tx, d Directory) error {
 		i := slices.IndexFunc(d.Tenants, func(t Tenant) bool { return t.ID == id })
 		if i < 0 {
 			return ErrNotFound
 		}
 		t := d.Tenants[i]
-		change(&t)
+		if err := change(&t); err != nil {
+			return err
+		}
 		return tx.PutTenant(t)
 	})
 }

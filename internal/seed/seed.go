@@ -190,3 +190,12 @@ func (r *reader) plain(n *yaml.Node) {
 		r.plain(c)
 	}
 }
+
+// ParseSettings reads the settings of one tenant, as they stand below `settings` in a seed file, over those it has. The error is as Parse's.
+func ParseSettings(name string, data []byte, over auth.Settings) (auth.Settings, error) {
+	r := &reader{once: make(map[string]int)}
+	if root := r.document(data); root != nil {
+		r.settings(root, &over)
+	}
+	return over, r.err(name)
+}
