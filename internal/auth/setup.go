@@ -61,6 +61,7 @@ type UserSetup struct {
 	Password       *PasswordSetup
 	RootOf         []IdentityRef
 	UserOf         []IdentityRef
+	Roles          []Role // for all of UserOf
 	Authenticators []AuthenticatorSetup
 	CreatedAt      time.Time // zero: now
 }
@@ -320,7 +321,7 @@ func (s *Service) userRow(ctx context.Context, in TenantSetup, u UserSetup, now 
 		row.link(ref, Root)
 	}
 	for _, ref := range u.UserOf {
-		row.link(ref, Member)
+		row.link(ref, Member, u.Roles...)
 	}
 	for _, a := range u.Authenticators {
 		row.bind(a, now)
@@ -340,10 +341,10 @@ func (r *userRows) bind(in AuthenticatorSetup, now time.Time) {
 	r.authenticators = append(r.authenticators, a)
 }
 
-func (r *userRows) link(ref IdentityRef, c CredentialType) {
+func (r *userRows) link(ref IdentityRef, c CredentialType, roles ...Role) {
 	r.memberships = append(r.memberships, Membership{
 		Tenant: r.user.Tenant, User: r.user.ID, Identity: Identity{Tenant: r.user.Tenant, Ref: ref}, Credential: c,
-		Position: len(r.memberships),
+		Position: len(r.memberships), Roles: roles,
 	})
 }
 

@@ -145,6 +145,7 @@ var badFiles = []struct {
 	{"no value", user("{email: a@b.c, password: {expired: true}}"), 5, []string{"neither value nor hash"}},
 	{"bad ref", user("{email: a@b.c, root_of: ['1']}"), 5, []string{`"1"`, "CONSUMER:ID"}},
 	{"unknown ref", user("{email: a@b.c, root_of: ['CONSUMER:2']}"), 5, []string{"CONSUMER:2", "not among", "CONSUMER:1, CORPORATE:2"}},
+	{"no role", user("{email: a@b.c, roles: [BOSS]}"), 5, []string{"BOSS", "ADMIN"}},
 	{"ref twice", user("{email: a@b.c, root_of: ['CONSUMER:1'],\n      user_of: ['CONSUMER:1']}"), 6, []string{"CONSUMER:1 again", "line 5"}},
 	{
 		"ref into another tenant",

@@ -64,7 +64,7 @@ tenants:
         resources: ["urn:acme:api"]
     identities:
       - {type: CONSUMER, id: "1", name: Ada}
-      - {type: CORPORATE, id: "123456789012345678", name: Engines}
+      - {type: CORPORATE, id: "123456789012345678", name: Engines, profile_id: "7001", diligence: approved}
     users:
       - id: "7"
         name: Ada
@@ -78,6 +78,7 @@ tenants:
         password: {hash: "$2y$10$abc", expired: true, temporary: true}
         root_of: ["CONSUMER:1"]
         user_of: ["CORPORATE:123456789012345678"]
+        roles: [ADMIN, CARD_ASSIGNEE]
         authenticators: [{kind: sms}, {kind: device, channel: BIOMETRIC, simulated: false}]
       - email: bob@example.com
         password: {value: "Pa55word!"}
@@ -128,13 +129,16 @@ func TestParseReadsEveryKey(t *testing.T) {
 				RedirectURIs: []string{"https://acme.example/cb", "com.acme.app:/cb"}, Resources: []string{"urn:acme:api"},
 				Claims: []string{"email", "username"}, Alg: "RS256",
 			}},
-			Identities: []auth.Identity{{Ref: consumer, Name: "Ada"}, {Ref: corporate, Name: "Engines"}},
+			Identities: []auth.Identity{
+				{Ref: consumer, Name: "Ada"}, {Ref: corporate, Name: "Engines", Profile: "7001", Diligence: auth.DiligenceApproved},
+			},
 			Users: []auth.UserSetup{
 				{
 					ID: "7", FirstName: "Ada", LastName: "Lovelace", Email: "ada@example.com", EmailVerified: true,
 					Username: "ada", Phone: "+35699111111", PhoneVerified: true, Suspended: true,
 					Password: &auth.PasswordSetup{Hash: "$2y$10$abc", Expired: true, Temporary: true},
 					RootOf:   []auth.IdentityRef{consumer}, UserOf: []auth.IdentityRef{corporate},
+					Roles: []auth.Role{auth.RoleAdmin, auth.RoleCardAssignee},
 					Authenticators: []auth.AuthenticatorSetup{
 						{Kind: auth.AuthenticatorSMS}, {Kind: auth.AuthenticatorDevice, Channel: "BIOMETRIC"},
 					},

@@ -34,6 +34,8 @@ func (u *users) identity(n *yaml.Node) (i auth.Identity) {
 			}
 		}),
 		need("name", text(u.reader, "identity name", &i.Name)),
+		may("profile_id", match(u.reader, "profile_id", &i.Profile, digits, digitsAllowed)),
+		may("diligence", choice(u.reader, "diligence", &i.Diligence, auth.DiligencePending, auth.DiligenceApproved, auth.DiligenceRejected)),
 	)
 	return i
 }
@@ -58,12 +60,20 @@ func (u *users) user(n *yaml.Node) (p auth.UserSetup) {
 		may("password", func(n *yaml.Node) { p.Password = u.password(n) }),
 		may("root_of", list(u.reader, "root_of", &p.RootOf, u.ref("root_of", acts))),
 		may("user_of", list(u.reader, "user_of", &p.UserOf, u.ref("user_of", acts))),
+		may("roles", list(u.reader, "roles", &p.Roles, u.role)),
 		may("authenticators", list(u.reader, "authenticators", &p.Authenticators, u.authenticator(&p))),
 	)
 	if given != nil && given["email"] == nil && given["username"] == nil && given["phone"] == nil {
 		u.fail(n.Line, "user: found no email, username or phone; at least one is needed")
 	}
 	return p
+}
+
+// role reads what a user may do for the identities of user_of.
+func (u *users) role(n *yaml.Node) (role auth.Role) {
+	choice(u.reader, "role", &role, auth.RoleAdmin, auth.RoleAccessManagement, auth.RoleCardsManagement, auth.RoleFundsManagement,
+		auth.RoleCardAssignee)(n)
+	return role
 }
 
 // identifier reads what a person types to say who they are. Whether two are the
