@@ -42,12 +42,11 @@ type TokenSet struct {
 // Errors: those of an attempt (see provePassword); CodeInvalidTarget; CodeSessionNotFound and CodeSessionForeign, which no dialect may
 // tell apart; CodeNotMember; CodePasswordExpired and CodePasswordTemp with Error.Token.
 func (s *Service) AuthenticatePassword(ctx context.Context, by Actor, in BackendLogin) (TokenSet, error) {
-	client, err := s.clientOf(by)
+	client, err := s.issuingClient(ctx, by)
 	if err != nil {
 		return TokenSet{}, err
 	}
-	audience, err := client.audience(in.Resource)
-	if err != nil {
+	if _, err := client.audience(in.Resource); err != nil {
 		return TokenSet{}, err
 	}
 	a, err := s.provePassword(ctx, by, in.PasswordLogin)
@@ -58,63 +57,133 @@ func (s *Service) AuthenticatePassword(ctx context.Context, by Actor, in Backend
 	if code, due := a.account.Password.dueFor(now); due {
 		return TokenSet{}, s.demandUpdate(ctx, a, code, SurfaceCIS, now)
 	}
-	session, joined, err := s.sessionFor(ctx, a, in, now)
+	var live *LiveSession
+	if in.Session != "" {
+		if live, err = s.liveSession(ctx, by, in.Session, now); err != nil {
+			return TokenSet{}, s.refuseProved(ctx, a, err)
+		}
+	}
+	entry, err := s.admission(by, client, a.account, MethodPassword, in.BackendGrant, live, now)
 	if err != nil {
 		return TokenSet{}, s.refuseProved(ctx, a, err)
 	}
-	set, leaf, err := s.issue(ctx, client, in.BackendGrant, audience, issuance{
-		user: a.account.User, memberships: a.account.Memberships, session: session, lastAuth: a.account.Attempts.SucceededAt, now: now,
+	return entry.tokens, s.admit(ctx, a, in.Password, entry.session, "refresh", entry.rows)
+}
+
+// admission is how a client's user comes in: a session opened or joined, and the tokens issued in it.
+type admission struct {
+	tokens  TokenSet
+	session Session
+	joins   bool // the session is there already
+	leaf    RefreshToken
+}
+
+// admission decides what an authentication by one method leads to. It opens a session, or joins a live one of the same user, when that is
+// given.
+//
+// Errors: CodeInvalidTarget, CodeNotMember, CodeSessionForeign.
+func (s *Service) admission(
+	by Actor, client *Client, account Account, m Method, g BackendGrant, live *LiveSession, now time.Time,
+) (admission, error) {
+	u := account.User
+	audience, err := client.audience(g.Resource)
+	if err != nil {
+		return admission{}, err
+	}
+	org, err := organization(account.Memberships, g.OrgID)
+	if err != nil {
+		return admission{}, err
+	}
+	in := admission{joins: live != nil}
+	switch {
+	case !in.joins:
+		in.session = s.newSession(by, u, SurfaceCIS, m, now)
+	case live.Session.User != u.ID:
+		return admission{}, refuse(CodeSessionForeign)
+	default:
+		in.session = live.Session
+		if !slices.Contains(in.session.Methods, m) {
+			in.session.Methods = append(slices.Clone(in.session.Methods), m)
+		}
+		in.session.AuthAt, in.session.SeenAt = now, now
+	}
+	if !org.IsZero() {
+		in.session.Org = org
+	}
+	in.tokens, in.leaf, err = s.issue(client, g, audience, issuance{
+		user: u, memberships: account.Memberships, session: in.session, lastAuth: account.Attempts.SucceededAt, now: now,
 	})
-	if err != nil {
-		return TokenSet{}, s.refuseProved(ctx, a, err)
-	}
-	err = s.admit(ctx, a, in.Password, session, "refresh", func(w Writes) error {
-		if err := s.openOrJoin(w, session, joined, now); err != nil {
+	return in, err
+}
+
+// rows writes the session and the root of its refresh tokens. It fails with CodeSessionNotFound when the session ended meanwhile.
+func (in admission) rows(w Writes) error {
+	if !in.joins {
+		if err := w.AddSession(in.session); err != nil {
 			return err
 		}
-		return w.AddRefresh(leaf)
-	})
-	return set, err
-}
-
-func (s *Service) openOrJoin(w Writes, session Session, joined bool, now time.Time) error {
-	if !joined {
-		return w.AddSession(session)
+		return w.AddRefresh(in.leaf)
 	}
-	if live, err := w.JoinSession(session.Tenant, session.ID, session.Methods, now); err != nil || !live {
+	if live, err := w.JoinSession(in.session.Tenant, in.session.ID, in.session.Methods, in.session.SeenAt); err != nil || !live {
 		return orRefuse(err, CodeSessionNotFound)
 	}
-	return nil
+	return w.AddRefresh(in.leaf)
 }
 
-// sessionFor returns the session that an authentication opens, or the one it joins as it will be then.
-func (s *Service) sessionFor(ctx context.Context, a *attempt, in BackendLogin, now time.Time) (Session, bool, error) {
-	u := a.account.User
-	org, err := organization(a.account.Memberships, in.OrgID)
+// admitClient lets in a user who has just proved themselves to a client by any method but a password: it opens a session, or joins the
+// live one that is named, and issues tokens. client is issuingClient's; account is as it is inside the transaction. A refusal is an event,
+// and what the caller has written before stays.
+//
+// Verdicts: CodeUnknownUser, CodeSuspended, CodeLocked, CodeInvalidTarget, CodeNotMember, CodeSessionNotFound, CodeSessionForeign.
+func (s *Service) admitClient(
+	tx Tx, by Actor, client *Client, account Account, m Method, g BackendGrant, join SessionID, now time.Time,
+) (TokenSet, *Error, error) {
+	in, err := s.admissible(tx, by, client, account, m, g, join, now)
+	var no *Error
+	if errors.As(err, &no) {
+		e := s.event(by, EventLoginRefused, now)
+		e.User, e.Reason = account.User.ID, no.Code.String()
+		return TokenSet{}, no, tx.AddEvents(e)
+	}
 	if err != nil {
-		return Session{}, false, err
+		return TokenSet{}, nil, err
 	}
-	if in.Session == "" {
-		session := s.newSession(a.by, u, SurfaceCIS, MethodPassword, now)
-		session.Org = org
-		return session, false, nil
+	if account.User.Status == UserPending {
+		if _, err := tx.ActivateUser(account.User.Tenant, account.User.ID, now); err != nil {
+			return TokenSet{}, nil, err
+		}
 	}
-	live, err := s.liveSession(ctx, a.by, in.Session, now)
+	if err := in.rows(tx); err != nil {
+		return TokenSet{}, nil, err
+	}
+	entered, issued := s.event(by, EventLogin, now), s.event(by, EventTokenIssued, now)
+	entered.User, entered.Session, entered.Reason = account.User.ID, in.session.ID, string(m)
+	issued.User, issued.Session, issued.Reason = account.User.ID, in.session.ID, "refresh"
+	return in.tokens, nil, tx.AddEvents(entered, issued)
+}
+
+// admissible is admission for a user who may be suspended or locked by now, with the session to be joined as the transaction sees it.
+func (s *Service) admissible(
+	r Reads, by Actor, client *Client, account Account, m Method, g BackendGrant, join SessionID, now time.Time,
+) (admission, error) {
+	switch {
+	case !account.Found:
+		return admission{}, refuse(CodeUnknownUser)
+	case account.User.Status == UserSuspended:
+		return admission{}, refuse(CodeSuspended)
+	case account.Attempts.locked(now):
+		return admission{}, &Error{Code: CodeLocked, RetryAfter: account.Attempts.LockedUntil.Sub(now)}
+	case join == "":
+		return s.admission(by, client, account, m, g, nil, now)
+	}
+	live, err := r.Session(by.Tenant, join)
+	if errors.Is(err, ErrNotFound) || err == nil && !live.joinable(now) {
+		return admission{}, refuseField(CodeSessionNotFound, "session_id")
+	}
 	if err != nil {
-		return Session{}, false, err
+		return admission{}, err
 	}
-	if live.Session.User != u.ID {
-		return Session{}, false, refuse(CodeSessionForeign)
-	}
-	session := live.Session
-	if !slices.Contains(session.Methods, MethodPassword) {
-		session.Methods = append(slices.Clone(session.Methods), MethodPassword)
-	}
-	session.AuthAt, session.SeenAt = now, now
-	if !org.IsZero() {
-		session.Org = org
-	}
-	return session, true, nil
+	return s.admission(by, client, account, m, g, &live, now)
 }
 
 // refuseProved settles the attempt of a right password that is refused for another reason; the counter is not touched by that reason.
@@ -143,22 +212,27 @@ func organization(ms []Membership, id string) (IdentityRef, error) {
 }
 
 // liveSession finds a live session of /cis in the actor's tenant; CodeSessionNotFound otherwise.
-func (s *Service) liveSession(ctx context.Context, by Actor, id SessionID, now time.Time) (LiveSession, error) {
+func (s *Service) liveSession(ctx context.Context, by Actor, id SessionID, now time.Time) (*LiveSession, error) {
 	var live LiveSession
 	err := s.store.View(ctx, func(r Reads) (err error) { live, err = r.Session(by.Tenant, id); return err })
 	if errors.Is(err, ErrNotFound) {
-		return live, refuseField(CodeSessionNotFound, "session_id")
+		return nil, refuseField(CodeSessionNotFound, "session_id")
 	}
 	if err != nil {
-		return live, err
+		return nil, err
 	}
 	if err := s.current(ctx, by, live.Revision); err != nil {
-		return live, err
+		return nil, err
 	}
-	if live.Session.Surface != SurfaceCIS || !live.alive(now) {
-		return live, refuseField(CodeSessionNotFound, "session_id")
+	if !live.joinable(now) {
+		return nil, refuseField(CodeSessionNotFound, "session_id")
 	}
-	return live, nil
+	return &live, nil
+}
+
+// joinable reports whether clients may use the session.
+func (l LiveSession) joinable(now time.Time) bool {
+	return l.Session.Surface == SurfaceCIS && l.alive(now)
 }
 
 // AuthenticateSession issues tokens to a client for a user whose session is live, without asking the user for anything, and moves the
@@ -174,7 +248,7 @@ func (s *Service) AuthenticateSession(ctx context.Context, by Actor, id SessionI
 	if err := s.chargeUser(by.Tenant, live.User.ID, now); err != nil {
 		return TokenSet{}, err
 	}
-	client, err := s.clientOf(by)
+	client, err := s.issuingClient(ctx, by)
 	if err != nil {
 		return TokenSet{}, err
 	}
@@ -186,9 +260,9 @@ func (s *Service) AuthenticateSession(ctx context.Context, by Actor, id SessionI
 		live.Session.Org, err = organization(live.Memberships, g.OrgID)
 	}
 	if err != nil {
-		return TokenSet{}, s.refuseToken(ctx, by, Bearer{LiveSession: live}, err)
+		return TokenSet{}, s.refuseToken(ctx, by, Bearer{LiveSession: *live}, err)
 	}
-	set, leaf, err := s.issue(ctx, client, g, audience, issuance{
+	set, leaf, err := s.issue(client, g, audience, issuance{
 		user: live.User, memberships: live.Memberships, session: live.Session, lastAuth: live.SucceededAt, now: now,
 	})
 	if err != nil {
@@ -237,9 +311,9 @@ type issuance struct {
 }
 
 // issue makes a token set with a new family of refresh tokens; the caller writes the family's root.
-func (s *Service) issue(ctx context.Context, c *Client, g BackendGrant, audience string, i issuance) (TokenSet, RefreshToken, error) {
+func (s *Service) issue(c *Client, g BackendGrant, audience string, i issuance) (TokenSet, RefreshToken, error) {
 	i.claims = requestable(g.Claims)
-	set, err := s.tokens(ctx, c, audience, i)
+	set, err := s.tokens(c, audience, i)
 	text, hash := s.newToken(sealRefresh)
 	set.RefreshToken = text
 	return set, RefreshToken{
@@ -249,7 +323,7 @@ func (s *Service) issue(ctx context.Context, c *Client, g BackendGrant, audience
 }
 
 // tokens signs an access and an ID token.
-func (s *Service) tokens(ctx context.Context, c *Client, audience string, i issuance) (TokenSet, error) {
+func (s *Service) tokens(c *Client, audience string, i issuance) (TokenSet, error) {
 	set := TokenSet{ExpiresIn: c.accessTokenFor(), Scope: Scope, Session: i.session.ID}
 	access := s.baseClaims(c, string(i.user.ID), audience, i.now)
 	access["scope"], access["roles"], access["sid"] = Scope, []string{}, string(i.session.ID)
@@ -258,10 +332,10 @@ func (s *Service) tokens(ctx context.Context, c *Client, audience string, i issu
 		access["org_id"] = i.session.Org.ID
 	}
 	var err error
-	if set.AccessToken, err = s.sign(ctx, c, typAccess, access); err != nil {
+	if set.AccessToken, err = s.sign(c, typAccess, access); err != nil {
 		return set, err
 	}
-	set.IDToken, err = s.sign(ctx, c, typID, s.idClaims(c, set.AccessToken, i))
+	set.IDToken, err = s.sign(c, typID, s.idClaims(c, set.AccessToken, i))
 	return set, err
 }
 

@@ -120,7 +120,7 @@ func (s *Service) ClientToken(ctx context.Context, by Actor, resource string) (C
 	if err := s.admitted(by); err != nil {
 		return ClientToken{}, err
 	}
-	client, err := s.clientOf(by)
+	client, err := s.issuingClient(ctx, by)
 	if err != nil {
 		return ClientToken{}, err
 	}
@@ -135,7 +135,7 @@ func (s *Service) ClientToken(ctx context.Context, by Actor, resource string) (C
 		claims["role"], claims["roles"] = "Admin", []string{"Admin"}
 	}
 	claims["ts_roles"], claims["ts_permissions"] = []string{}, []string{}
-	token, err := s.sign(ctx, client, typAccess, claims)
+	token, err := s.sign(client, typAccess, claims)
 	if err != nil {
 		return ClientToken{}, err
 	}
@@ -183,6 +183,15 @@ func (s *Service) clientOf(by Actor) (*Client, error) {
 	return c, nil
 }
 
+// issuingClient is clientOf for what ends in tokens: it makes the key that signs them if there is none yet, since a transaction cannot.
+func (s *Service) issuingClient(ctx context.Context, by Actor) (*Client, error) {
+	c, err := s.clientOf(by)
+	if err != nil {
+		return nil, err
+	}
+	return c, s.EnsureKeys(ctx, c.alg())
+}
+
 // audience is aud for a token that asks for a resource.
 func (c *Client) audience(resource string) (string, error) {
 	switch {
@@ -213,12 +222,16 @@ func (s *Service) baseClaims(c *Client, subject, audience string, now time.Time)
 	}
 }
 
-func (s *Service) sign(ctx context.Context, c *Client, typ string, claims jose.Claims) (string, error) {
-	alg := c.Alg
-	if alg == "" {
-		alg = jose.ES256
+func (c *Client) alg() jose.Alg {
+	if c.Alg == "" {
+		return jose.ES256
 	}
-	key, err := s.signer(ctx, alg)
+	return c.Alg
+}
+
+// sign signs the claims of a token; its client is issuingClient's.
+func (s *Service) sign(c *Client, typ string, claims jose.Claims) (string, error) {
+	key, err := s.signer(c.alg())
 	if err != nil {
 		return "", err
 	}

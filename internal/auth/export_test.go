@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"net/netip"
 	"time"
 
@@ -92,6 +93,21 @@ func (t *Throttle) Refund(id TenantID, a netip.Addr, now time.Time) {
 func (t *Throttle) Limit(limits ...Limit) { t.limits = limits }
 
 func (t *Throttle) Len() int { return len(t.seen) }
+
+// AdmitClient lets a user in who proved themselves by a method, as a call of /cis does.
+func (s *Service) AdmitClient(ctx context.Context, by Actor, id UserID, m Method, g BackendGrant, join SessionID) (TokenSet, error) {
+	client, err := s.issuingClient(ctx, by)
+	if err != nil {
+		return TokenSet{}, err
+	}
+	return decide(ctx, s, by, func(tx Tx) (TokenSet, *Error, error) {
+		account, err := tx.AccountByUser(by.Tenant, id)
+		if err != nil {
+			return TokenSet{}, nil, err
+		}
+		return s.admitClient(tx, by, client, account, m, g, join, s.now())
+	})
+}
 
 func (s *Service) Forget() { s.throttles.forget() }
 

@@ -130,7 +130,7 @@ func (s *Service) refreshed(
 	ctx context.Context, by Actor, live LiveRefresh, next string, nextHash TokenHash, replay bool, now time.Time,
 ) (TokenSet, error) {
 	old := live.Token
-	client, err := s.clientOf(by)
+	client, err := s.issuingClient(ctx, by)
 	if err != nil {
 		return TokenSet{}, err
 	}
@@ -139,7 +139,7 @@ func (s *Service) refreshed(
 	leaf := old
 	leaf.Hash, leaf.IssuedAt, leaf.RotatedAt = nextHash, now, time.Time{}
 	leaf.ExpiresAt = earlier(now.Add(client.refreshTokenFor()), live.FamilyEndsAt)
-	set, err := s.tokens(ctx, client, old.Audience, issuance{
+	set, err := s.tokens(client, old.Audience, issuance{
 		user: live.User, memberships: live.Memberships, session: session, lastAuth: live.SucceededAt, claims: old.Claims, now: now,
 	})
 	if err != nil {

@@ -27,6 +27,7 @@ const (
 	MethodSMS      Method = "sms"
 	MethodDevice   Method = "hwk"  // a key that its device keeps (RFC 8176 §2)
 	MethodEmail    Method = "eotp" // a code by e-mail
+	MethodLink     Method = "eml"  // a link by e-mail
 	MethodMFA      Method = "mfa"  // at least two different methods; computed, never stored
 )
 

@@ -58,14 +58,8 @@ func (s *Service) openKeys(d *directory) error {
 	return nil
 }
 
-// signer returns the key that signs now, making the first of its algorithm when there is none.
-func (s *Service) signer(ctx context.Context, alg jose.Alg) (*jose.Key, error) {
-	if k := s.dir.Load().signerAt(alg, s.now()); k != nil {
-		return k, nil
-	}
-	if err := s.EnsureKeys(ctx, alg); err != nil {
-		return nil, err
-	}
+// signer returns the key that signs now.
+func (s *Service) signer(alg jose.Alg) (*jose.Key, error) {
 	if k := s.dir.Load().signerAt(alg, s.now()); k != nil {
 		return k, nil
 	}
