@@ -65,6 +65,7 @@ func (s *script) checkContract(out *http.Request, in request, r *reply) error {
 	}
 	for _, op := range operations {
 		s.suite.coverage.note(op, code)
+		s.suite.coverage.noteWord(op, r)
 	}
 	return err
 }

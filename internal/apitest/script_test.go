@@ -74,6 +74,7 @@ func (s *suite) run(t *testing.T) {
 	t.Run("sweep", s.sweep)
 	if !t.Failed() && testing.CoverMode() == "" && wholeRun() {
 		s.coverage.judge(t)
+		s.coverage.judgeWords(t)
 	}
 }
 
