@@ -14,6 +14,7 @@ type identityCommand struct {
 	Suspend identitySuspend `cmd:"" help:"Let nobody act for an identity any more."`
 	Resume  identityResume  `cmd:"" help:"Let its users act for a suspended identity again."`
 	Verify  identityVerify  `cmd:"" help:"Note that an identity's due diligence is approved, and with it its root users' addresses."`
+	Reject  identityReject  `cmd:"" help:"Note that an identity's due diligence is rejected."`
 }
 
 // identityArgs name an identity.
@@ -30,6 +31,7 @@ type (
 	}
 	identityResume struct{ identityArgs }
 	identityVerify struct{ identityArgs }
+	identityReject struct{ identityArgs }
 )
 
 // reasons are the reason codes of contract/multi §4.2.
@@ -58,6 +60,13 @@ func (c identityResume) Run(w *world) error {
 func (c identityVerify) Run(w *world) error {
 	return c.run(w, "verified", func(ctx context.Context, s *auth.Service, t auth.TenantID, ref auth.IdentityRef) error {
 		return s.VerifyIdentity(ctx, t, ref)
+	})
+}
+
+// Run notes the rejection.
+func (c identityReject) Run(w *world) error {
+	return c.run(w, "rejected", func(ctx context.Context, s *auth.Service, t auth.TenantID, ref auth.IdentityRef) error {
+		return s.RejectIdentity(ctx, t, ref)
 	})
 }
 

@@ -295,10 +295,10 @@ func (s *Service) deviceFit(b Bearer, account Account, now time.Time) *Error {
 	switch no := s.phoneFit(b.Token.Tenant, account.User.Phone); {
 	case b.Token.Kind != TokenAccess:
 		return refuse(CodeAccessTokenRequired)
-	case !s.steppedUp(b, now):
-		return refuse(CodeStepUpRequired)
 	case !s.sandbox:
 		return refuse(CodeChannelNotReady) // no device speaks with this server yet
+	case !s.steppedUp(b, now):
+		return refuse(CodeStepUpRequired)
 	case no != nil && no.Code == CodePhoneInvalid:
 		return refuse(CodePhoneMissing)
 	case no != nil:

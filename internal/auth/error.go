@@ -125,7 +125,6 @@ const (
 	CodeIdentityUnapproved // the due diligence of the identity comes first
 
 	CodeOnceConflict // the same idempotency-ref with another payload
-	CodeOnceRunning  // the call with this idempotency-ref has not ended
 	CodeReplayed     // not a refusal: see Error.Replay
 
 	codeEnd // one past the last; keep it last
@@ -232,7 +231,6 @@ var codeNames = [codeEnd]string{
 	CodeDiligenceRejected:   "diligence_rejected",
 	CodeIdentityUnapproved:  "identity_unapproved",
 	CodeOnceConflict:        "once_conflict",
-	CodeOnceRunning:         "once_running",
 	CodeReplayed:            "replayed",
 }
 

@@ -138,19 +138,7 @@ func isDigits(s string) bool {
 // VerifyIdentity notes that an identity's due diligence is approved, and that its root users' e-mail addresses and phone numbers are theirs.
 // It is an operator's, and the simulator's of the contract (contract/multi §2.10). Error: CodeNotFound.
 func (s *Service) VerifyIdentity(ctx context.Context, t TenantID, ref IdentityRef) error {
-	now, by := s.now(), Actor{Tenant: t}
-	return s.store.Update(ctx, func(tx Tx) error {
-		i, err := tx.Identity(t, ref)
-		if errors.Is(err, ErrNotFound) {
-			return refuse(CodeNotFound)
-		}
-		if err != nil {
-			return err
-		}
-		i.Diligence = DiligenceApproved
-		if err := tx.PutIdentity(i); err != nil {
-			return err
-		}
+	return s.settleDiligence(ctx, t, ref, DiligenceApproved, func(tx Tx, now time.Time) error {
 		roots, _, err := tx.People(t, ref, PersonFilter{Credential: Root})
 		if err != nil {
 			return err
@@ -168,8 +156,36 @@ func (s *Service) VerifyIdentity(ctx context.Context, t TenantID, ref IdentityRe
 				return err
 			}
 		}
+		return nil
+	})
+}
+
+// RejectIdentity notes that an identity's due diligence is rejected, which VerifyIdentity undoes. Its users may still act for it: keeping them
+// from that is SuspendIdentity's. It is an operator's. Error: CodeNotFound.
+func (s *Service) RejectIdentity(ctx context.Context, t TenantID, ref IdentityRef) error {
+	return s.settleDiligence(ctx, t, ref, DiligenceRejected, func(Tx, time.Time) error { return nil })
+}
+
+// settleDiligence notes what an identity's due diligence came to, with what follows for its users.
+func (s *Service) settleDiligence(ctx context.Context, t TenantID, ref IdentityRef, d Diligence, follow func(Tx, time.Time) error) error {
+	now, by := s.now(), Actor{Tenant: t}
+	return s.store.Update(ctx, func(tx Tx) error {
+		i, err := tx.Identity(t, ref)
+		if errors.Is(err, ErrNotFound) {
+			return refuse(CodeNotFound)
+		}
+		if err != nil {
+			return err
+		}
+		i.Diligence = d
+		if err := tx.PutIdentity(i); err != nil {
+			return err
+		}
+		if err := follow(tx, now); err != nil {
+			return err
+		}
 		e := s.event(by, EventDiligence, now)
-		e.Identity, e.Note = ref, string(DiligenceApproved)
+		e.Identity, e.Note = ref, string(d)
 		return tx.AddEvents(e)
 	})
 }

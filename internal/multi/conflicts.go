@@ -74,7 +74,6 @@ var conflicts = map[auth.Code]string{
 	auth.CodeConsumerVerified: "CONSUMER_VERIFIED",
 	auth.CodeRootVerified:     "ROOT_USER_ALREADY_VERIFIED",
 
-	// ours: contract/multi §1.2 does not say what a reused idempotency-ref is answered; the second word is its sister product's
+	// ours: contract/multi §1.2 does not say what a reused idempotency-ref is answered
 	auth.CodeOnceConflict: "IDEMPOTENCY_REF_REUSED",
-	auth.CodeOnceRunning:  "IDEMPOTENT_REQUEST_IN_PROGRESS",
 }
