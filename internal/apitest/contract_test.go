@@ -299,12 +299,11 @@ func unreached() map[string]string {
 		public = "what is public is served in maintenance too, and costs nothing that could run short"
 	)
 	return map[string]string{
-		"* 500":                        fault,
-		"userIdentities 409":           "every type is listed; the contract has the code for tenants that we do not have",
-		"createUser 403":               "clients have no roles yet; each may make users",
-		"getKeys 503":                  public,
-		"getConfiguration 503":         public,
-		"loginViaBiometricsResult 409": "no phone answers in a script yet",
+		"* 500":                fault,
+		"userIdentities 409":   "every type is listed; the contract has the code for tenants that we do not have",
+		"createUser 403":       "clients have no roles yet; each may make users",
+		"getKeys 503":          public,
+		"getConfiguration 503": public,
 	}
 }
 
