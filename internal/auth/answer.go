@@ -122,10 +122,13 @@ func (s *Service) answer(tx Tx, by Actor, c Challenge, account Account, d Decisi
 	return true, s.ended(tx, by, c, account, StatusDeclined, now)
 }
 
-// answerable reports whether a challenge may still be answered: by its clock, and because its user and authenticator are still there and no
-// lock has fallen (A-085, B-05).
+// answerable reports whether a challenge may still be answered: by its clock, and because its user and authenticator are still there, the
+// user still acts for whom it was begun, and no lock has fallen (A-041, A-085, B-05).
 func (s *Service) answerable(tx Tx, c Challenge, account Account, now time.Time) (bool, error) {
 	if !c.pending(now) || account.User.Status == UserSuspended || account.Attempts.locked(now) {
+		return false, nil
+	}
+	if _, err := choose(account.Memberships, c.Identity); !c.Identity.IsZero() && err != nil {
 		return false, nil
 	}
 	proofs, err := s.proofs(tx, c.Tenant, c.Subject, c.factor(), now)

@@ -285,7 +285,7 @@ func TestDeviceStepsUp(t *testing.T) {
 }
 
 // TestDeviceAnswersItsOwn: another user's, another tenant's and an unknown challenge are not found; one of a session that ended, of a user
-// who was suspended and of a device that was unbound are answered no more.
+// or an identity that was suspended and of a device that was unbound are answered no more.
 func TestDeviceAnswersItsOwn(t *testing.T) {
 	t.Parallel()
 	begin := func(e *authtest.Env, t *testing.T) (string, auth.ChallengeID) {
@@ -309,7 +309,10 @@ func TestDeviceAnswersItsOwn(t *testing.T) {
 	for name, end := range map[string]func(e *authtest.Env, token string) error{
 		"logout":    func(e *authtest.Env, token string) error { return e.Logout(t.Context(), e.Key(), token) },
 		"suspended": func(e *authtest.Env, _ string) error { return e.Suspend(t.Context(), authtest.Demo, authtest.Ada) },
-		"idle":      func(e *authtest.Env, _ string) error { e.Clock.Advance(6 * time.Minute); return nil },
+		"identity suspended": func(e *authtest.Env, _ string) error {
+			return e.SuspendIdentity(t.Context(), authtest.Demo, adasSelf, "TEMPORARY")
+		},
+		"idle": func(e *authtest.Env, _ string) error { e.Clock.Advance(6 * time.Minute); return nil },
 		"unbound": func(e *authtest.Env, _ string) error {
 			other := login(t, e, "ada").Token
 			stepUp(t, e, other)
