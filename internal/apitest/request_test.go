@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/pquerna/otp/totp"
 )
 
 type header struct{ name, value string }
@@ -319,6 +320,16 @@ func (s *script) bytes(_ bool, args []string) error {
 		return err
 	}
 	return os.WriteFile(s.ts.MkAbs(args[0]), []byte(text), 0o600)
+}
+
+// totp is an app that shows codes by time.
+func (s *script) totp(_ bool, args []string) error {
+	if err := arity(args, 2, 2); err != nil {
+		return err
+	}
+	code, err := totp.GenerateCode(args[1], time.Now().Add(s.ahead))
+	s.ts.Setenv(args[0], code)
+	return err
 }
 
 // flip changes one character in the middle of a value, where it means six whole bits.

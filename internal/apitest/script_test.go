@@ -37,6 +37,7 @@ import (
 //	raw FILE                        sends a file as it stands, with CRLF for LF, and reads the answer
 //	fill VAR COUNT TEXT             VAR becomes TEXT that many times
 //	bytes FILE TEXT                 writes a file from text with the escapes of Go, such as \x00
+//	totp VAR SECRET                 VAR becomes the code that an app with this secret shows now, by the sandbox's clock
 //	flip VAR OLD                    VAR becomes OLD with one character changed
 //
 //	status 200                      of the last answer
@@ -146,6 +147,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"raw":      {false, (*script).raw},
 		"fill":     {false, (*script).fill},
 		"bytes":    {false, (*script).bytes},
+		"totp":     {false, (*script).totp},
 		"flip":     {false, (*script).flip},
 		"status":   {false, (*script).status},
 		"header":   {true, (*script).header},

@@ -36,7 +36,7 @@ func (s *suite) sweep(t *testing.T) {
 			open.want(method, path+"?%ff=1", op, http.StatusBadRequest)
 			open.want(otherMethod(item), path, op, http.StatusMethodNotAllowed)
 			closed.want(method, path, op, http.StatusServiceUnavailable)
-			if takesBearer(open.doc, op) && op.Responses.Status(http.StatusForbidden) != nil && op.OperationID != "passwordUpdate" {
+			if takes(open.doc, op, "bearerToken") && op.Responses.Status(http.StatusForbidden) != nil && op.OperationID != "passwordUpdate" {
 				open.want(method, path, op, http.StatusForbidden, "Authorization", "Bearer "+open.token)
 			}
 		}
@@ -46,6 +46,22 @@ func (s *suite) sweep(t *testing.T) {
 	keyed.temporary() // which is what the key may do
 	keyed.limited("/multi/")
 	client.limited("/cis/v1/", "Authorization", "Bearer "+client.clientToken())
+	user := s.sweeper(t, cisDoc, "{limits: {user: [{count: 1, window: 1h}]}}")
+	bearer := "Bearer " + user.userToken()
+	user.send("POST", "/cis/v1/users/me/totp/revoke", nil, "Authorization", bearer)
+	user.limitedUser("Authorization", bearer)
+}
+
+// limitedUser wants every operation that takes a user's token of the CIS contract to refuse one who has used up what they may do.
+func (w *sweeper) limitedUser(headers ...string) {
+	w.t.Helper()
+	for path, item := range w.doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			if takes(w.doc, op, "UserAccessToken") {
+				w.want(method, path, op, http.StatusTooManyRequests, headers...)
+			}
+		}
+	}
 }
 
 // limited wants every operation below a prefix to refuse a caller who has used up what they may do.
@@ -53,7 +69,7 @@ func (w *sweeper) limited(prefix string, headers ...string) {
 	w.t.Helper()
 	for path, item := range w.doc.Paths.Map() {
 		for method, op := range item.Operations() {
-			if strings.HasPrefix(path, prefix) {
+			if strings.HasPrefix(path, prefix) && !takes(w.doc, op, "UserAccessToken") {
 				w.want(method, path, op, http.StatusTooManyRequests, headers...)
 			}
 		}
@@ -70,7 +86,7 @@ func (s *suite) sweeper(t *testing.T, doc, settings string) *sweeper {
 	return w
 }
 
-// sweepSeed has one user, whose password is temporary.
+// sweepSeed has two users; the password of the first is temporary.
 func sweepSeed(settings string) string {
 	return `tenants:
   - id: demo
@@ -80,6 +96,7 @@ func sweepSeed(settings string) string {
     clients: [{id: demo-client, secret: demo-secret, kind: application}]
     users:
       - {id: "1", email: "ada@example.com", password: {value: "Pa55word!", temporary: true}}
+      - {id: "2", email: "bob@example.com", password: {value: "Pa55word!"}}
 `
 }
 
@@ -103,14 +120,25 @@ func (w *sweeper) clientToken() string {
 	return string(m[1])
 }
 
-// takesBearer reports whether an operation needs the token of a user.
-func takesBearer(doc *openapi3.T, op *openapi3.Operation) bool {
+// userToken is an access token of a user's on /cis.
+func (w *sweeper) userToken() string {
+	body := `{"username":"bob@example.com","username_type":"email","password":"Pa55word!"}`
+	r := w.send("POST", "/cis/v1/auth/password/authenticate", []byte(body), "Authorization", "Bearer "+w.clientToken(), "Content-Type", "application/json")
+	m := regexp.MustCompile(`"access_token":"([^"]+)"`).FindSubmatch(r.body)
+	if m == nil {
+		w.t.Fatalf("no user token: %d %s", r.status, r.body)
+	}
+	return string(m[1])
+}
+
+// takes reports whether an operation needs a credential of a scheme.
+func takes(doc *openapi3.T, op *openapi3.Operation, scheme string) bool {
 	needs := doc.Security
 	if op.Security != nil {
 		needs = *op.Security
 	}
 	for _, all := range needs {
-		if _, ok := all["bearerToken"]; ok {
+		if _, ok := all[scheme]; ok {
 			return true
 		}
 	}

@@ -35,8 +35,9 @@ func rules() []rule {
 
 		{path: "internal/auth", why: "the domain: no transport, no SQL, no JSON, no logger, no environment",
 			internal: []string{"internal/passhash", "internal/jose", "internal/seal"},
-			modules: []string{ // what one canonical identifier takes
+			modules: []string{ // what one canonical identifier takes, and a code
 				"github.com/nyaruka/phonenumbers", "golang.org/x/net/idna", "golang.org/x/text",
+				"github.com/pquerna/otp", // codes by time
 			},
 			not: append(transport(), "encoding/json", "log/...", "os/...", "net", "flag")},
 		{path: "internal/passhash", why: "password hashing; knows no user", internal: []string{"internal/passhash/argon2"},
@@ -101,7 +102,7 @@ func testsMay() rule {
 			"github.com/google/go-cmp", "pgregory.net/rapid", "github.com/rogpeppe/go-internal", "github.com/getkin/kin-openapi",
 			"github.com/go-jose/go-jose/v4", "github.com/jackc/pgx/v5", "modernc.org/sqlite", "golang.org/x/crypto", "go.yaml.in/yaml/v3",
 			"github.com/go-json-experiment/json", "github.com/pressly/goose/v3", "golang.org/x/net",
-			"github.com/emersion/go-smtp",
+			"github.com/emersion/go-smtp", "github.com/pquerna/otp",
 		},
 	}
 }

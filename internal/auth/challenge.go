@@ -30,6 +30,7 @@ const (
 	ChannelEmail     Channel = "EMAIL"
 	ChannelBiometric Channel = "BIOMETRIC" // a bound device that asks for its owner's biometrics
 	ChannelAuthy     Channel = "AUTHY"     // a bound device that asks for a tap
+	ChannelTOTP      Channel = "TOTP"      // an app that shows codes: it is told of in notices, and carries no challenge
 )
 
 // Pushed reports whether a device answers challenges of the channel.

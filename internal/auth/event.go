@@ -43,7 +43,7 @@ const (
 	EventChallengeFailed   EventKind = "challenge_failed"   // for good
 	EventSteppedUp         EventKind = "stepped_up"         // a token; Reason: the channel
 	EventBound             EventKind = "bound"              // an authenticator
-	EventBindingRefused    EventKind = "binding_refused"    // by the user
+	EventBindingRefused    EventKind = "binding_refused"    // by the user; or Reason says why
 	EventInvalidated       EventKind = "invalidated"        // an authenticator
 	EventRecoveryAsked     EventKind = "recovery_asked"     // of an unknown account too: User is empty then
 	EventRecovered         EventKind = "recovered"          // a new password without the old one

@@ -137,3 +137,6 @@ var (
 	LinkDigest = linkDigest
 	Money      = money
 )
+
+// StepOf returns the time step that a code of an app is of.
+func StepOf(secret, code string, now time.Time) (int64, error) { return stepOf(secret, code, now) }

@@ -16,6 +16,7 @@ const (
 	AttemptOTP      AttemptFactor = "otp"      // wrong codes by SMS, over all challenges and sessions (B-16, B-17)
 	AttemptDevice   AttemptFactor = "device"   // assertions of a device that did not hold
 	AttemptEmail    AttemptFactor = "email"    // wrong codes by e-mail: recovery, verification, invites
+	AttemptTOTP     AttemptFactor = "totp"     // wrong codes of an app
 	AttemptBinding  AttemptFactor = "binding"  // bindings of a device that were begun and not finished
 )
 

@@ -28,6 +28,7 @@ const (
 	MethodDevice   Method = "hwk"  // a key that its device keeps (RFC 8176 §2)
 	MethodEmail    Method = "eotp" // a code by e-mail
 	MethodLink     Method = "eml"  // a link by e-mail
+	MethodTOTP     Method = "totp" // a code of an app, by time
 	MethodMFA      Method = "mfa"  // at least two different methods; computed, never stored
 )
 

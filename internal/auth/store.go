@@ -60,6 +60,8 @@ type Reads interface {
 	PasswordHistory(t TenantID, id UserID, n int) ([]string, error)
 	// Authenticators lists what is bound to the user, oldest first.
 	Authenticators(t TenantID, id UserID) ([]Authenticator, error)
+	// TOTP returns the user's authenticator of codes by time.
+	TOTP(t TenantID, id UserID) (TOTP, error)
 
 	// Challenge returns one challenge.
 	Challenge(t TenantID, id ChallengeID) (Challenge, error)
@@ -137,6 +139,11 @@ type Writes interface {
 	PutAuthenticator(Authenticator) error
 	// DropAuthenticator deletes one; false when it was gone.
 	DropAuthenticator(t TenantID, id string) (bool, error)
+	// PutTOTP inserts the authenticator of codes (from 0) or replaces it if its version is still from, and reports whether it did.
+	// a.Version is the new version.
+	PutTOTP(a TOTP, from int64) (bool, error)
+	// DropTOTP deletes the user's; false when there was none.
+	DropTOTP(t TenantID, id UserID) (bool, error)
 
 	// AddPassword inserts the user's password; ErrExists when there is one.
 	AddPassword(Password) error

@@ -65,6 +65,26 @@ func (s *server) call(method, path, body string) httpxtest.Call {
 	return httpxtest.Call{Method: method, Path: path, Body: body, Header: map[string]string{"Authorization": "Bearer " + s.app}}
 }
 
+// bearer is a token that opens an operation: of a user where it needs one, else the client's own.
+func (s *server) bearer(op *httpx.Operation) string {
+	if security := s.doc.Paths.Value(op.Path).GetOperation(op.Method).Security; security == nil {
+		return s.app
+	}
+	return s.user().AccessToken
+}
+
+// user authenticates Ada by her password.
+func (s *server) user() auth.TokenSet {
+	s.t.Helper()
+	set, err := s.AuthenticatePassword(s.t.Context(), s.App(), auth.BackendLogin{PasswordLogin: auth.PasswordLogin{
+		Kind: auth.ByUserID, Identifier: "1001", Password: secret(authtest.Password),
+	}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return set
+}
+
 func (s *server) post(path, body string) httpxtest.Call { return s.call("POST", path, body) }
 
 const (
@@ -106,7 +126,7 @@ func (tr *transcript) do(title string, c httpxtest.Call, values ...string) *http
 	}
 	r := c.Do(tr.server)
 	tr.text.WriteString("# " + title + "\n" + c.Method + " " + template + "\n" +
-		httpxtest.Text(r, "access_token", "id_token", "refresh_token", "session_id", "reset_token", "user_id") + "\n")
+		httpxtest.Text(r, "access_token", "id_token", "refresh_token", "session_id", "reset_token", "user_id", "secret", "uri") + "\n")
 	if err := httpxtest.Conforms(tr.doc, c.Method, template, r); err != nil {
 		tr.t.Errorf("%s: %v", title, err)
 	}
@@ -232,21 +252,20 @@ func own(t *testing.T, s *server) []*httpx.Operation {
 	return list
 }
 
-// TestEveryCallNeedsAClientToken is A-049: neither nothing nor any other token opens a call, whatever else is wrong with it.
-func TestEveryCallNeedsAClientToken(t *testing.T) {
+// TestEveryCallNeedsItsToken is A-049: neither nothing nor any other token opens a call, whatever else is wrong with it.
+func TestEveryCallNeedsItsToken(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	set, err := s.AuthenticatePassword(t.Context(), s.App(), auth.BackendLogin{PasswordLogin: auth.PasswordLogin{
-		Kind: auth.ByUserID, Identifier: "1001", Password: secret(authtest.Password),
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	headers := map[string]string{
-		"nothing": "", "no scheme": s.app, "another scheme": "Basic " + s.app, "a user's access token": "Bearer " + set.AccessToken,
-		"an ID token": "Bearer " + set.IDToken, "a refresh token": "Bearer " + set.RefreshToken, "altered": "Bearer " + s.app[:len(s.app)-2] + "AA",
-	}
+	set := s.user()
 	for _, op := range own(t, s) {
+		right, other := s.bearer(op), set.AccessToken
+		if right != s.app {
+			other = s.app
+		}
+		headers := map[string]string{
+			"nothing": "", "no scheme": right, "another scheme": "Basic " + right, "the other kind of access token": "Bearer " + other,
+			"an ID token": "Bearer " + set.IDToken, "a refresh token": "Bearer " + set.RefreshToken, "altered": "Bearer " + right[:len(right)-2] + "AA",
+		}
 		for name, header := range headers {
 			c := httpxtest.Call{Method: op.Method, Path: op.Path, Body: "nonsense", Header: map[string]string{}}
 			if header != "" {
@@ -266,6 +285,10 @@ func TestEveryCallNeedsAClientToken(t *testing.T) {
 func TestMaintenance(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
+	bearers := map[*httpx.Operation]string{}
+	for _, op := range own(t, s) {
+		bearers[op] = s.bearer(op)
+	}
 	if err := s.Store.Write(t.Context(), func(w auth.Writes) error {
 		tenant := authtest.Setup().Tenants[0].Tenant
 		tenant.Settings.Maintenance = true
@@ -276,7 +299,8 @@ func TestMaintenance(t *testing.T) {
 	if err := s.Resync(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, op := range own(t, s) {
+	for op, bearer := range bearers {
+		s.app = bearer
 		r := s.call(op.Method, op.Path, "").Do(s)
 		if r.Code != http.StatusServiceUnavailable || r.Header().Get("Retry-After") == "" || member(t, r, "ts_error_code") != "system_unavailable" {
 			t.Errorf("%s %s: got %s", op.Method, op.Path, httpxtest.Text(r))
@@ -314,7 +338,10 @@ func TestEveryConstraintOfTheDocument(t *testing.T) {
 		}
 		t.Errorf("%s: got %s, want a message on %s", name, r.Body, field)
 	}
+	client := s.app
 	for _, op := range own(t, s) {
+		s.app = client
+		s.app = s.bearer(op)
 		item := s.doc.Paths.Value(op.Path)
 		about := item.GetOperation(op.Method)
 		for _, p := range httpxtest.BrokenParams(append(append(openapi3.Parameters{}, item.Parameters...), about.Parameters...)) {

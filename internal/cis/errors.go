@@ -79,17 +79,32 @@ func wireOf(c auth.Code) wire {
 	case auth.CodeInternal, auth.CodeReplayed:
 		return wire{http.StatusInternalServerError, "system_internal_error", "Internal error"}
 	}
+	return ofFactors(c)
+}
+
+// ofFactors is for the refusals of authentications by anything but a password, and of what they need.
+func ofFactors(c auth.Code) wire {
+	switch c {
+	case auth.CodeWrongOTP:
+		return wire{http.StatusBadRequest, "auth_invalid_credentials", "Invalid code"}
+	case auth.CodeChannelBound:
+		return wire{http.StatusBadRequest, "auth_max_authenticators_count_exceeded", "The user has one already"}
+	case auth.CodeChannelUnbound:
+		return wire{http.StatusNotFound, "", "The user has none"}
+	case auth.CodeStepUpRequired:
+		return wire{http.StatusForbidden, "insufficient_permissions", "The session needs a second factor for this"}
+	}
 	return elsewhere(c)
 }
 
 // elsewhere is for what calls of this contract do not come to: refusals of flows that only another one has.
 func elsewhere(c auth.Code) wire {
 	switch c {
-	case auth.CodeStepUpRequired, auth.CodeAccessTokenRequired, auth.CodeNotPermitted, auth.CodeIdentitySuspended,
-		auth.CodeCredentialsInactive, auth.CodeChannelUnsupported, auth.CodeChannelUnbound, auth.CodeChannelBound,
+	case auth.CodeAccessTokenRequired, auth.CodeNotPermitted, auth.CodeIdentitySuspended,
+		auth.CodeCredentialsInactive, auth.CodeChannelUnsupported,
 		auth.CodeChannelNotReady, auth.CodePhoneMissing, auth.CodePhoneInvalid, auth.CodePhoneCountry, auth.CodeBindingUnsupported,
 		auth.CodeBindingLimit, auth.CodePasscodeMissing, auth.CodeTooSoon, auth.CodeChallengeLimit, auth.CodeOneTryLeft,
-		auth.CodeWrongOTP, auth.CodeOTPExpired, auth.CodeNoChallenge, auth.CodeChallengeFlying, auth.CodeNotPending, auth.CodeExempt,
+		auth.CodeOTPExpired, auth.CodeNoChallenge, auth.CodeChallengeFlying, auth.CodeNotPending, auth.CodeExempt,
 		auth.CodeLinkInvalid, auth.CodeLinkEmpty,
 		auth.CodeAlreadyVerified, auth.CodeNoPasswordPolicy, auth.CodeActsForNobody, auth.CodeRecoveryInvalid,
 		auth.CodeAccountNotFound, auth.CodeAccountAmbiguous, auth.CodeInviteConsumed, auth.CodeInviteInvalid, auth.CodeEmailNotFound,

@@ -31,19 +31,21 @@ func New(s *auth.Service) (*API, error) {
 // Doc is the document that requests are checked against; package oidc shares it.
 func (a *API) Doc() *httpx.Doc { return a.doc }
 
-// route is one operation; every one needs a client's own access token.
+// route is one operation.
 type route struct {
 	method, path string
 	shape        shape // of its errors
 	handle       func(*API, *call) error
 }
 
+// routes are for clients: each needs a client's own access token.
 func routes() []route {
 	return []route{
 		{"POST", "/cis/v1/auth/password/authenticate", numeric, (*API).authenticatePassword},
 		{"POST", "/cis/v1/auth/session/authenticate", numeric, (*API).authenticateSession},
 		{"POST", "/cis/v1/auth/session/logout", numeric, (*API).logoutSession},
 		{"POST", "/cis/v1/auth/token/refresh", numeric, (*API).refreshToken},
+		{"POST", "/cis/v1/auth/totp/authenticate", numeric, (*API).authenticateTOTP},
 		{"POST", "/cis/v1/users", numeric, (*API).createUser},
 		{"GET", "/cis/v1/users/{user_id}", numeric, (*API).getUser},
 		{"GET", "/cis/v1/users/email/{email}", numeric, userBy(auth.ByEmail, "email")},
@@ -52,15 +54,27 @@ func routes() []route {
 		{"GET", "/cis/v1/users/phone/{phone_number}", numeric, userBy(auth.ByPhone, "phone_number")},
 		{"POST", "/cis/v1/users/{user_id}/password", symbolic, (*API).addPassword},
 		{"PUT", "/cis/v1/users/{user_id}/password", symbolic, (*API).updatePassword},
+		{"POST", "/cis/v1/users/{user_id}/totp/revoke", numeric, (*API).revokeTOTPOf},
+		{"POST", "/cis/v1/users/{user_id}/totp/unlock", numeric, (*API).unlockTOTP},
+	}
+}
+
+// userRoutes are for users themselves: each needs the access token that a user's authentication returned.
+func userRoutes() []route {
+	return []route{
+		{"POST", "/cis/v1/users/me/totp", numeric, (*API).registerTOTP},
+		{"POST", "/cis/v1/auth/totp/register", numeric, (*API).registerTOTP},
+		{"POST", "/cis/v1/users/me/totp/revoke", numeric, (*API).revokeTOTP},
 	}
 }
 
 // call is one request on its way to a handler.
 type call struct {
-	w  *httpx.Response
-	r  *http.Request
-	op *httpx.Operation
-	by auth.Actor
+	w    *httpx.Response
+	r    *http.Request
+	op   *httpx.Operation
+	by   auth.Actor
+	live auth.LiveSession // of the user whose token it came with; zero for a client's
 }
 
 // decode checks the request against the document and fills dst, which may be nil.
@@ -70,28 +84,51 @@ func (c *call) decode(dst any) error { return c.op.Decode(c.w, c.r, dst) }
 func (a *API) Mount(m *httpx.Mux) error {
 	m.Prefix("/cis", func(w *httpx.Response, _ *http.Request, err error) { writeError(w, err, numeric) })
 	for _, route := range routes() {
-		op, err := a.doc.Operation(route.method, route.path)
-		if err != nil {
+		if err := a.mount(m, route, a.client); err != nil {
 			return err
 		}
-		m.Handle(route.method, route.path, func(w *httpx.Response, r *http.Request) error {
-			if err := a.serve(route, op, w, r); err != nil {
-				writeError(w, err, route.shape)
-			}
-			return nil
-		})
+	}
+	for _, route := range userRoutes() {
+		if err := a.mount(m, route, a.user); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func (a *API) serve(route route, op *httpx.Operation, w *httpx.Response, r *http.Request) error {
-	token := httpx.Credentials(r, "Bearer")
-	by, err := a.auth.AuthenticateClientToken(r.Context(), token, auth.Via{Address: w.Client, Request: httpx.RequestID(r)})
-	if by.Tenant != "" { // a refused caller is nobody, not an operator
-		w.Tenant, w.Actor = string(by.Tenant), by.String()
-	}
+// mount adds a route whose calls admit lets in.
+func (a *API) mount(m *httpx.Mux, route route, admit func(*call) error) error {
+	op, err := a.doc.Operation(route.method, route.path)
 	if err != nil {
 		return err
 	}
-	return route.handle(a, &call{w, r, op, by})
+	m.Handle(route.method, route.path, func(w *httpx.Response, r *http.Request) error {
+		c := &call{w: w, r: r, op: op}
+		err := admit(c)
+		if c.by.Tenant != "" { // a refused caller is nobody, not an operator
+			w.Tenant, w.Actor = string(c.by.Tenant), c.by.String()
+		}
+		if err == nil {
+			err = route.handle(a, c)
+		}
+		if err != nil {
+			writeError(w, err, route.shape)
+		}
+		return nil
+	})
+	return nil
 }
+
+// client lets a client in by its own access token.
+func (a *API) client(c *call) (err error) {
+	c.by, err = a.auth.AuthenticateClientToken(c.r.Context(), httpx.Credentials(c.r, "Bearer"), c.via())
+	return err
+}
+
+// user lets a user in by the access token of their authentication.
+func (a *API) user(c *call) (err error) {
+	c.by, c.live, err = a.auth.AuthenticateUserToken(c.r.Context(), httpx.Credentials(c.r, "Bearer"), c.via())
+	return err
+}
+
+func (c *call) via() auth.Via { return auth.Via{Address: c.w.Client, Request: httpx.RequestID(c.r)} }

@@ -52,7 +52,7 @@ func templates() []auth.Template {
 }
 
 func channels() []auth.Channel {
-	return []auth.Channel{auth.ChannelSMS, auth.ChannelEmail, auth.ChannelBiometric, auth.ChannelAuthy}
+	return []auth.Channel{auth.ChannelSMS, auth.ChannelEmail, auth.ChannelBiometric, auth.ChannelAuthy, auth.ChannelTOTP}
 }
 
 // maxTextFile bounds a file of words, in bytes.

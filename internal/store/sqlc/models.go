@@ -248,6 +248,17 @@ type Token struct {
 	SessionEndsAt int64
 }
 
+type Totp struct {
+	TenantID  string
+	UserID    string
+	Version   int64
+	Label     string
+	Sealed    []byte
+	Step      int64
+	CreatedAt int64
+	UsedAt    int64
+}
+
 type User struct {
 	TenantID        string
 	ID              string

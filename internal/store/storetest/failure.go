@@ -46,6 +46,7 @@ func testNotFound(t *testing.T, s auth.Store) {
 			return tx.AddMembership(auth.Membership{Tenant: "demo", User: "none", Identity: w.identity})
 		},
 		"AddMembership of nothing": func(tx auth.Tx) error { return tx.AddMembership(auth.Membership{Tenant: "demo", User: w.user.ID}) },
+		"PutTOTP":                  func(tx auth.Tx) error { return found(tx.PutTOTP(auth.TOTP{Tenant: "demo", User: "none"}, 0)) },
 		"AddAuthenticator":         func(tx auth.Tx) error { return tx.AddAuthenticator(auth.Authenticator{Tenant: "demo", User: "none"}) },
 		"AddPassword":              func(tx auth.Tx) error { return tx.AddPassword(auth.Password{Tenant: "demo", User: "none", Version: 1}) },
 		"PutClient":                func(tx auth.Tx) error { return tx.PutClient(auth.Client{Tenant: "none", ID: "new"}) },
@@ -66,6 +67,8 @@ func wantNotFound(t *testing.T, s auth.Store, name string, verb func(auth.Tx) er
 func testNotFoundOfChallenges(t *testing.T, s auth.Store, w world) {
 	none := auth.TokenHash(digest("none"))
 	for name, verb := range map[string]func(auth.Tx) error{
+		"TOTP":                func(tx auth.Tx) error { return found(tx.TOTP("demo", "none")) },
+		"TOTP elsewhere":      func(tx auth.Tx) error { return found(tx.TOTP("none", w.user.ID)) },
 		"Challenge":           func(tx auth.Tx) error { return found(tx.Challenge("demo", "none")) },
 		"Challenge elsewhere": func(tx auth.Tx) error { return found(tx.Challenge("none", w.challenge.ID)) },
 		"LatestChallenge": func(tx auth.Tx) error {
@@ -123,7 +126,11 @@ func testNothing(t *testing.T, s auth.Store) {
 			return tx.PutAttempts("demo", "none", auth.AttemptPassword, auth.Attempts{Version: 2}, 1)
 		},
 		"PutLink of version 1": func(tx auth.Writes) (bool, error) { return tx.PutLink(auth.DynamicLink{Tenant: "demo", Version: 2}, 1) },
-		"DropAuthenticator":    func(tx auth.Writes) (bool, error) { return tx.DropAuthenticator("demo", "none") },
+		"PutTOTP of another version": func(tx auth.Writes) (bool, error) {
+			return tx.PutTOTP(auth.TOTP{Tenant: "demo", User: "none", Version: 2}, 1)
+		},
+		"DropTOTP":          func(tx auth.Writes) (bool, error) { return tx.DropTOTP("demo", "none") },
+		"DropAuthenticator": func(tx auth.Writes) (bool, error) { return tx.DropAuthenticator("demo", "none") },
 		"CancelChallenges": func(tx auth.Writes) (bool, error) {
 			n, err := tx.CancelChallenges("demo", "none", "", at(1))
 			return n != 0, err

@@ -19,6 +19,7 @@ type world struct {
 	identifiers   []auth.Identifier
 	membership    auth.Membership
 	authenticator auth.Authenticator
+	totp          auth.TOTP
 	password      auth.Password
 	attempts      auth.Attempts
 	session       auth.Session
@@ -103,9 +104,12 @@ func newWorld(t auth.TenantID) world {
 	return w
 }
 
-// addChallenge adds a challenge, what it confirms, what it sends and what its caller was answered.
+// addChallenge adds an authenticator of codes, a challenge, what it confirms, what it sends and what its caller was answered.
 func (w *world) addChallenge(t auth.TenantID, ref auth.IdentityRef) {
 	w.challenge = challengeFixture(t)
+	w.totp = auth.TOTP{
+		Tenant: t, User: "17", Version: 3, Label: "Ada's phone", Sealed: []byte{0, 2, 0xff}, Step: 58_000_000, CreatedAt: at(4), UsedAt: at(5),
+	}
 	w.link = auth.DynamicLink{
 		Tenant: t, Ref: auth.LinkRef{Type: "sends", ID: "31"}, Version: 1, Identity: ref, Status: auth.LinkConfirmed, Currency: "EUR",
 		Amount: 1 << 53, Payee: "Løvelace", Account: "MT84…", Text: "Rent", CreatedAt: at(13), UpdatedAt: at(14), Challenge: "900",
@@ -212,6 +216,7 @@ func (w world) add(tx auth.Writes) error {
 		func() error { return tx.AddUser(w.user, w.identifiers) },
 		func() error { return tx.AddMembership(w.membership) },
 		func() error { return tx.AddAuthenticator(w.authenticator) },
+		func() error { _, err := tx.PutTOTP(w.totp, 0); return err },
 		func() error { return tx.AddPassword(w.password) },
 		func() error {
 			_, err := tx.PutAttempts(w.tenant.ID, auth.SubjectOf(w.user.ID), auth.AttemptPassword, w.attempts, 0)

@@ -210,3 +210,26 @@ func testStepUp(t *testing.T, s auth.Store) {
 		t.Errorf("got %v, want %v", got.Token.SteppedUpAt, at(20))
 	}
 }
+
+// testTOTPs replaces an authenticator of codes by its version, and deletes it.
+func testTOTPs(t *testing.T, s auth.Store) {
+	added(t, s, newWorld("demo"))
+	want := auth.TOTP{Tenant: "demo", User: "17", Version: 4, Label: "New", Sealed: []byte{7}, Step: 9, CreatedAt: at(20)}
+	for _, step := range []struct {
+		from int64
+		done bool
+	}{{0, false}, {2, false}, {3, true}, {3, false}} {
+		if got := move(t, s, func(tx auth.Writes) (bool, error) { return tx.PutTOTP(want, step.from) }); got != step.done {
+			t.Errorf("from %d: got %t, want %t", step.from, got, step.done)
+		}
+	}
+	got := read(t, s, func(r auth.Reads) (auth.TOTP, error) { return r.TOTP("demo", "17") })
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, done := range []bool{true, false} {
+		if got := move(t, s, func(tx auth.Writes) (bool, error) { return tx.DropTOTP("demo", "17") }); got != done {
+			t.Errorf("drop: got %t, want %t", got, done)
+		}
+	}
+}

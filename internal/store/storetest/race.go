@@ -106,6 +106,15 @@ func movesOfChallenges(w world) map[string]func(auth.Writes, int) (bool, error) 
 		"AddAnswer in the place of an expired one": func(tx auth.Writes, i int) (bool, error) {
 			return inserted(tx.AddAnswer(auth.Answer{OnceKey: w.answer.OnceKey, Status: i, CreatedAt: at(20), ExpiresAt: at(21)}))
 		},
+		"PutTOTP": func(tx auth.Writes, i int) (bool, error) {
+			a := w.totp
+			a.Version, a.Step = 4, int64(i)
+			return tx.PutTOTP(a, 3)
+		},
+		"PutTOTP of an absent one": func(tx auth.Writes, i int) (bool, error) {
+			return tx.PutTOTP(auth.TOTP{Tenant: "demo", User: "18", Version: 1, Step: int64(i)}, 0)
+		},
+		"DropTOTP": func(tx auth.Writes, _ int) (bool, error) { return tx.DropTOTP("demo", "17") },
 		"AddAuthenticator": func(tx auth.Writes, i int) (bool, error) {
 			return inserted(tx.AddAuthenticator(auth.Authenticator{
 				Tenant: "demo", User: "17", ID: strconv.Itoa(i), Channel: auth.ChannelSMS,

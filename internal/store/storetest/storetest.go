@@ -76,6 +76,7 @@ func ofSome() map[string]part {
 		"PutIdentity":      testPutIdentity,
 		"People":           testPeople,
 		"Authenticators":   testAuthenticators,
+		"TOTPs":            testTOTPs,
 		"StepUp":           testStepUp,
 		"Challenges":       testChallenges,
 		"ChallengeMoves":   testChallengeMoves,

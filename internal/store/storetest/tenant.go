@@ -15,6 +15,7 @@ type state struct {
 	Session        auth.LiveSession
 	Identity       auth.Identity
 	Authenticators []auth.Authenticator
+	TOTP           auth.TOTP
 	History        []string
 	Events         []auth.Event
 	Bearer         auth.Bearer
@@ -35,7 +36,7 @@ func stateOf(t *testing.T, s auth.Store, w world) state {
 	tenant := w.tenant.ID
 	var a state
 	view(t, s, func(r auth.Reads) error {
-		var err [18]error
+		var err [19]error
 		a.Account, err[0] = r.AccountByUser(tenant, "17")
 		a.ByIdentifier, err[1] = r.AccountByIdentifier(tenant, auth.ByEmail, "ada@example.com", "phantom")
 		a.Session, err[2] = r.Session(tenant, "ses-1")
@@ -54,6 +55,7 @@ func stateOf(t *testing.T, s auth.Store, w world) state {
 		a.Messages, err[15] = r.CountMessages(tenant, "17", at(1))
 		a.Answer, err[16] = r.Answer(w.answer.OnceKey)
 		a.People, _, err[17] = r.People(tenant, w.identity.Ref, auth.PersonFilter{Email: "ada@example.com"})
+		a.TOTP, err[18] = r.TOTP(tenant, "17")
 		for _, err := range err {
 			if err != nil {
 				return err
@@ -101,6 +103,7 @@ func testTenants(t *testing.T, s auth.Store) {
 			ok(tx.ClaimParcels(auth.Queue{Tenant: "one", Kind: auth.ParcelPush}, at(24), at(25), 9)),
 			ok(tx.SettleParcel(auth.Parcel{Tenant: "one", ID: "p-1", Tries: 4, Result: "new"})),
 			ok(tx.DropAuthenticator("one", "dev-1")),
+			ok(tx.PutTOTP(auth.TOTP{Tenant: "one", User: "17", Version: 4}, 3)),
 			func() error { return tx.PutUser(auth.User{Tenant: "one", ID: "17"}, one.identifiers[:1]) },
 			func() error { return tx.PutIdentity(auth.Identity{Tenant: "one", Ref: one.identity.Ref}) },
 			func() error {

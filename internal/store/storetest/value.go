@@ -128,6 +128,9 @@ func testBadText(t *testing.T, s auth.Store) {
 				return tx.AddChallenge(auth.Challenge{Tenant: "demo", ID: "9", Target: bad})
 			},
 			"link": func(tx auth.Writes) error { return found(tx.PutLink(auth.DynamicLink{Tenant: "demo", Text: bad}, 0)) },
+			"TOTP": func(tx auth.Writes) error {
+				return found(tx.PutTOTP(auth.TOTP{Tenant: "demo", User: "17", Label: bad}, 3))
+			},
 			"answer": func(tx auth.Writes) error {
 				return tx.AddAnswer(auth.Answer{OnceKey: auth.OnceKey{Tenant: "demo", Ref: bad}})
 			},

@@ -1,0 +1,351 @@
+package auth
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/pquerna/otp"
+	"github.com/pquerna/otp/hotp"
+	"github.com/pquerna/otp/totp"
+)
+
+const (
+	totpPeriod = 30 // seconds of a time step (RFC 6238 §5.2)
+	totpDrift  = 1  // steps that a clock may be off, either way
+	totpSecret = 20 // bytes (RFC 4226 §4, R6)
+)
+
+// TOTP is an app of a user's that shows codes by time (RFC 6238): SHA-1, six digits, thirty seconds, which every such app can. A user has
+// at most one.
+type TOTP struct {
+	Tenant    TenantID
+	User      UserID
+	Version   int64 // of the row, from 1
+	Label     string
+	Sealed    []byte // the secret, in base32
+	Step      int64  // of the latest code that was accepted: no code of it or of an earlier one is good any more
+	CreatedAt time.Time
+	UsedAt    time.Time // zero: never
+}
+
+// TOTPKey is what an app needs to show the codes. It is told once.
+type TOTPKey struct {
+	Secret string // base32
+	URI    string // otpauth://, to be shown as a QR code
+}
+
+// TOTPLogin is what a client sends for a user who authenticates by a code of their app.
+type TOTPLogin struct {
+	Kind       IdentifierKind
+	Identifier string
+	Code       string
+	BackendGrant
+	Session SessionID // join this live session of the same user; empty: open one
+}
+
+func (a TOTP) place() string { return "totps/" + string(a.Tenant) + "/" + string(a.User) }
+
+// RegisterTOTP gives the user of a session an authenticator of codes by time (contract/cis §1.12). It is good from now on, whether its
+// codes have been used or not. replace allows that there is one already, whose codes are good no longer.
+//
+// Errors: CodeChannelBound, CodeStepUpRequired, CodeLocked.
+func (s *Service) RegisterTOTP(ctx context.Context, by Actor, live LiveSession, label string, replace bool) (TOTPKey, error) {
+	now := s.now()
+	return decide(ctx, s, by, func(tx Tx) (TOTPKey, *Error, error) {
+		account, had, no, err := s.ownTOTP(tx, live)
+		if err != nil {
+			return TOTPKey{}, nil, err
+		}
+		owns := had.Version > 0
+		if owns && !replace {
+			no = refuse(CodeChannelBound)
+		}
+		if no != nil {
+			return TOTPKey{}, no, tx.AddEvents(s.factorEvent(by, EventBindingRefused, live, no.Code.String(), now))
+		}
+		a := TOTP{Tenant: by.Tenant, User: account.User.ID, Version: had.Version + 1, Label: label, CreatedAt: now}
+		key, err := s.newTOTPKey(by, account.User, &a)
+		if err != nil {
+			return TOTPKey{}, nil, err
+		}
+		if done, err := tx.PutTOTP(a, had.Version); err != nil || !done {
+			return TOTPKey{}, nil, errors.Join(err, raced(done))
+		}
+		if owns {
+			if err := s.weaken(tx, account.User, now); err != nil {
+				return TOTPKey{}, nil, err
+			}
+		}
+		if err := s.notice(tx, account.User, TemplateBound, ChannelTOTP, now); err != nil {
+			return TOTPKey{}, nil, err
+		}
+		return key, nil, tx.AddEvents(s.factorEvent(by, EventBound, live, "", now))
+	})
+}
+
+// ownTOTP reads a session's user who is about to change their authenticator of codes, and says why they may not. It is zero when there is
+// none.
+func (s *Service) ownTOTP(tx Tx, live LiveSession) (Account, TOTP, *Error, error) {
+	account, err := tx.AccountByUser(live.User.Tenant, live.User.ID)
+	if err != nil {
+		return account, TOTP{}, nil, err
+	}
+	had, err := totpOf(tx, account.User)
+	if err != nil {
+		return account, had, nil, err
+	}
+	no, err := s.mayRefactor(tx, live, account, had.Version > 0)
+	return account, had, no, err
+}
+
+func totpOf(r Reads, u User) (TOTP, error) {
+	a, err := r.TOTP(u.Tenant, u.ID)
+	if errors.Is(err, ErrNotFound) {
+		return TOTP{}, nil
+	}
+	return a, err
+}
+
+// newTOTPKey makes a secret, seals it in a, and returns what the app needs. The account that the app shows is the label, or else how the
+// user is named.
+func (s *Service) newTOTPKey(by Actor, u User, a *TOTP) (TOTPKey, error) {
+	client, err := s.clientOf(by)
+	if err != nil {
+		return TOTPKey{}, err
+	}
+	issuer, name := client.AppName, a.Label
+	if issuer == "" {
+		issuer = string(client.ID)
+	}
+	for _, next := range []string{u.Email, u.Username, u.Phone, string(u.ID)} {
+		if name == "" {
+			name = next
+		}
+	}
+	// A colon separates the two in the URI, and some apps take the escaped one for it, too.
+	key, err := totp.Generate(totp.GenerateOpts{
+		Issuer: strings.ReplaceAll(issuer, ":", " "), AccountName: strings.ReplaceAll(name, ":", " "), SecretSize: totpSecret,
+		Period: totpPeriod, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1,
+	})
+	if err != nil {
+		return TOTPKey{}, err
+	}
+	a.Sealed, err = s.ring.Seal(a.place(), []byte(key.Secret()))
+	return TOTPKey{Secret: key.Secret(), URI: key.URL()}, err
+}
+
+// AuthenticateTOTP authenticates a user for a client of /cis by a code of their app (contract/cis §1.12). A code is accepted once, on
+// whatever node, and none that is older than it afterwards. Wrong codes are counted for the user, over all clients and sessions.
+//
+// Errors: CodeIdentifierInvalid, CodeThrottled; CodeWrongOTP, which does not tell whether there is such a user, whether they have an app
+// or whether they are suspended; CodeLocked; those of admitClient.
+func (s *Service) AuthenticateTOTP(ctx context.Context, by Actor, in TOTPLogin) (TokenSet, error) {
+	canonical, err := Canonical(in.Kind, in.Identifier)
+	if err != nil {
+		return TokenSet{}, err
+	}
+	client, err := s.issuingClient(ctx, by)
+	if err != nil {
+		return TokenSet{}, err
+	}
+	if _, err := client.audience(in.Resource); err != nil {
+		return TokenSet{}, err
+	}
+	if err := s.charge(by); err != nil {
+		return TokenSet{}, err
+	}
+	now := s.now()
+	set, err := decide(ctx, s, by, func(tx Tx) (TokenSet, *Error, error) {
+		account, err := tx.AccountByIdentifier(by.Tenant, in.Kind, canonical, s.phantom(by.Tenant, in.Kind, canonical))
+		if err != nil {
+			return TokenSet{}, nil, err
+		}
+		if no, err := s.proveTOTP(tx, by, account, in.Code, now); err != nil || no != nil {
+			return TokenSet{}, no, err
+		}
+		return s.admitClient(tx, by, client, account, MethodTOTP, in.BackendGrant, in.Session, now)
+	})
+	if err == nil {
+		s.refund(by)
+	}
+	return set, err
+}
+
+// proveTOTP judges a code and writes the outcome: its time step spent, or one failure more.
+//
+// Verdicts: CodeLocked, CodeWrongOTP.
+func (s *Service) proveTOTP(tx Tx, by Actor, account Account, code string, now time.Time) (*Error, error) {
+	refused := s.event(by, EventLoginRefused, now)
+	refused.User, refused.Note = account.User.ID, string(AttemptTOTP)
+	proofs, err := s.proofs(tx, by.Tenant, account.Subject, AttemptTOTP, now)
+	if err != nil {
+		return nil, err
+	}
+	if proofs.locked(now) {
+		refused.Reason = CodeLocked.String()
+		return &Error{Code: CodeLocked, RetryAfter: proofs.LockedUntil.Sub(now)}, tx.AddEvents(refused)
+	}
+	a, why, err := s.acceptTOTP(tx, account, code, now)
+	if err != nil {
+		return nil, err
+	}
+	outcome := succeeded
+	if why != nil {
+		outcome = failed
+	}
+	from := proofs.Version
+	proofs = proofs.settle(outcome, now, s.settings(by.Tenant).Lockout)
+	proofs.Version++
+	if _, err := tx.PutAttempts(by.Tenant, account.Subject, AttemptTOTP, proofs, from); err != nil {
+		return nil, err
+	}
+	if why == nil {
+		a.Version++
+		done, err := tx.PutTOTP(a, a.Version-1)
+		return nil, errors.Join(err, raced(done))
+	}
+	refused.Reason = why.Code.String()
+	events := []Event{refused}
+	if proofs.locked(now) {
+		locked := s.event(by, EventLocked, now)
+		locked.User, locked.Reason = account.User.ID, string(AttemptTOTP)
+		locked.Note = "until " + proofs.LockedUntil.Format(time.RFC3339)
+		events = append(events, locked)
+	}
+	return &Error{Code: CodeWrongOTP, counted: true}, tx.AddEvents(events...)
+}
+
+// acceptTOTP returns the user's authenticator with the code's time step spent; or why the code is not accepted, for the event alone.
+func (s *Service) acceptTOTP(r Reads, account Account, code string, now time.Time) (TOTP, *Error, error) {
+	if !account.Found {
+		return TOTP{}, refuse(CodeUnknownUser), nil
+	}
+	a, err := totpOf(r, account.User)
+	if err != nil || a.Version == 0 {
+		return a, refuse(CodeChannelUnbound), err
+	}
+	secret, err := s.ring.Open(a.place(), a.Sealed)
+	if err != nil {
+		return a, nil, err
+	}
+	step, err := stepOf(string(secret), code, now)
+	switch {
+	case err != nil:
+		return a, nil, err
+	case step <= a.Step:
+		return a, refuse(CodeWrongOTP), nil
+	case account.User.Status == UserSuspended:
+		return a, refuse(CodeSuspended), nil
+	}
+	a.Step, a.UsedAt = step, now
+	return a, nil, nil
+}
+
+// stepOf returns the time step that a code is of, of those that the drift allows; 0 when it is of none. The code must have its exact form,
+// since what the library takes for equal would be counted as two (B-14).
+func stepOf(secret, code string, now time.Time) (int64, error) {
+	var found int64
+	for step := now.Unix()/totpPeriod - totpDrift; step <= now.Unix()/totpPeriod+totpDrift; step++ {
+		want, err := hotp.GenerateCodeCustom(secret, uint64(step), hotp.ValidateOpts{Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
+		if err != nil {
+			return 0, err
+		}
+		if isCode(code) && subtle.ConstantTimeCompare([]byte(want), []byte(code)) == 1 {
+			found = step
+		}
+	}
+	return found, nil
+}
+
+// RevokeTOTP takes the authenticator of codes from the user of a session.
+//
+// Errors: CodeChannelUnbound, CodeStepUpRequired, CodeLocked.
+func (s *Service) RevokeTOTP(ctx context.Context, by Actor, live LiveSession) error {
+	_, err := decide(ctx, s, by, func(tx Tx) (struct{}, *Error, error) {
+		account, had, no, err := s.ownTOTP(tx, live)
+		if err == nil && no == nil && had.Version == 0 {
+			no = refuse(CodeChannelUnbound)
+		}
+		switch {
+		case err != nil:
+			return struct{}{}, nil, err
+		case no != nil:
+			return struct{}{}, no, tx.AddEvents(s.factorEvent(by, EventBindingRefused, live, no.Code.String(), s.now()))
+		}
+		return struct{}{}, nil, s.dropTOTP(tx, by, account, live)
+	})
+	return err
+}
+
+// RevokeTOTPOf takes the authenticator of codes from a user; a client's, for a user who has lost it.
+//
+// Errors: CodeUserNotFound, CodeChannelUnbound.
+func (s *Service) RevokeTOTPOf(ctx context.Context, by Actor, id UserID) error {
+	return s.administerTOTP(ctx, by, id, func(tx Tx, account Account) error {
+		return s.dropTOTP(tx, by, account, LiveSession{User: account.User})
+	})
+}
+
+// UnlockTOTP lifts the lock of a user's codes and clears their failures; a client's.
+//
+// Errors: CodeUserNotFound, CodeChannelUnbound.
+func (s *Service) UnlockTOTP(ctx context.Context, by Actor, id UserID) error {
+	now := s.now()
+	return s.administerTOTP(ctx, by, id, func(tx Tx, account Account) error {
+		before, err := tx.Attempts(by.Tenant, account.Subject, AttemptTOTP)
+		if err != nil || before.Version == 0 {
+			return err
+		}
+		cleared := Attempts{Version: before.Version + 1, SucceededAt: before.SucceededAt}
+		if _, err := tx.PutAttempts(by.Tenant, account.Subject, AttemptTOTP, cleared, before.Version); err != nil {
+			return err
+		}
+		return tx.AddEvents(s.factorEvent(by, EventUnlocked, LiveSession{User: account.User}, "", now))
+	})
+}
+
+// administerTOTP changes something about the authenticator of a user who has one.
+func (s *Service) administerTOTP(ctx context.Context, by Actor, id UserID, change func(Tx, Account) error) error {
+	_, err := decide(ctx, s, by, func(tx Tx) (struct{}, *Error, error) {
+		account, err := tx.AccountByUser(by.Tenant, id)
+		if errors.Is(err, ErrNotFound) {
+			return struct{}{}, refuse(CodeUserNotFound), nil
+		}
+		if err != nil {
+			return struct{}{}, nil, err
+		}
+		had, err := totpOf(tx, account.User)
+		if err == nil && had.Version == 0 {
+			return struct{}{}, refuse(CodeChannelUnbound), nil
+		}
+		if err != nil {
+			return struct{}{}, nil, err
+		}
+		return struct{}{}, nil, change(tx, account)
+	})
+	return err
+}
+
+func (s *Service) dropTOTP(tx Tx, by Actor, account Account, live LiveSession) error {
+	now := s.now()
+	if _, err := tx.DropTOTP(by.Tenant, account.User.ID); err != nil {
+		return err
+	}
+	if err := s.weaken(tx, account.User, now); err != nil {
+		return err
+	}
+	if err := s.notice(tx, account.User, TemplateUnbound, ChannelTOTP, now); err != nil {
+		return err
+	}
+	return tx.AddEvents(s.factorEvent(by, EventInvalidated, live, "", now))
+}
+
+// factorEvent is an event about a user's authenticator of codes.
+func (s *Service) factorEvent(by Actor, kind EventKind, live LiveSession, reason string, now time.Time) Event {
+	e := s.event(by, kind, now)
+	e.User, e.Session, e.Reason, e.Note = live.User.ID, live.Session.ID, reason, string(AttemptTOTP)
+	return e
+}

@@ -1,0 +1,68 @@
+package auth
+
+import (
+	"context"
+	"slices"
+
+	"countersign/internal/jose"
+)
+
+// AuthenticateUserToken lets the bearer of a user's access token in: the user and the client that it was issued for (contract/cis §0.2,
+// UserAccessToken). It is good as long as its session. A client's own token, or one made for another audience, is refused.
+//
+// Errors: CodeInvalidToken, CodeMaintenance, CodeThrottled.
+func (s *Service) AuthenticateUserToken(ctx context.Context, token string, via Via) (Actor, LiveSession, error) {
+	by := Actor{Via: via}
+	var subject, session string
+	err := s.lookup(ctx, func(d *directory) error {
+		claims, err := d.public.Verify(token, jose.Want{
+			Typ: []string{typAccess}, Issuer: s.issuer, Audience: DefaultAudience, Now: s.now(),
+		})
+		if err != nil {
+			return &Error{Code: CodeInvalidToken, Cause: err}
+		}
+		id, _ := claims.String("client_id")
+		subject, _ = claims.String("sub")
+		session, _ = claims.String("sid")
+		c := d.clients[ClientID(id)]
+		if c == nil || session == "" || !c.DisabledAt.IsZero() {
+			return refuse(CodeInvalidToken)
+		}
+		by.Tenant, by.Client = c.Tenant, c.ID
+		return d.open(c.Tenant)
+	})
+	if err != nil {
+		return by, LiveSession{}, err
+	}
+	now := s.now()
+	live, err := s.liveSession(ctx, by, SessionID(session), now)
+	if CodeOf(err) == CodeSessionNotFound || err == nil && string(live.User.ID) != subject {
+		err = refuse(CodeInvalidToken)
+	}
+	if err != nil {
+		return by, LiveSession{}, err
+	}
+	return by, *live, s.chargeUser(by.Tenant, live.User.ID, now)
+}
+
+// multifactor reports whether a session rests on two different methods.
+func (l LiveSession) multifactor() bool { return slices.Contains(l.Session.amr(), string(MethodMFA)) }
+
+// mayRefactor says why the bearer of a session may not add, replace or take away a way for its user to prove. A user who has one already
+// must have used a second factor in the session, or a password alone would do (A-078, B-20). owns is whether the user has one of the kind
+// that is to be changed.
+func (s *Service) mayRefactor(r Reads, live LiveSession, account Account, owns bool) (*Error, error) {
+	now := s.now()
+	if account.Attempts.locked(now) {
+		return &Error{Code: CodeLocked, RetryAfter: account.Attempts.LockedUntil.Sub(now)}, nil
+	}
+	bound, err := r.Authenticators(account.User.Tenant, account.User.ID)
+	if err != nil {
+		return nil, err
+	}
+	owns = owns || slices.ContainsFunc(bound, func(a Authenticator) bool { return a.usable(account.User) })
+	if owns && !live.multifactor() {
+		return refuse(CodeStepUpRequired), nil
+	}
+	return nil, nil
+}
