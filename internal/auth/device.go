@@ -154,6 +154,9 @@ func (s *Service) CollectLogin(ctx context.Context, by Actor, id ChallengeID) (D
 		case c.Status != ChallengeApproved:
 			return DeviceLoginResult{Status: c.Status}, nil, nil
 		}
+		if ended, err := s.uncollectable(tx, c, now); err != nil || ended != "" {
+			return DeviceLoginResult{Status: ended}, nil, err
+		}
 		next, _ := c.Status.next(ChallengeIsCollected)
 		c.Status = next
 		c.Version++
@@ -166,6 +169,22 @@ func (s *Service) CollectLogin(ctx context.Context, by Actor, id ChallengeID) (D
 		}
 		return DeviceLoginResult{ChallengeApproved, text}, nil, tx.AddEvents(s.challengeEvent(by, EventTokenIssued, c, string(TokenAuth), now))
 	})
+}
+
+// uncollectable says how an approved login has ended before its token was fetched: its session ran out, or the user was locked, suspended or
+// thrown out meanwhile (A-041, B-05); empty: it has not.
+func (s *Service) uncollectable(r Reads, c Challenge, now time.Time) (ChallengeStatus, error) {
+	live, err := r.Session(c.Tenant, c.Session)
+	if errors.Is(err, ErrNotFound) {
+		return ChallengeExpired, nil
+	}
+	switch {
+	case err != nil, live.alive(now) && !now.Before(live.LockedUntil):
+		return "", err
+	case now.Before(live.LockedUntil), live.User.Status == UserSuspended, live.Session.Epoch != live.User.Epoch:
+		return ChallengeCancelled, nil
+	}
+	return ChallengeExpired, nil
 }
 
 // admitDevice opens the session of a login that a device approved. The tenant's webhook gets a token of it, to be exchanged (contract/multi

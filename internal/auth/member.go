@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -209,8 +210,9 @@ func (s *Service) DeactivateMember(ctx context.Context, by Actor, bearer string,
 	return s.moveMember(ctx, by, bearer, id, s.deactivate)
 }
 
-// ActivateMember lets a user act for the identity of the bearer again, and lifts a lock of their password. A suspension by an operator is
-// not the identity's to lift.
+// ActivateMember lets a user act for the identity of the bearer again, and lifts a lock of their password unless they act for another
+// identity too: whoever manages them here could guess it without end, and be let in there. A suspension by an operator is not the identity's
+// to lift.
 //
 // Errors: those of DeactivateMember.
 func (s *Service) ActivateMember(ctx context.Context, by Actor, bearer string, id UserID) error {
@@ -287,7 +289,7 @@ func (s *Service) activate(tx Tx, by Actor, d dealing, now time.Time) (*Error, e
 	u, since := d.target.User, d.with.SuspendedAt
 	var events []Event
 	if u.Status == UserSuspended {
-		if !d.suspendedByIdentity() {
+		if !suspendedByIdentity(d.target) {
 			return refuse(CodeNotPermitted), nil
 		}
 		to, _ := u.Status.next(UserIsResumed)
@@ -303,7 +305,7 @@ func (s *Service) activate(tx Tx, by Actor, d dealing, now time.Time) (*Error, e
 		}
 		events = append(events, d.event(s, by, EventMemberResumed, now))
 	}
-	if a := d.target.Attempts; a.locked(now) {
+	if a := d.target.Attempts; a.locked(now) && len(d.target.Memberships) == 1 {
 		cleared := Attempts{Version: a.Version + 1, SucceededAt: a.SucceededAt}
 		if done, err := tx.PutAttempts(u.Tenant, d.target.Subject, AttemptPassword, cleared, a.Version); err != nil || !done {
 			return nil, errors.Join(err, raced(done))
@@ -313,13 +315,10 @@ func (s *Service) activate(tx Tx, by Actor, d dealing, now time.Time) (*Error, e
 	return nil, tx.AddEvents(events...)
 }
 
-// suspendedByIdentity reports whether the target is suspended because a deactivation left them with nobody to act for: both were one
+// suspendedByIdentity reports whether a user is suspended because a deactivation left them with nobody to act for: both were one
 // transaction.
-func (d dealing) suspendedByIdentity() bool {
-	for _, m := range d.target.Memberships {
-		if !m.SuspendedAt.IsZero() && m.SuspendedAt.Equal(d.target.User.StatusChangedAt) {
-			return true
-		}
-	}
-	return false
+func suspendedByIdentity(a Account) bool {
+	return a.User.Status == UserSuspended && slices.ContainsFunc(a.Memberships, func(m Membership) bool {
+		return !m.SuspendedAt.IsZero() && m.SuspendedAt.Equal(a.User.StatusChangedAt)
+	})
 }

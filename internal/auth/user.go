@@ -218,7 +218,8 @@ func (s *Service) account(ctx context.Context, by Actor, id UserID) (Account, er
 }
 
 // Suspend and Resume are an operator's. They take effect on every node before they return: a suspension raises the epoch in which the
-// user's sessions live. Error: CodeUserNotFound.
+// user's sessions live, and cancels what is in flight. It also takes over a suspension by an identity, which then is no longer the
+// identity's to lift. Error: CodeUserNotFound.
 func (s *Service) Suspend(ctx context.Context, t TenantID, id UserID) error {
 	return s.moveUser(ctx, t, id, UserIsSuspended, EventSuspended)
 }
@@ -236,7 +237,7 @@ func (s *Service) moveUser(ctx context.Context, t TenantID, id UserID, e UserEve
 			return err
 		}
 		to, ok := a.User.Status.next(e)
-		if !ok {
+		if again := e == UserIsSuspended && suspendedByIdentity(a); !ok && !again {
 			return nil
 		}
 		moved, err := tx.MoveUserStatus(t, id, a.User.Status, to, now)
@@ -244,6 +245,9 @@ func (s *Service) moveUser(ctx context.Context, t TenantID, id UserID, e UserEve
 			return errors.Join(err, raced(moved))
 		}
 		if kind == EventSuspended {
+			if _, err := tx.CancelChallenges(t, a.Subject, "", now); err != nil {
+				return err
+			}
 			n := News{Kind: NewsUserDeactivated, At: now, User: id, DoneBy: "ADMIN", Email: a.User.Email, Reason: "UNDEFINED_REASON"}
 			if err := s.announce(tx, t, n); err != nil {
 				return err

@@ -171,7 +171,7 @@ func (w *walk) activate() *trial {
 				target.halted = slices.Delete(target.halted, i, i+1)
 				target.acts = append(target.acts, k.identity)
 			}
-			if target.locked(auth.AttemptPassword, w.now()) {
+			if len(target.acts)+len(target.halted) == 1 && target.locked(auth.AttemptPassword, w.now()) {
 				*target.tally(auth.AttemptPassword, w.now()) = tally{}
 			}
 		},

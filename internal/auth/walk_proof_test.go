@@ -229,7 +229,7 @@ func (w *walk) loginDevice() *trial {
 	}
 }
 
-// collect fetches the token of a login by device: once, and by the caller who began it.
+// collect fetches the token of a login by device: once, by the caller who began it, and while the user may still log in (B-05).
 func (w *walk) collect() *trial {
 	a, ok := pick(w, slices.DeleteFunc(w.ofDevice(), func(a *asked) bool { return a.purpose != auth.PurposeLogin && !w.chance(5) }))
 	if !ok {
@@ -241,7 +241,8 @@ func (w *walk) collect() *trial {
 	}
 	by, own := w.caller(a.user)
 	by.Key = key
-	may := own && a.purpose == auth.PurposeLogin && key == a.key && a.over == "used"
+	may := own && a.purpose == auth.PurposeLogin && key == a.key && a.over == "used" &&
+		!(&held{session: a.session, kind: auth.TokenAuth}).dead(w.now()) && !a.user.locked(auth.AttemptPassword, w.now())
 	var r auth.DeviceLoginResult
 	return &trial{
 		what: fmt.Sprintf("of %s by %s, %s", a.user.email, key, a.over), may: may, must: may,

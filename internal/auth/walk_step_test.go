@@ -246,6 +246,7 @@ func (w *walk) suspend() *trial {
 		then: func() {
 			p.suspended = true
 			p.epoch++
+			w.endAsked(p)
 		},
 	}
 }
