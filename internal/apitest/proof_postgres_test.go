@@ -71,6 +71,14 @@ func TestPasswordChangeEndsEverythingElseOnAnotherNode(t *testing.T) { // A-011 
 	provePasswordChange(t, serveTwo(t, people(t, 2, ""), ""))
 }
 
+func TestUsedOnceOnTwoNodes(t *testing.T) { // A-052 A-076 B-15
+	proveUsedOnce(t, sandboxes(t, 2, pgtest.Database(t), useSeed(t)))
+}
+
+func TestGuessesOverAllChallengesOnTwoNodes(t *testing.T) { // A-053 B-16
+	proveGuesses(t, sandboxes(t, 2, pgtest.Database(t), useSeed(t)))
+}
+
 func TestSuspensionIsSeenByTheNextRequest(t *testing.T) { // A-012 C-28
 	data, seed := pgtest.Database(t), people(t, 1, "")
 	options := Options{Data: data, Config: "\n", Seed: seed}
