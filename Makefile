@@ -2,7 +2,7 @@
 
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: run build test check bench race generate fuzz
+.PHONY: run build test check scripts bench race generate fuzz
 
 run: ## start the sandbox
 	go run ./cmd/countersign sandbox
@@ -14,12 +14,15 @@ test: ## every test, on SQLite and PostgreSQL; installs what it needs first
 	scripts/setup
 	go vet -tags postgres ./...
 	$(STATICCHECK) -tags postgres ./...
-	go test -count=1 -tags postgres -timeout 20m ./...
+	go test -count=1 -tags postgres -timeout 40m ./...
 
-check: ## the fast loop: vet, staticcheck, tests on SQLite
+check: ## the fast loop: vet, staticcheck, the tests of each package on SQLite
 	go vet -tags postgres ./...
 	$(STATICCHECK) -tags postgres ./...
-	go test -count=1 ./... # anew: a cached result knows nothing of the program that was built beside it
+	go test $$(go list ./... | grep -v -e /apitest$$ -e /bench$$)
+
+scripts: ## the whole program from outside, on SQLite
+	go test -count=1 ./internal/apitest # anew: a cached result knows nothing of the program that was built beside it
 
 race: ## every test under the race detector
 	scripts/setup
