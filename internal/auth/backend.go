@@ -55,7 +55,7 @@ func (s *Service) AuthenticatePassword(ctx context.Context, by Actor, in Backend
 	}
 	now := s.now()
 	if code, due := a.account.Password.dueFor(now); due {
-		return TokenSet{}, s.demandUpdate(ctx, a, code, SurfaceCIS, now)
+		return TokenSet{}, s.demandUpdate(ctx, a, code, SurfaceReset, now)
 	}
 	var live *LiveSession
 	if in.Session != "" {

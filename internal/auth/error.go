@@ -56,6 +56,7 @@ const (
 	CodeNotMember          // the user is not a member of the organization
 	CodeInvalidTarget      // the resource is not configured for the client (RFC 8707 §2)
 	CodeInvalidScope       // RFC 6749 §5.2
+	CodeInvalidRedirect    // the redirect address is not configured for the client
 	CodeInputTooLong       // a password over 1,024 bytes, refused before hashing; see Error.Field
 	CodeNotFound           // anything else that does not exist
 
@@ -168,6 +169,7 @@ var codeNames = [codeEnd]string{
 	CodeNotMember:           "not_member",
 	CodeInvalidTarget:       "invalid_target",
 	CodeInvalidScope:        "invalid_scope",
+	CodeInvalidRedirect:     "invalid_redirect",
 	CodeInputTooLong:        "input_too_long",
 	CodeNotFound:            "not_found",
 	CodeStepUpRequired:      "step_up_required",

@@ -64,7 +64,7 @@ type InviteProof struct {
 }
 
 func (in InviteProof) mailed() mailProof {
-	return mailProof{addressee{ByUserID, string(in.User), notSuspended}, PurposeInvite, in.Code, CodeInviteInvalid}
+	return mailProof{addressee{ByUserID, string(in.User), notSuspended}, PurposeInvite, in.Code, CodeInviteInvalid, ""}
 }
 
 // ValidateInvite says whether the code of an invite is right, and leaves it good. A wrong one counts (contract/multi §2.6).

@@ -22,7 +22,8 @@ type mailProof struct {
 	addressee
 	purpose Purpose
 	code    string
-	refused Code // why it was not taken, whatever the reason: none may be told from another
+	refused Code    // why it was not taken, whatever the reason: none may be told from another
+	channel Channel // it came by; empty: e-mail
 }
 
 // byMail reads the account of an addressee, and nobody's in its place when it does not fit. The second one is as it was read.
@@ -49,9 +50,20 @@ func mailed(a Account, p Purpose, ref IdentityRef) Challenge {
 	return c
 }
 
+// over is a challenge of the account's phone number in place of its e-mail address, when the channel is SMS.
+func (c Challenge) over(channel Channel, a Account) Challenge {
+	if channel == ChannelSMS {
+		c.Channel = ChannelSMS
+		if a.Found {
+			c.Target, _ = Canonical(ByPhone, a.User.Phone)
+		}
+	}
+	return c
+}
+
 // recipient is under whom the messages of a challenge are counted: its user, or the phantom in their place.
 func (c Challenge) recipient() UserID {
-	if c.User == "" && c.Channel == ChannelEmail {
+	if c.User == "" && (c.Channel == ChannelEmail || c.Purpose == PurposeRecovery) {
 		return UserID(c.Subject)
 	}
 	return c.User
@@ -96,7 +108,7 @@ func (s *Service) mailChallenge(r Reads, t TenantID, p mailProof) (Account, Chal
 	if err != nil {
 		return a, Challenge{}, "", err
 	}
-	c := mailed(a, p.purpose, IdentityRef{})
+	c := mailed(a, p.purpose, IdentityRef{}).over(p.channel, a)
 	prior, err := s.prior(r, c)
 	if err == nil && prior.ID != "" {
 		return a, prior, c.Target, nil

@@ -50,7 +50,9 @@ func (s *Service) codePolicy(c Challenge) OTPPolicy {
 	p := s.settings(c.Tenant).OTP
 	switch c.Purpose {
 	case PurposeRecovery:
-		p.For, p.Tries = RecoveryFor, emailTries
+		if c.Channel == ChannelEmail {
+			p.For, p.Tries = RecoveryFor, emailTries
+		}
 	case PurposeVerifyEmail:
 		p.For, p.Tries = VerifyEmailFor, emailTries
 	case PurposeInvite:
@@ -88,6 +90,20 @@ func (s *Service) proofs(r Reads, t TenantID, subject Subject, f AttemptFactor, 
 //
 // Verdicts: CodeTooSoon, CodeChallengeLimit, CodeThrottled. None changes anything.
 func (s *Service) sendCode(tx Tx, by Actor, u User, c Challenge, m Message, now time.Time) (Challenge, *Error, error) {
+	return s.sendProof(tx, by, u, c, m, func(c Challenge, m Message) (string, Message) {
+		m.Code = s.newCode(c.Tenant)
+		m.Link = s.linkOf(c, m.To, m.Code)
+		return m.Code, m
+	}, now)
+}
+
+// minting makes what proves a challenge, and puts it into the message that brings it.
+type minting func(Challenge, Message) (proof string, m Message)
+
+// sendProof is sendCode with a proof of the caller's own making.
+func (s *Service) sendProof(
+	tx Tx, by Actor, u User, c Challenge, m Message, mint minting, now time.Time,
+) (Challenge, *Error, error) {
 	policy := s.codePolicy(c)
 	prior, err := s.prior(tx, c)
 	if err != nil {
@@ -97,7 +113,6 @@ func (s *Service) sendCode(tx Tx, by Actor, u User, c Challenge, m Message, now 
 	if no, err := s.maySend(tx, c, prior, same, policy, now); err != nil || no != nil {
 		return c, no, err
 	}
-	code := s.newCode(c.Tenant)
 	from, sends := prior.Version, prior.sent(same, now)
 	if same {
 		prior.Token = c.Token
@@ -109,7 +124,8 @@ func (s *Service) sendCode(tx Tx, by Actor, u User, c Challenge, m Message, now 
 		}
 		c.ID, c.Version, c.Status, c.Key, c.CreatedAt = newChallengeID(), 1, ChallengePending, by.Key, now
 	}
-	c.CodeHash, c.SentAt, c.ExpiresAt, c.Sends = s.codeHash(c, code), now, now.Add(policy.For), sends+1
+	proof, m := mint(c, m)
+	c.CodeHash, c.SentAt, c.ExpiresAt, c.Sends = s.codeHash(c, proof), now, now.Add(policy.For), sends+1
 	if same {
 		_, err = tx.PutChallenge(c, from)
 	} else {
@@ -118,7 +134,7 @@ func (s *Service) sendCode(tx Tx, by Actor, u User, c Challenge, m Message, now 
 	if err != nil {
 		return c, nil, err
 	}
-	m.Code, m.ExpiresAt, m.Challenge, m.Channel, m.Link = code, c.ExpiresAt, c.ID, c.Channel, s.linkOf(c, m.To, code)
+	m.ExpiresAt, m.Challenge, m.Channel = c.ExpiresAt, c.ID, c.Channel
 	if err := s.tell(tx, u, now, m); err != nil {
 		return c, nil, err
 	}

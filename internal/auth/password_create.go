@@ -84,8 +84,16 @@ func (s *Service) firstLogin(tx Tx, by Actor, a Account, p Password, m Method) (
 //
 // Errors: CodeInputTooLong, the policy's.
 func (s *Service) ValidatePassword(by Actor, password seal.Secret) error {
+	return s.ValidatePasswordOf(by, password, User{})
+}
+
+// ValidatePasswordOf is ValidatePassword for a user of these identifiers, who need not be there; of u nothing else matters (contract/cis
+// §1.2).
+//
+// Errors: CodeInputTooLong, the policy's.
+func (s *Service) ValidatePasswordOf(by Actor, password seal.Secret, u User) error {
 	if err := tooLong("password", password); err != nil {
 		return err
 	}
-	return s.settings(by.Tenant).Password.check(password, User{Tenant: by.Tenant})
+	return s.settings(by.Tenant).Password.check(password, u)
 }

@@ -23,7 +23,7 @@ func (s *Service) StartRecovery(ctx context.Context, by Actor, email string) err
 		if err != nil {
 			return Challenge{}, nil, err
 		}
-		c, reason := mailed(a, PurposeRecovery, IdentityRef{}), ""
+		c := mailed(a, PurposeRecovery, IdentityRef{})
 		var told *Error
 		switch {
 		case reveal && !read.Found:
@@ -31,18 +31,27 @@ func (s *Service) StartRecovery(ctx context.Context, by Actor, email string) err
 		case reveal && len(a.Memberships) > 1:
 			told = refuse(CodeAccountAmbiguous)
 		}
-		no := told
-		if no == nil {
-			if c, no, err = s.mail(tx, by, a, c, TemplateRecovery, canonical, now); err != nil {
-				return c, nil, err
-			}
-		}
-		if no != nil {
-			reason = no.Code.String()
-		}
-		return c, told, tx.AddEvents(s.challengeEvent(by, EventRecoveryAsked, c, reason, now))
+		send := func() (Challenge, *Error, error) { return s.mail(tx, by, a, c, TemplateRecovery, canonical, now) }
+		return s.askRecovery(tx, by, c, told, send, now)
 	})
 	return err
+}
+
+// askRecovery sends the proof of a recovery unless told says why not. Why send did not is for the event alone.
+func (s *Service) askRecovery(
+	w Writes, by Actor, c Challenge, told *Error, send func() (Challenge, *Error, error), now time.Time,
+) (Challenge, *Error, error) {
+	no, reason := told, ""
+	if no == nil {
+		var err error
+		if c, no, err = send(); err != nil {
+			return c, nil, err
+		}
+	}
+	if no != nil {
+		reason = no.Code.String()
+	}
+	return c, told, w.AddEvents(s.challengeEvent(by, EventRecoveryAsked, c, reason, now))
 }
 
 // Recovery is a new password and the code that came by e-mail.
@@ -66,7 +75,7 @@ func (s *Service) ResumeRecovery(ctx context.Context, by Actor, in Recovery) (Lo
 	if err != nil {
 		return Login{}, err
 	}
-	p := mailProof{addressee{ByEmail, canonical, notSuspended}, PurposeRecovery, in.Code, CodeRecoveryInvalid}
+	p := mailProof{addressee{ByEmail, canonical, notSuspended}, PurposeRecovery, in.Code, CodeRecoveryInvalid, ""}
 	a, err := s.checkMailed(ctx, by, p)
 	if err != nil {
 		return Login{}, err
@@ -100,22 +109,27 @@ func (s *Service) recoveredPassword(ctx context.Context, by Actor, a Account, ne
 // recover writes a recovery.
 func (s *Service) recover(tx Tx, by Actor, a Account, c Challenge, next Password) (Login, error) {
 	now := next.SetAt
-	next.Version = a.Password.Version + 1
-	if swapped, err := tx.SwapPassword(next, a.Password.Version, true, true); err != nil || !swapped {
-		return Login{}, orRefuse(err, CodePasswordMissing)
-	}
 	if err := s.verifyEmail(tx, by, c, a.User, now); err != nil {
 		return Login{}, err
 	}
-	if err := s.passwordChanged(tx, a.User, now); err != nil {
-		return Login{}, err
-	}
-	events, err := s.forgiveFailures(tx, by, a, now)
+	events, err := s.replaceLost(tx, by, a, next)
 	if err != nil {
 		return Login{}, err
 	}
 	a.User.Epoch++ // raised by the swap
 	return s.welcome(tx, by, a, MethodEmail, now, append(events, s.challengeEvent(by, EventRecovered, c, "", now))...)
+}
+
+// replaceLost puts a new password in the place of a lost one, ends all that the lost one opened, and forgives the failures at it.
+func (s *Service) replaceLost(w Writes, by Actor, a Account, next Password) ([]Event, error) {
+	next.Version = a.Password.Version + 1
+	if swapped, err := w.SwapPassword(next, a.Password.Version, true, true); err != nil || !swapped {
+		return nil, orRefuse(err, CodePasswordMissing)
+	}
+	if err := s.passwordChanged(w, a.User, next.SetAt); err != nil {
+		return nil, err
+	}
+	return s.forgiveFailures(w, by, a, next.SetAt)
 }
 
 // forgiveFailures clears the failures of a password that is no more, and lifts the lock that they led to. Attempts that are under way stay

@@ -17,6 +17,7 @@ type Surface string
 const (
 	SurfaceMulti Surface = "multi"
 	SurfaceCIS   Surface = "cis"
+	SurfaceReset Surface = "reset" // of /cis, and good for nothing but one new password
 )
 
 // Method is how a user proved something, in the values of amr (RFC 8176, contract/cis §2.4).
@@ -109,9 +110,9 @@ func (s Session) amr() []string {
 
 // newSession makes a session of a user who has just authenticated by one method.
 func (s *Service) newSession(by Actor, u User, surface Surface, m Method, now time.Time) Session {
-	policy := s.settings(by.Tenant).Session
-	if surface == SurfaceCIS {
-		policy = s.settings(by.Tenant).BackendSession
+	policy := s.settings(by.Tenant).BackendSession
+	if surface == SurfaceMulti {
+		policy = s.settings(by.Tenant).Session
 	}
 	return Session{
 		Tenant: by.Tenant, ID: newSessionID(), Surface: surface, User: u.ID, Epoch: u.Epoch, Client: by.Client, Methods: []Method{m},
@@ -204,26 +205,39 @@ func (s *Service) admit(ctx context.Context, a *attempt, password seal.Secret, s
 // demandUpdate settles the attempt of a right password that has to be replaced first, and returns the refusal with a temporary token.
 // The token has a session of its own that can do nothing else.
 func (s *Service) demandUpdate(ctx context.Context, a *attempt, code Code, surface Surface, now time.Time) error {
-	u := a.account.User
+	refused := s.refusal(a, code, now)
+	t := s.temporaryToken(a.by, a.account.User, surface, MethodPassword, now)
+	if err := s.settle(ctx, a, succeeded, t.rows, refused, t.issued); err != nil {
+		return err
+	}
+	return &Error{Code: code, Token: t.text}
+}
+
+// temporary is a token that is good for one new password, with what is written of it.
+type temporary struct {
+	text    string
+	token   Token
+	session Session
+	issued  Event
+}
+
+func (s *Service) temporaryToken(by Actor, u User, surface Surface, m Method, now time.Time) temporary {
 	text, hash := s.newToken(sealBearer)
-	session := s.newSession(a.by, u, surface, MethodPassword, now)
+	session := s.newSession(by, u, surface, m, now)
 	session.EndsAt = now.Add(TemporaryTokenFor)
+	issued := s.event(by, EventTokenIssued, now)
+	issued.User, issued.Session, issued.Reason = u.ID, session.ID, string(TokenTemporary)
 	token := Token{
 		Tenant: u.Tenant, Hash: hash, Session: session.ID, Kind: TokenTemporary, IssuedAt: now, ExpiresAt: session.EndsAt,
 	}
-	refused := s.refusal(a, code, now)
-	issued := s.event(a.by, EventTokenIssued, now)
-	issued.User, issued.Session, issued.Reason = u.ID, session.ID, string(TokenTemporary)
-	err := s.settle(ctx, a, succeeded, func(w Writes) error {
-		if err := w.AddSession(session); err != nil {
-			return err
-		}
-		return w.AddToken(token)
-	}, refused, issued)
-	if err != nil {
+	return temporary{text, token, session, issued}
+}
+
+func (t temporary) rows(w Writes) error {
+	if err := w.AddSession(t.session); err != nil {
 		return err
 	}
-	return &Error{Code: code, Token: text}
+	return w.AddToken(t.token)
 }
 
 // Identities lists whom the holder of a token may act for, in the order the links were made.

@@ -89,7 +89,7 @@ func (s *Service) VerifyEmail(ctx context.Context, by Actor, kind AddressKind, e
 	if err := s.charge(by); err != nil {
 		return err
 	}
-	p := mailProof{addressee{ByEmail, canonical, kind.unverified}, PurposeVerifyEmail, code, CodeWrongOTP}
+	p := mailProof{addressee{ByEmail, canonical, kind.unverified}, PurposeVerifyEmail, code, CodeWrongOTP, ""}
 	now := s.now()
 	_, err = decide(ctx, s, by, func(tx Tx) (Challenge, *Error, error) {
 		a, c, no, err := s.proveMailed(tx, by, p, now)

@@ -32,7 +32,7 @@ func wireOf(c auth.Code) wire {
 		return wire{http.StatusUnauthorized, "unauthorized_request", "Invalid token"}
 	case auth.CodeInvalidRefresh, auth.CodeReusedRefresh:
 		return wire{http.StatusUnauthorized, "auth_invalid_credentials", "Invalid refresh token"}
-	case auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodeSuspended, auth.CodePasswordIncorrect:
+	case auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodeSuspended:
 		return wire{http.StatusUnauthorized, "auth_invalid_credentials", "Invalid username or password"}
 	case auth.CodeLocked:
 		return wire{http.StatusForbidden, "auth_locked", "The account is locked for a while"}
@@ -94,6 +94,23 @@ func ofFactors(c auth.Code) wire {
 	case auth.CodeStepUpRequired:
 		return wire{http.StatusForbidden, "insufficient_permissions", "The session needs a second factor for this"}
 	}
+	return ofReset(c)
+}
+
+// ofReset is for the refusals of resets of a password; contract/cis §1.3.
+func ofReset(c auth.Code) wire {
+	switch c {
+	case auth.CodePasswordIncorrect:
+		return wire{http.StatusForbidden, "auth_invalid_credentials", "Invalid username or password"}
+	case auth.CodeRecoveryInvalid:
+		return wire{http.StatusForbidden, "auth_invalid_credentials", "Invalid or expired code"}
+	case auth.CodeEmailUnverified:
+		return wire{http.StatusForbidden, "", "The e-mail address is not verified"}
+	case auth.CodePhoneUnverified:
+		return wire{http.StatusForbidden, "", "The phone number is not verified"}
+	case auth.CodeInvalidRedirect:
+		return wire{http.StatusBadRequest, "system_invalid_input", "Not configured for the client"}
+	}
 	return elsewhere(c)
 }
 
@@ -106,14 +123,14 @@ func elsewhere(c auth.Code) wire {
 		auth.CodeBindingLimit, auth.CodePasscodeMissing, auth.CodeTooSoon, auth.CodeChallengeLimit, auth.CodeOneTryLeft,
 		auth.CodeOTPExpired, auth.CodeNoChallenge, auth.CodeChallengeFlying, auth.CodeNotPending, auth.CodeExempt,
 		auth.CodeLinkInvalid, auth.CodeLinkEmpty,
-		auth.CodeAlreadyVerified, auth.CodeNoPasswordPolicy, auth.CodeActsForNobody, auth.CodeRecoveryInvalid,
+		auth.CodeAlreadyVerified, auth.CodeNoPasswordPolicy, auth.CodeActsForNobody,
 		auth.CodeAccountNotFound, auth.CodeAccountAmbiguous, auth.CodeInviteConsumed, auth.CodeInviteInvalid, auth.CodeEmailNotFound,
 		auth.CodeEmailDomain, auth.CodeEmailChangeTooSoon, auth.CodePhoneMalformed, auth.CodePhoneChangeLimit, auth.CodePhoneFixed,
 		auth.CodeResidenceInvalid, auth.CodeCountryInvalid, auth.CodeRoleNotFound, auth.CodeOwnRoles, auth.CodeAdminRemoval,
 		auth.CodeRootExists, auth.CodeRootInactive, auth.CodeRootUnverified, auth.CodeRootProfile, auth.CodeDiligenceMissing,
-		auth.CodeProfileNotFound, auth.CodeConsumerExists, auth.CodeConsumerVerified, auth.CodeRootVerified, auth.CodeEmailUnverified,
-		auth.CodePhoneUnverified, auth.CodeDiligenceApproved, auth.CodeDiligencePending, auth.CodeDiligenceRejected,
-		auth.CodeIdentityUnapproved, auth.CodeOnceConflict, auth.CodeInternal, auth.CodeUnknownKey,
+		auth.CodeProfileNotFound, auth.CodeConsumerExists, auth.CodeConsumerVerified, auth.CodeRootVerified, auth.CodeDiligenceApproved,
+		auth.CodeDiligencePending, auth.CodeDiligenceRejected, auth.CodeIdentityUnapproved, auth.CodeOnceConflict, auth.CodeInternal,
+		auth.CodeUnknownKey,
 		auth.CodeUnknownClient, auth.CodeClientRefused, auth.CodeInvalidToken, auth.CodeWrongTokenKind, auth.CodeInvalidRefresh,
 		auth.CodeReusedRefresh, auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodeSuspended, auth.CodeLocked,
 		auth.CodeBusy, auth.CodeThrottled, auth.CodeOverloaded, auth.CodeMaintenance, auth.CodePasswordExpired, auth.CodePasswordTemp,
@@ -121,7 +138,7 @@ func elsewhere(c auth.Code) wire {
 		auth.CodePasswordTooLong, auth.CodePasswordTooSimple, auth.CodePasswordUsed, auth.CodePasswordExists, auth.CodePasswordMissing,
 		auth.CodeUserNotFound, auth.CodeUserExists, auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeSessionNotFound,
 		auth.CodeSessionForeign, auth.CodeNotMember, auth.CodeInvalidTarget, auth.CodeInvalidScope, auth.CodeInputTooLong,
-		auth.CodeNotFound:
+		auth.CodeNotFound, auth.CodeRecoveryInvalid, auth.CodeEmailUnverified, auth.CodePhoneUnverified, auth.CodeInvalidRedirect:
 		return wire{http.StatusBadRequest, "bad_request", "The request is not possible here"}
 	}
 	return wire{}

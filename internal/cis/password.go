@@ -14,6 +14,44 @@ type passwordCredential struct {
 	EnforceComplexity *bool       `json:"enforce_complexity"`
 }
 
+type validateRequest struct {
+	Password    seal.Secret `json:"password"`
+	Email       string      `json:"email"`
+	PhoneNumber string      `json:"phone_number"`
+	Username    string      `json:"username"`
+}
+
+type validateResult struct {
+	Valid  bool             `json:"valid_password"`
+	Errors []validateReason `json:"errors"`
+}
+
+type validateReason struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// validatePassword is POST /v1/auth/password/validate of contract/cis §1.2. Former passwords are not looked at: whoever calls could try
+// passwords on it that no lock counts.
+func (a *API) validatePassword(c *call) error {
+	var in validateRequest
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	out := validateResult{Valid: true, Errors: []validateReason{}}
+	err := a.auth.ValidatePasswordOf(c.by, in.Password, auth.User{Email: in.Email, Phone: in.PhoneNumber, Username: in.Username})
+	switch code := auth.CodeOf(err); code {
+	case auth.CodePasswordTooShort, auth.CodePasswordTooLong, auth.CodePasswordTooSimple:
+		w := wireOf(code)
+		out = validateResult{Errors: []validateReason{{w.name, w.message}}}
+	default:
+		if err != nil {
+			return err
+		}
+	}
+	return c.w.JSON(http.StatusOK, result{out})
+}
+
 type message struct {
 	Message string `json:"message"`
 }

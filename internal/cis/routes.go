@@ -42,6 +42,13 @@ type route struct {
 func routes() []route {
 	return []route{
 		{"POST", "/cis/v1/auth/password/authenticate", numeric, (*API).authenticatePassword},
+		{"POST", "/cis/v1/auth/password/validate", numeric, (*API).validatePassword},
+		{"POST", "/cis/v1/auth/password/reset/email/link", numeric, (*API).sendResetLink},
+		{"POST", "/cis/v1/auth/password/reset/link", numeric, (*API).makeResetLink},
+		{"POST", "/cis/v1/auth/password/reset/email/otp", numeric, (*API).sendResetEmail},
+		{"POST", "/cis/v1/auth/password/reset/email/otp/validate", numeric, (*API).validateResetEmail},
+		{"POST", "/cis/v1/auth/password/reset/sms/otp", numeric, (*API).sendResetSMS},
+		{"POST", "/cis/v1/auth/password/reset/sms/otp/validate", numeric, (*API).validateResetSMS},
 		{"POST", "/cis/v1/auth/session/authenticate", numeric, (*API).authenticateSession},
 		{"POST", "/cis/v1/auth/session/logout", numeric, (*API).logoutSession},
 		{"POST", "/cis/v1/auth/token/refresh", numeric, (*API).refreshToken},
@@ -68,6 +75,14 @@ func userRoutes() []route {
 	}
 }
 
+// publicRoutes take no access token: what authorises the call is in its body.
+func publicRoutes() []route {
+	return []route{
+		{"POST", "/cis/v1/auth/password/reset", numeric, (*API).resetPassword},
+		{"POST", "/cis/v1/auth/password/reset/password/validate", numeric, (*API).validateOldPassword},
+	}
+}
+
 // call is one request on its way to a handler.
 type call struct {
 	w    *httpx.Response
@@ -76,6 +91,9 @@ type call struct {
 	by   auth.Actor
 	live auth.LiveSession // of the user whose token it came with; zero for a client's
 }
+
+// via is how the call reached us.
+func (c *call) via() auth.Via { return auth.Via{Address: c.w.Client, Request: httpx.RequestID(c.r)} }
 
 // decode checks the request against the document and fills dst, which may be nil.
 func (c *call) decode(dst any) error { return c.op.Decode(c.w, c.r, dst) }
@@ -90,6 +108,11 @@ func (a *API) Mount(m *httpx.Mux) error {
 	}
 	for _, route := range userRoutes() {
 		if err := a.mount(m, route, a.user); err != nil {
+			return err
+		}
+	}
+	for _, route := range publicRoutes() {
+		if err := a.mount(m, route, anybody); err != nil {
 			return err
 		}
 	}
@@ -131,4 +154,5 @@ func (a *API) user(c *call) (err error) {
 	return err
 }
 
-func (c *call) via() auth.Via { return auth.Via{Address: c.w.Client, Request: httpx.RequestID(c.r)} }
+// anybody lets everybody in: the handler finds out who may do what.
+func anybody(*call) error { return nil }

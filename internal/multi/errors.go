@@ -57,7 +57,8 @@ func wireOf(c auth.Code) wire {
 		return wire{http.StatusBadRequest, fields, "SIZE"}
 	case auth.CodeLinkEmpty:
 		return wire{http.StatusBadRequest, fields, "AT_LEAST"}
-	case auth.CodeLinkInvalid, auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeInvalidTarget, auth.CodeInvalidScope:
+	case auth.CodeLinkInvalid, auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeInvalidTarget, auth.CodeInvalidScope,
+		auth.CodeInvalidRedirect:
 		return wire{http.StatusBadRequest, fields, "REGEX"}
 	case auth.CodeUserNotFound, auth.CodeNotFound:
 		return wire{http.StatusNotFound, general, "NOT_FOUND"}

@@ -80,7 +80,7 @@ func elsewhere(c auth.Code) *oauthError {
 		auth.CodePasswordTooLong, auth.CodePasswordTooSimple, auth.CodePasswordUsed, auth.CodePasswordExists, auth.CodePasswordMissing,
 		auth.CodeUserNotFound, auth.CodeUserExists, auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeSessionNotFound,
 		auth.CodeSessionForeign, auth.CodeNotMember, auth.CodeInvalidTarget, auth.CodeInvalidScope, auth.CodeInputTooLong,
-		auth.CodeNotFound:
+		auth.CodeNotFound, auth.CodeInvalidRedirect:
 		return &oauthError{http.StatusBadRequest, "invalid_request", "The request is not possible here"}
 	}
 	return nil

@@ -1,0 +1,403 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"countersign/internal/seal"
+)
+
+// A reset of /cis is a recovery in two calls (contract/cis §1.3): one turns a proof into a reset token, and whoever holds the token
+// chooses the password. The proofs are the old password, also one that is due to be replaced, a code by e-mail or SMS, and a link, whose
+// token is in it. The challenges behind codes and links are those of recovery on /multi: a user has one at a time.
+
+// ResetRequest asks for the proof of a reset.
+type ResetRequest struct {
+	Channel    Channel // ChannelEmail or ChannelSMS
+	Kind       IdentifierKind
+	Identifier string
+	Redirect   string // for a link: where in the client's app it leads
+}
+
+// StartReset sends a user a code, or a link when there is a redirect, to an address of theirs that is verified. It changes nothing on the
+// account, works during a lock, and succeeds whoever is named and whatever was sent before.
+//
+// Errors: CodeIdentifierInvalid, CodeInvalidRedirect; with Settings.RevealAccounts CodeUserNotFound, CodeEmailUnverified and
+// CodePhoneUnverified.
+func (s *Service) StartReset(ctx context.Context, by Actor, in ResetRequest) error {
+	_, err := s.startReset(ctx, by, in, func(tx Tx, a Account, c Challenge, to string, now time.Time) (Challenge, *Error, error) {
+		mint := func(c Challenge, m Message) (string, Message) {
+			if in.Redirect == "" {
+				m.Code = s.newCode(c.Tenant)
+				return m.Code, m
+			}
+			secret := randomText(resetSecretBytes)
+			m.Link = s.resetLink(by, c, in.Redirect, secret)
+			return secret, m
+		}
+		m, u := Message{Template: TemplateRecovery, Kind: ParcelEmail, To: a.User.Email}, a.User
+		if in.Channel == ChannelSMS {
+			m.Kind, m.To = ParcelSMS, a.User.Phone
+		}
+		if !a.Found {
+			m.Kind, m.To, u.ID = ParcelDecoy, to, c.recipient()
+		}
+		return s.sendProof(tx, by, u, c, m, mint, now)
+	})
+	return err
+}
+
+// MakeResetLink returns a link for the client to bring to its user by a way of its own. For a user who is not there it leads nowhere.
+//
+// Errors: CodeIdentifierInvalid, CodeInvalidRedirect, CodeThrottled; with Settings.RevealAccounts CodeUserNotFound.
+func (s *Service) MakeResetLink(ctx context.Context, by Actor, in ResetRequest) (string, error) {
+	var link string
+	var no *Error
+	in.Channel = ""
+	_, err := s.startReset(ctx, by, in, func(tx Tx, a Account, c Challenge, to string, now time.Time) (Challenge, *Error, error) {
+		mint := func(c Challenge, m Message) (string, Message) {
+			secret := randomText(resetSecretBytes)
+			link = s.resetLink(by, c, in.Redirect, secret)
+			return secret, m
+		}
+		u := a.User
+		if !a.Found {
+			u.ID = c.recipient()
+		}
+		c.Target = string(a.Subject) // no address of the user's is proved by it
+		var err error
+		c, no, err = s.sendProof(tx, by, u, c, Message{Template: TemplateRecovery, Kind: ParcelDecoy, To: to}, mint, now)
+		return c, no, err
+	})
+	if err == nil && no != nil {
+		return "", s.tooManyLinks(by, no)
+	}
+	return link, err
+}
+
+// tooManyLinks says what holds the next link up: the pause after one, the pause after several, or the user's messages.
+func (s *Service) tooManyLinks(by Actor, no *Error) error {
+	limits, policy := no.Limits, s.settings(by.Tenant).OTP
+	if len(limits) == 0 {
+		l := Limit{Count: policy.Sends, Window: mailPause}
+		if no.Code == CodeTooSoon {
+			l = Limit{Count: 1, Window: policy.Wait}
+		}
+		limits = []Limit{l, l}
+	}
+	return &Error{Code: CodeThrottled, RetryAfter: no.RetryAfter, Limits: limits}
+}
+
+// startReset begins the challenge of a reset by what send does.
+func (s *Service) startReset(
+	ctx context.Context, by Actor, in ResetRequest, send func(Tx, Account, Challenge, string, time.Time) (Challenge, *Error, error),
+) (Challenge, error) {
+	client, err := s.clientOf(by)
+	if err != nil {
+		return Challenge{}, err
+	}
+	if in.Redirect != "" && !slices.Contains(client.RedirectURIs, in.Redirect) {
+		return Challenge{}, refuseField(CodeInvalidRedirect, "redirect_uri")
+	}
+	canonical, err := Canonical(in.Kind, in.Identifier)
+	if err != nil {
+		return Challenge{}, err
+	}
+	now, reveal := s.now(), s.settings(by.Tenant).RevealAccounts
+	return decide(ctx, s, by, func(tx Tx) (Challenge, *Error, error) {
+		a, read, err := s.byMail(tx, by.Tenant, addressee{in.Kind, canonical, in.Channel.resettable})
+		if err != nil {
+			return Challenge{}, nil, err
+		}
+		var told *Error
+		if reveal {
+			told = in.Channel.unresettable(read)
+		}
+		c := mailed(a, PurposeRecovery, IdentityRef{}).over(in.Channel, a)
+		return s.askRecovery(tx, by, c, told, func() (Challenge, *Error, error) { return send(tx, a, c, canonical, now) }, now)
+	})
+}
+
+// resettable reports whether a user can be sent the proof of a reset over the channel; an empty one is the client's own.
+func (c Channel) resettable(a Account) bool {
+	return c.unresettable(a) == nil && notSuspended(a) && a.Password.Hash != ""
+}
+
+func (c Channel) unresettable(a Account) *Error {
+	switch {
+	case !a.Found:
+		return refuse(CodeUserNotFound)
+	case c == ChannelEmail && (a.User.Email == "" || a.User.EmailVerifiedAt.IsZero()):
+		return refuse(CodeEmailUnverified)
+	case c == ChannelSMS && (a.User.Phone == "" || a.User.PhoneVerifiedAt.IsZero()):
+		return refuse(CodePhoneUnverified)
+	}
+	return nil
+}
+
+// ResetProof is a code that came by e-mail or SMS.
+type ResetProof struct {
+	Channel    Channel
+	Kind       IdentifierKind
+	Identifier string
+	Code       string
+}
+
+// ProveReset turns a code into a reset token, and uses it up. Wrong ones count as those of a recovery on /multi do.
+//
+// Errors: CodeIdentifierInvalid, CodeThrottled, CodeRecoveryInvalid.
+func (s *Service) ProveReset(ctx context.Context, by Actor, in ResetProof) (string, error) {
+	canonical, err := Canonical(in.Kind, in.Identifier)
+	if err != nil {
+		return "", err
+	}
+	if err := s.charge(by); err != nil {
+		return "", err
+	}
+	p := mailProof{addressee{in.Kind, canonical, in.Channel.resettable}, PurposeRecovery, in.Code, CodeRecoveryInvalid, in.Channel}
+	now := s.now()
+	text, err := decide(ctx, s, by, func(tx Tx) (string, *Error, error) {
+		a, _, no, err := s.proveMailed(tx, by, p, now)
+		if err != nil || no != nil {
+			return "", no, err
+		}
+		m := MethodEmail
+		if in.Channel == ChannelSMS {
+			m = MethodSMS
+		}
+		t := s.temporaryToken(by, a.User, SurfaceReset, m, now)
+		if err := t.rows(tx); err != nil {
+			return "", nil, err
+		}
+		return t.text, nil, tx.AddEvents(t.issued)
+	})
+	if err == nil {
+		s.refund(by)
+	}
+	return text, err
+}
+
+// ProveOldPassword turns a user's present password into a reset token, also one that has expired or is temporary. It is an attempt like a
+// login's. The call has no credentials of a client: it names one.
+//
+// Errors: CodeIdentifierInvalid, CodeInputTooLong, CodeThrottled, CodeLocked, CodeBusy, CodeOverloaded, CodeMaintenance;
+// CodePasswordIncorrect for an unknown client, an unknown or suspended user and a wrong password alike.
+func (s *Service) ProveOldPassword(ctx context.Context, via Via, id ClientID, in PasswordLogin) (string, error) {
+	by := Actor{Client: id, Via: via}
+	err := s.lookup(ctx, func(d *directory) error {
+		c := d.clients[id]
+		if c == nil || !c.DisabledAt.IsZero() {
+			return refuse(CodePasswordIncorrect)
+		}
+		by.Tenant = c.Tenant
+		return d.open(c.Tenant)
+	})
+	if CodeOf(err) == CodePasswordIncorrect {
+		if err := s.charge(Actor{Via: via}); err != nil {
+			return "", err
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	a, err := s.provePassword(ctx, by, in)
+	switch CodeOf(err) {
+	case CodeUnknownUser, CodeNoPassword, CodeWrongPassword, CodeSuspended:
+		return "", refuse(CodePasswordIncorrect)
+	}
+	if err != nil {
+		return "", err
+	}
+	t := s.temporaryToken(by, a.account.User, SurfaceReset, MethodPassword, s.now())
+	return t.text, s.settle(ctx, a, succeeded, t.rows, t.issued)
+}
+
+// reset is a reset token that was found good.
+type reset struct {
+	by      Actor // the client that it was made for
+	account Account
+	spend   func(Tx, time.Time) (Account, bool, error) // uses it up; false when it was by now
+}
+
+// ResetPassword sets a new password on proof of a reset token, which it uses up. In one transaction it ends every session, token and
+// refresh family of the user and what else is pending, and lifts the lock of the password that was lost. A password that
+// is not taken leaves the token good. It returns the address that the user was told at; empty when they have none.
+//
+// Errors: CodeInputTooLong, CodeThrottled, CodeRecoveryInvalid for a token that is not good, CodeMaintenance; to its holder only,
+// CodePasswordUsed, the policy's, CodeOverloaded.
+func (s *Service) ResetPassword(ctx context.Context, via Via, token string, new seal.Secret) (string, error) {
+	if err := tooLong("new_password", new); err != nil {
+		return "", err
+	}
+	if err := s.charge(Actor{Via: via}); err != nil {
+		return "", err
+	}
+	r, err := s.openReset(ctx, via, token)
+	if err != nil {
+		return "", err
+	}
+	s.refund(Actor{Via: via})
+	next, err := s.recoveredPassword(ctx, r.by, r.account, new)
+	if err != nil {
+		return "", s.refuseChange(ctx, r.by, r.account.User.ID, err)
+	}
+	return decide(ctx, s, r.by, func(tx Tx) (string, *Error, error) {
+		a, good, err := r.spend(tx, next.SetAt)
+		if err != nil || !good {
+			return "", refuse(CodeRecoveryInvalid), err
+		}
+		events, err := s.replaceLost(tx, r.by, a, next)
+		if err != nil {
+			return "", nil, err
+		}
+		e := s.event(r.by, EventRecovered, next.SetAt)
+		e.User = a.User.ID
+		return a.User.Email, nil, tx.AddEvents(append(events, e)...)
+	})
+}
+
+// openReset finds what a reset token stands for.
+func (s *Service) openReset(ctx context.Context, via Via, token string) (reset, error) {
+	if l, ok := s.openResetLink(token); ok {
+		return s.openLinked(ctx, via, l)
+	}
+	now := s.now()
+	b, err := s.readTemporary(ctx, token)
+	if err != nil {
+		return reset{}, err
+	}
+	r := reset{by: Actor{Tenant: b.Token.Tenant, Client: b.Session.Client, Via: via}}
+	if err := s.current(ctx, r.by, b.Revision); err != nil {
+		return r, err
+	}
+	if !b.resets(now) {
+		return r, refuse(CodeRecoveryInvalid)
+	}
+	r.account, err = s.account(ctx, r.by, b.User.ID)
+	r.spend = func(tx Tx, now time.Time) (Account, bool, error) {
+		fresh, err := tx.Bearer(b.Token.Hash)
+		if err != nil || !fresh.resets(now) {
+			return Account{}, false, err
+		}
+		if first, err := tx.UseToken(b.Token.Hash, now); err != nil || !first {
+			return Account{}, false, err
+		}
+		a, err := tx.AccountByUser(b.Token.Tenant, b.User.ID)
+		return a, err == nil, err
+	}
+	return r, err
+}
+
+func (s *Service) readTemporary(ctx context.Context, token string) (Bearer, error) {
+	secret, ok := s.openToken(sealBearer, token)
+	if !ok {
+		return Bearer{}, refuse(CodeRecoveryInvalid)
+	}
+	var b Bearer
+	err := s.store.View(ctx, func(r Reads) (err error) { b, err = r.Bearer(sha256.Sum256(secret[:])); return err })
+	if errors.Is(err, ErrNotFound) {
+		return b, refuse(CodeRecoveryInvalid)
+	}
+	return b, err
+}
+
+// resets reports whether a token is good for a reset at the time now. One that a login on /multi gave is not: its update asks for the old
+// password too.
+func (b Bearer) resets(now time.Time) bool {
+	return b.Token.Kind == TokenTemporary && b.Session.Surface == SurfaceReset && b.alive(now) && b.Token.good(now)
+}
+
+// resetSecretBytes is the length of what proves a link.
+const resetSecretBytes = 24
+
+// resetLinkToken is the reset token in a link. It names its challenge, and is sealed with a keyed tag like any token.
+type resetLinkToken struct {
+	tenant    TenantID
+	client    ClientID
+	challenge ChallengeID
+	secret    string
+}
+
+// resetLink is where the client's app takes a reset token: its registered address and nothing of the request (A-081, B-46).
+func (s *Service) resetLink(by Actor, c Challenge, redirect, secret string) string {
+	body := strings.Join([]string{string(c.Tenant), string(by.Client), string(c.ID), secret}, "\x00")
+	tag := s.mac.Sum("reset link", []byte(body))
+	token := tokenText.EncodeToString(append([]byte(body), tag[:tokenTagBytes]...))
+	mark := "?"
+	if strings.Contains(redirect, "?") {
+		mark = "&"
+	}
+	return redirect + mark + "code=" + url.QueryEscape(token)
+}
+
+func (s *Service) openResetLink(text string) (resetLinkToken, bool) {
+	raw, err := tokenText.DecodeString(text)
+	if err != nil || len(raw) < tokenTagBytes {
+		return resetLinkToken{}, false
+	}
+	body, tag := raw[:len(raw)-tokenTagBytes], raw[len(raw)-tokenTagBytes:]
+	want := s.mac.Sum("reset link", body)
+	parts := strings.Split(string(body), "\x00")
+	if subtle.ConstantTimeCompare(want[:tokenTagBytes], tag) != 1 || len(parts) != 4 {
+		return resetLinkToken{}, false
+	}
+	return resetLinkToken{TenantID(parts[0]), ClientID(parts[1]), ChallengeID(parts[2]), parts[3]}, true
+}
+
+func (s *Service) openLinked(ctx context.Context, via Via, l resetLinkToken) (reset, error) {
+	r := reset{by: Actor{Tenant: l.tenant, Client: l.client, Via: via}}
+	good, now := false, s.now()
+	err := s.store.View(ctx, func(reads Reads) (err error) {
+		r.account, _, good, err = s.linked(reads, l, now)
+		return err
+	})
+	if err != nil {
+		return r, err
+	}
+	if err := s.current(ctx, r.by, r.account.Revision); err != nil {
+		return r, err
+	}
+	if !good {
+		return r, refuse(CodeRecoveryInvalid)
+	}
+	r.spend = func(tx Tx, now time.Time) (Account, bool, error) { return s.spendLink(tx, r.by, l, now) }
+	return r, nil
+}
+
+// linked finds whose password a link resets, and its challenge; false when it is not good. It cannot be guessed, so a wrong one is not
+// counted.
+func (s *Service) linked(r Reads, l resetLinkToken, now time.Time) (Account, Challenge, bool, error) {
+	c, err := r.Challenge(l.tenant, l.challenge)
+	if errors.Is(err, ErrNotFound) {
+		return Account{}, c, false, nil
+	}
+	hash := s.codeHash(c, l.secret)
+	if err != nil || c.Purpose != PurposeRecovery || c.User == "" || !c.pending(now) ||
+		subtle.ConstantTimeCompare(hash[:], c.CodeHash[:]) != 1 {
+		return Account{}, c, false, err
+	}
+	a, err := r.AccountByUser(l.tenant, c.User)
+	channel := Channel("")
+	if err == nil && c.Target != string(a.Subject) {
+		channel = ChannelEmail
+	}
+	return a, c, err == nil && channel.resettable(a) && (channel == "" || c.Target == mailed(a, c.Purpose, IdentityRef{}).Target), err
+}
+
+// spendLink uses a link up.
+func (s *Service) spendLink(tx Tx, by Actor, l resetLinkToken, now time.Time) (Account, bool, error) {
+	a, c, good, err := s.linked(tx, l, now)
+	if err != nil || !good {
+		return a, false, err
+	}
+	if err := s.endChallenge(tx, c, ChallengeIsApproved, now); err != nil {
+		return a, false, err
+	}
+	return a, true, tx.AddEvents(s.challengeEvent(by, EventChallengeApproved, c, "", now))
+}
