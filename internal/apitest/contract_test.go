@@ -304,6 +304,7 @@ func unreached() map[string]string {
 		"createUser 403":       "clients have no roles yet; each may make users",
 		"getKeys 503":          public,
 		"getConfiguration 503": public,
+		"authorizePost 503":    public,
 	}
 }
 

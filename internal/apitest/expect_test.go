@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -187,6 +188,34 @@ func (s *script) save(_ bool, args []string) error {
 		return fmt.Errorf("%s is not there", args[1])
 	}
 	s.ts.Setenv(args[0], shown(got))
+	return nil
+}
+
+// find saves what a pattern finds in the headers or the body of the last answer: what only a page or a redirect holds.
+func (s *script) find(_ bool, args []string) error {
+	if err := arity(args, 2, 2); err != nil {
+		return err
+	}
+	if s.last == nil {
+		return errNoAnswer
+	}
+	pattern, err := regexp.Compile("(?m)" + args[1])
+	if err != nil {
+		return err
+	}
+	var text strings.Builder
+	for name, values := range s.last.header {
+		for _, v := range values {
+			text.WriteString(name + ": " + v + "\n")
+		}
+	}
+	text.Write(s.last.body)
+	m := pattern.FindStringSubmatch(text.String())
+	if len(m) != 2 {
+		return fmt.Errorf("%s is not there", args[1])
+	}
+	s.ts.Setenv(args[0], m[1])
+	s.secrets.add(m[1], fromPage)
 	return nil
 }
 

@@ -25,6 +25,9 @@ type refusal struct {
 
 func newSecrets() *secrets { return &secrets{values: make(map[string]string)} }
 
+// fromPage is what a page or a redirect held: a page that is shown once more holds it again.
+const fromPage = "a value of a page"
+
 // shortest is the shortest value that is looked for: shorter ones are in every text.
 const shortest = 8
 
@@ -113,7 +116,7 @@ func (s *secrets) judge(log string) []string {
 			add("the log holds %s: %s", what, value)
 		}
 		for _, r := range s.refusals {
-			if strings.Contains(r.body, value) && !slices.Contains(r.own, value) {
+			if what != fromPage && strings.Contains(r.body, value) && !slices.Contains(r.own, value) {
 				add("the body of a %d holds %s: %s", r.status, what, r.body)
 			}
 		}

@@ -247,7 +247,8 @@ func (s *script) parseRequest(args []string) (request, error) {
 
 func (s *script) readBody(in *request, arg string) error {
 	in.typ = jsonType
-	if strings.HasSuffix(strings.TrimRight(in.path, "/"), "/oidc/token") {
+	switch path := strings.TrimRight(in.path, "/"); {
+	case strings.HasSuffix(path, "/oidc/token"), strings.HasSuffix(path, "/oidc/auth"), strings.HasSuffix(path, "/oidc/login"):
 		in.typ = formType
 	}
 	if file, ok := strings.CutPrefix(arg, "@"); ok {

@@ -46,6 +46,7 @@ import (
 //	[!] json PATH [VALUE]           its JSON has this at the dotted path; .len is the length of an array, . the whole
 //	jsonlike PATH REGEX             the same by a pattern
 //	save VAR [PATH]                 VAR becomes what is at the path; without one, the text of the answer
+//	find VAR REGEX                  VAR becomes the first group of a pattern in its headers, each a line, or its body; a secret
 //	keep NAME                       the answer can be named in `same`
 //	same NAME NAME                  two kept answers are equal but for request-ref and Date; the seconds of Retry-After may differ
 //	equal VALUE VALUE               two values are equal; ! equal: they differ
@@ -155,6 +156,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"json":     {true, (*script).json},
 		"jsonlike": {false, (*script).jsonLike},
 		"save":     {false, (*script).save},
+		"find":     {false, (*script).find},
 		"keep":     {false, (*script).keep},
 		"same":     {false, (*script).same},
 		"equal":    {true, (*script).equal},

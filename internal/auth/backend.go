@@ -307,27 +307,37 @@ type issuance struct {
 	session     Session
 	lastAuth    time.Time
 	claims      []string // asked for beyond the client's, as requestable keeps them
+	scope       string
+	nonce       string // of the authorization request; none at a refresh
 	now         time.Time
 }
 
 // issue makes a token set with a new family of refresh tokens; the caller writes the family's root.
 func (s *Service) issue(c *Client, g BackendGrant, audience string, i issuance) (TokenSet, RefreshToken, error) {
-	i.claims = requestable(g.Claims)
+	i.claims, i.scope = requestable(g.Claims), Scope
+	return s.family(c, audience, i)
+}
+
+// family is issue for what is settled already.
+func (s *Service) family(c *Client, audience string, i issuance) (TokenSet, RefreshToken, error) {
 	set, err := s.tokens(c, audience, i)
 	text, hash := s.newToken(sealRefresh)
 	set.RefreshToken = text
 	return set, RefreshToken{
-		Tenant: c.Tenant, Hash: hash, Root: hash, Session: i.session.ID, User: i.user.ID, Client: c.ID, Audience: audience, Scope: Scope,
+		Tenant: c.Tenant, Hash: hash, Root: hash, Session: i.session.ID, User: i.user.ID, Client: c.ID, Audience: audience, Scope: i.scope,
 		Org: i.session.Org, Claims: i.claims, IssuedAt: i.now, ExpiresAt: i.now.Add(c.refreshTokenFor()),
 	}, err
 }
 
 // tokens signs an access and an ID token.
 func (s *Service) tokens(c *Client, audience string, i issuance) (TokenSet, error) {
-	set := TokenSet{ExpiresIn: c.accessTokenFor(), Scope: Scope, Session: i.session.ID}
+	set := TokenSet{ExpiresIn: c.accessTokenFor(), Scope: i.scope, Session: i.session.ID}
 	access := s.baseClaims(c, string(i.user.ID), audience, i.now)
-	access["scope"], access["roles"], access["sid"] = Scope, []string{}, string(i.session.ID)
+	access["scope"], access["roles"], access["sid"] = i.scope, []string{}, string(i.session.ID)
 	access["auth_time"], access["amr"] = i.session.AuthAt, i.session.amr()
+	if acr := i.session.acr(); acr != "" {
+		access["acr"] = acr
+	}
 	if !i.session.Org.IsZero() {
 		access["org_id"] = i.session.Org.ID
 	}
@@ -342,8 +352,11 @@ func (s *Service) tokens(c *Client, audience string, i issuance) (TokenSet, erro
 func (s *Service) idClaims(c *Client, accessToken string, i issuance) jose.Claims {
 	id := jose.Claims{
 		"iss": s.issuer, "sub": string(i.user.ID), "aud": string(c.ID), "iat": i.now, "exp": i.now.Add(c.accessTokenFor()),
-		"tid": string(c.Tenant), "auth_time": i.session.AuthAt, "amr": i.session.amr(), "acr": "", "at_hash": atHash(accessToken),
+		"tid": string(c.Tenant), "auth_time": i.session.AuthAt, "amr": i.session.amr(), "acr": i.session.acr(), "at_hash": atHash(accessToken),
 		"sid": string(i.session.ID),
+	}
+	if i.nonce != "" {
+		id["nonce"] = i.nonce
 	}
 	if !i.session.Org.IsZero() {
 		id["org_id"] = i.session.Org.ID

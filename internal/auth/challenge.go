@@ -13,13 +13,14 @@ type ChallengeID string
 type Purpose string
 
 const (
-	PurposeStepUp      Purpose = "step_up"      // raises one token of a live session
-	PurposeBind        Purpose = "bind"         // binds an authenticator to the user
-	PurposeLogin       Purpose = "login"        // makes a session
-	PurposeConfirm     Purpose = "confirm"      // approves resources, each with what it is for; see DynamicLink
-	PurposeRecovery    Purpose = "recovery"     // a new password without the old one
-	PurposeVerifyEmail Purpose = "verify_email" // that an e-mail address is the user's
-	PurposeInvite      Purpose = "invite"       // a first password for a user who was authorised by another
+	PurposeStepUp       Purpose = "step_up"       // raises one token of a live session
+	PurposeBind         Purpose = "bind"          // binds an authenticator to the user
+	PurposeLogin        Purpose = "login"         // makes a session
+	PurposeConfirm      Purpose = "confirm"       // approves resources, each with what it is for; see DynamicLink
+	PurposeRecovery     Purpose = "recovery"      // a new password without the old one
+	PurposeVerifyEmail  Purpose = "verify_email"  // that an e-mail address is the user's
+	PurposeSecondFactor Purpose = "second_factor" // adds a factor to a session of the login page
+	PurposeInvite       Purpose = "invite"        // a first password for a user who was authorised by another
 )
 
 // Channel is the way a challenge reaches its user.

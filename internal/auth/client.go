@@ -34,6 +34,8 @@ type Client struct {
 	Resources    []string // what may be asked for as resource; RFC 8707
 	Claims       []string // claims always put into the ID token
 	Alg          jose.Alg // signs this client's tokens; empty: ES256
+	Native       bool     // runs on the user's device: the port of a loopback redirect URI is free (RFC 8252 §7.3)
+	SecondFactor bool     // its users prove two factors in the browser
 
 	AccessTokenFor  time.Duration // zero: one hour
 	RefreshTokenFor time.Duration // zero: 14 days; also the absolute life of a family

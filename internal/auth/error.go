@@ -18,13 +18,22 @@ const (
 	// CodeInternal is every error that is not an *Error: its text is for the log only.
 	CodeInternal Code = iota
 
-	CodeUnknownKey     // the API key is missing or not one of ours
-	CodeUnknownClient  // the client or its secret is wrong
-	CodeClientRefused  // the client is known and may not do this
-	CodeInvalidToken   // the bearer token is missing, forged, expired or revoked
-	CodeWrongTokenKind // a live token of a kind this call does not take
-	CodeInvalidRefresh // the refresh token is unknown, expired, revoked or another client's
-	CodeReusedRefresh  // a rotated refresh token came back; its family is now revoked
+	CodeUnknownKey      // the API key is missing or not one of ours
+	CodeUnknownClient   // the client or its secret is wrong
+	CodeClientRefused   // the client is known and may not do this
+	CodeInvalidToken    // the bearer token is missing, forged, expired or revoked
+	CodeWrongTokenKind  // a live token of a kind this call does not take
+	CodeInvalidRefresh  // the refresh token is unknown, expired, revoked or another client's
+	CodeRedirectInvalid // no such client, or the redirect URI is not one of its own: there is nobody to tell
+	CodeRequestInvalid  // the authorization request is malformed or asks for what is not served; see Error.Field
+	CodeResponseType    // only the authorization code flow is served
+	CodeLoginRequired   // the user has to be asked, and the client wants that not to be
+	CodeFactorsUnmet    // the authentication that the client demands is not possible for the user
+	CodeAccessDenied    // the user said no
+	CodeInvalidCode     // the authorization code is unknown, expired or another client's, or was got with another redirect URI or verifier
+	CodeReusedCode      // an authorization code came back; what it gave is now revoked
+	CodeFormInvalid     // the form of the login page is forged, too old or another browser's
+	CodeReusedRefresh   // a rotated refresh token came back; its family is now revoked
 
 	CodeUnknownUser      // no user has this identifier (login)
 	CodeWrongPassword    // the password does not match
@@ -139,6 +148,15 @@ var codeNames = [codeEnd]string{
 	CodeInvalidToken:        "invalid_token",
 	CodeWrongTokenKind:      "wrong_token_kind",
 	CodeInvalidRefresh:      "invalid_refresh",
+	CodeRedirectInvalid:     "redirect_invalid",
+	CodeRequestInvalid:      "request_invalid",
+	CodeResponseType:        "response_type",
+	CodeLoginRequired:       "login_required",
+	CodeFactorsUnmet:        "factors_unmet",
+	CodeAccessDenied:        "access_denied",
+	CodeInvalidCode:         "invalid_code",
+	CodeReusedCode:          "reused_code",
+	CodeFormInvalid:         "form_invalid",
 	CodeReusedRefresh:       "reused_refresh",
 	CodeUnknownUser:         "unknown_user",
 	CodeWrongPassword:       "wrong_password",

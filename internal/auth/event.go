@@ -21,6 +21,7 @@ const (
 	EventTokenRefused    EventKind = "token_refused"
 	EventTokenRefreshed  EventKind = "token_refreshed"
 	EventTokenRevoked    EventKind = "token_revoked" // a family of refresh tokens, after reuse
+	EventAuthorized      EventKind = "authorized"    // a code was issued to a client of the browser
 	EventLogout          EventKind = "logout"
 	EventUserCreated     EventKind = "user_created"
 	EventSuspended       EventKind = "user_suspended"

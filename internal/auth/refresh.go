@@ -140,7 +140,8 @@ func (s *Service) refreshed(
 	leaf.Hash, leaf.IssuedAt, leaf.RotatedAt = nextHash, now, time.Time{}
 	leaf.ExpiresAt = earlier(now.Add(client.refreshTokenFor()), live.FamilyEndsAt)
 	set, err := s.tokens(client, old.Audience, issuance{
-		user: live.User, memberships: live.Memberships, session: session, lastAuth: live.SucceededAt, claims: old.Claims, now: now,
+		user: live.User, memberships: live.Memberships, session: session, lastAuth: live.SucceededAt, claims: old.Claims,
+		scope: old.Scope, now: now,
 	})
 	if err != nil {
 		return TokenSet{}, err

@@ -15,9 +15,11 @@ type SessionID string
 type Surface string
 
 const (
-	SurfaceMulti Surface = "multi"
-	SurfaceCIS   Surface = "cis"
-	SurfaceReset Surface = "reset" // of /cis, and good for nothing but one new password
+	SurfaceMulti   Surface = "multi"
+	SurfaceCIS     Surface = "cis"
+	SurfaceReset   Surface = "reset"   // of /cis, and good for nothing but one new password
+	SurfaceBrowser Surface = "browser" // the login page: single sign-on for the clients of one browser
+	SurfaceOIDC    Surface = "oidc"    // what the tokens of one authorization code live in
 )
 
 // Method is how a user proved something, in the values of amr (RFC 8176, contract/cis §2.4).
@@ -108,11 +110,31 @@ func (s Session) amr() []string {
 	return amr
 }
 
+// Values of acr: which factors a user has proved to the login page.
+const (
+	ACRPassword = "pwd"
+	ACRMFA      = "mfa" // contract/cis §1.5
+)
+
+// acr is what an authentication by the login page amounts to; other surfaces leave that to the caller, who reads amr.
+func (s Session) acr() string {
+	switch {
+	case s.Surface != SurfaceBrowser && s.Surface != SurfaceOIDC:
+		return ""
+	case slices.Contains(s.amr(), string(MethodMFA)):
+		return ACRMFA
+	}
+	return ACRPassword
+}
+
 // newSession makes a session of a user who has just authenticated by one method.
 func (s *Service) newSession(by Actor, u User, surface Surface, m Method, now time.Time) Session {
 	policy := s.settings(by.Tenant).BackendSession
-	if surface == SurfaceMulti {
+	switch surface {
+	case SurfaceMulti:
 		policy = s.settings(by.Tenant).Session
+	case SurfaceBrowser:
+		policy = s.settings(by.Tenant).BrowserSession
 	}
 	return Session{
 		Tenant: by.Tenant, ID: newSessionID(), Surface: surface, User: u.ID, Epoch: u.Epoch, Client: by.Client, Methods: []Method{m},

@@ -45,6 +45,8 @@ type ClientSetup struct {
 	Resources    []string
 	Claims       []string
 	Alg          jose.Alg
+	Native       bool
+	SecondFactor bool
 }
 
 // UserSetup is a user with their password, memberships and authenticators.
@@ -250,6 +252,11 @@ func (s *Service) clientRow(t TenantID, in ClientSetup, now time.Time) (Client, 
 	if isDigits(string(in.ID)) {
 		return Client{}, fmt.Errorf("client %s: an id of digits alone could be taken for a user's", in.ID)
 	}
+	for _, uri := range in.RedirectURIs {
+		if err := redirectable(uri, in.Native); err != nil {
+			return Client{}, fmt.Errorf("client %s: redirect URI %s: %w", in.ID, uri, err)
+		}
+	}
 	hash := s.clientSecret(in.credentials())
 	appID := in.AppID
 	if appID == "" {
@@ -257,7 +264,8 @@ func (s *Service) clientRow(t TenantID, in ClientSetup, now time.Time) (Client, 
 	}
 	return Client{
 		Tenant: t, ID: in.ID, Kind: in.Kind, AppID: appID, AppName: in.AppName, Secrets: []ClientSecret{{hash, now}},
-		RedirectURIs: in.RedirectURIs, Resources: in.Resources, Claims: requestable(named(in.Claims)), Alg: in.Alg, CreatedAt: now,
+		RedirectURIs: in.RedirectURIs, Resources: in.Resources, Claims: requestable(named(in.Claims)), Alg: in.Alg,
+		Native: in.Native, SecondFactor: in.SecondFactor, CreatedAt: now,
 	}, nil
 }
 

@@ -94,6 +94,8 @@ type Reads interface {
 	Session(t TenantID, id SessionID) (LiveSession, error)
 	// Refresh finds a refresh token by hash with the root of its family, its session, its user and the user's lock, in one statement.
 	Refresh(hash TokenHash) (LiveRefresh, error)
+	// Grant finds a grant by the hash of its code, used or not.
+	Grant(hash TokenHash) (Grant, error)
 
 	// Identity returns one identity.
 	Identity(t TenantID, ref IdentityRef) (Identity, error)
@@ -192,6 +194,9 @@ type Writes interface {
 	RotateRefresh(hash TokenHash, at time.Time) (bool, error)
 	// RevokeRefreshFamily revokes a whole family by its root; false when it was revoked before.
 	RevokeRefreshFamily(root TokenHash, at time.Time) (bool, error)
+	AddGrant(Grant) error
+	// UseGrant marks a grant as redeemed; false when it was before.
+	UseGrant(hash TokenHash, at time.Time) (bool, error)
 
 	// AddEvents inserts all events in one statement; none is no statement.
 	AddEvents(...Event) error

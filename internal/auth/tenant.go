@@ -34,6 +34,7 @@ type Settings struct {
 	Lockout         LockPolicy
 	Session         SessionPolicy // of /multi
 	BackendSession  SessionPolicy // of /cis
+	BrowserSession  SessionPolicy // of the login page
 	LoginToken      LoginToken
 	IdentitiesReply IdentitiesReply
 	RateLimits      bool // false lifts every limit on how often: by address, caller, user and message
@@ -98,6 +99,7 @@ func DefaultSettings() Settings {
 		Lockout:         LockPolicy{Failures: 5, For: 30 * time.Minute, ForgetAfter: 24 * time.Hour},
 		Session:         SessionPolicy{IdleLimit: 5 * time.Minute, AbsoluteLimit: 12 * time.Hour},
 		BackendSession:  SessionPolicy{IdleLimit: 14 * 24 * time.Hour, AbsoluteLimit: 90 * 24 * time.Hour},
+		BrowserSession:  SessionPolicy{IdleLimit: 30 * time.Minute, AbsoluteLimit: 12 * time.Hour},
 		LoginToken:      LoginTokenAuto,
 		IdentitiesReply: IdentitiesArray,
 		RateLimits:      true,

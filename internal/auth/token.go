@@ -21,6 +21,7 @@ const (
 	TokenAuth      TokenKind = "AUTH"      // lists identities and is exchanged for an access token; contract/multi §3.1
 	TokenAccess    TokenKind = "ACCESS"    // acts for one identity
 	TokenTemporary TokenKind = "TEMPORARY" // one password update and nothing else
+	TokenBrowser   TokenKind = "BROWSER"   // the cookie of a session of the login page
 )
 
 // TemporaryTokenFor is the life of a token that is good for one password update (security A-013).
@@ -44,6 +45,8 @@ type Token struct {
 const (
 	sealBearer  = "bearer"
 	sealRefresh = "refresh"
+	sealBrowser = "browser"
+	sealCode    = "code"
 )
 
 const (

@@ -37,7 +37,8 @@ func wireOf(c auth.Code) wire {
 	case auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodeSuspended:
 		return wire{http.StatusForbidden, empty, ""}
 	case auth.CodeForeignIdentity, auth.CodeWrongTokenKind, auth.CodeClientRefused, auth.CodeNotMember, auth.CodeNotPermitted,
-		auth.CodeIdentitySuspended:
+		auth.CodeIdentitySuspended, auth.CodeRedirectInvalid, auth.CodeRequestInvalid, auth.CodeResponseType, auth.CodeLoginRequired,
+		auth.CodeFactorsUnmet, auth.CodeAccessDenied, auth.CodeInvalidCode, auth.CodeReusedCode, auth.CodeFormInvalid:
 		return wire{http.StatusForbidden, coded, "INSUFFICIENT_PERMISSIONS"}
 	case auth.CodeStepUpRequired:
 		return wire{http.StatusForbidden, coded, "STEP_UP_REQUIRED"}

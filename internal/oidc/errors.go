@@ -34,7 +34,7 @@ func wireOf(c auth.Code) *oauthError {
 		return &oauthError{http.StatusUnauthorized, "invalid_client", "Unknown client or wrong secret"}
 	case auth.CodeInvalidToken, auth.CodeInvalidRefresh, auth.CodeReusedRefresh, auth.CodeLocked, auth.CodeSuspended,
 		auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodePasswordExpired, auth.CodePasswordTemp,
-		auth.CodePasswordIncorrect, auth.CodeSessionNotFound, auth.CodeSessionForeign, auth.CodeNotMember:
+		auth.CodePasswordIncorrect, auth.CodeSessionNotFound, auth.CodeSessionForeign, auth.CodeInvalidCode, auth.CodeReusedCode:
 		return &oauthError{http.StatusBadRequest, "invalid_grant", "The grant is unknown, expired, revoked or another client's"}
 	case auth.CodeClientRefused, auth.CodeWrongTokenKind, auth.CodeForeignIdentity:
 		return &oauthError{http.StatusBadRequest, "unauthorized_client", "The client may not do this"}
@@ -53,7 +53,32 @@ func wireOf(c auth.Code) *oauthError {
 	case auth.CodeInternal, auth.CodeReplayed:
 		return &oauthError{http.StatusInternalServerError, "server_error", "Internal error"}
 	}
+	if e := authorizationError(c); e != nil {
+		return e
+	}
 	return elsewhere(c)
+}
+
+// authorizationError is for what the authorization endpoint tells the client by way of the user's browser (RFC 6749 §4.1.2.1, OIDC Core
+// §3.1.2.6), and for what it can tell the user alone.
+func authorizationError(c auth.Code) *oauthError {
+	switch c {
+	case auth.CodeRedirectInvalid:
+		return &oauthError{http.StatusBadRequest, "invalid_request", "The client is unknown, or the redirect_uri is not one of its own"}
+	case auth.CodeFormInvalid:
+		return &oauthError{http.StatusBadRequest, "invalid_request", "The form is too old, or another browser's"}
+	case auth.CodeRequestInvalid:
+		return &oauthError{http.StatusBadRequest, "invalid_request", "The request is not valid"}
+	case auth.CodeResponseType:
+		return &oauthError{http.StatusBadRequest, "unsupported_response_type", "The response_type must be code"}
+	case auth.CodeLoginRequired:
+		return &oauthError{http.StatusBadRequest, "login_required", "The user has to log in"}
+	case auth.CodeFactorsUnmet:
+		return &oauthError{http.StatusBadRequest, "unmet_authentication_requirements", "The user cannot authenticate as demanded"}
+	case auth.CodeAccessDenied, auth.CodeNotMember:
+		return &oauthError{http.StatusBadRequest, "access_denied", "The user or the server refused"}
+	}
+	return nil
 }
 
 // elsewhere is for what calls of these endpoints do not come to: refusals of flows that only another contract has.
@@ -74,6 +99,8 @@ func elsewhere(c auth.Code) *oauthError {
 		auth.CodePhoneUnverified, auth.CodeDiligenceApproved, auth.CodeDiligencePending, auth.CodeDiligenceRejected,
 		auth.CodeIdentityUnapproved, auth.CodeOnceConflict, auth.CodeInternal, auth.CodeUnknownKey,
 		auth.CodeUnknownClient, auth.CodeClientRefused, auth.CodeInvalidToken, auth.CodeWrongTokenKind, auth.CodeInvalidRefresh,
+		auth.CodeRedirectInvalid, auth.CodeRequestInvalid, auth.CodeResponseType, auth.CodeLoginRequired, auth.CodeFactorsUnmet,
+		auth.CodeAccessDenied, auth.CodeInvalidCode, auth.CodeReusedCode, auth.CodeFormInvalid,
 		auth.CodeReusedRefresh, auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodeSuspended, auth.CodeLocked,
 		auth.CodeBusy, auth.CodeThrottled, auth.CodeOverloaded, auth.CodeMaintenance, auth.CodePasswordExpired, auth.CodePasswordTemp,
 		auth.CodeForeignIdentity, auth.CodeIdentityRequired, auth.CodePasswordIncorrect, auth.CodePasswordTooShort,

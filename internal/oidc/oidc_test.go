@@ -101,7 +101,7 @@ func TestTokenRequests(t *testing.T) {
 		{"Basic with a broken encoding", basic("app", "test%2", grant)},
 		{"a bearer token for a client", with(form(asApp+grant), "Authorization", "Bearer x")},
 		{"no grant", form(asApp)},
-		{"another grant", form(asApp + "grant_type=authorization_code")},
+		{"another grant", form(asApp + "grant_type=urn:ietf:params:oauth:grant-type:device_code")},
 		{"the password grant", form(asApp + "grant_type=password&username=ada&password=Pa55word%21")},
 		{"a grant in other letters", form(asApp + "grant_type=Client_Credentials")},
 		{"a foreign resource", form(asApp + grant + "&resource=https%3A%2F%2Fother.example")},

@@ -1,4 +1,5 @@
-// Package oidc serves the OAuth 2 and OpenID Connect endpoints beside /cis: the token endpoint, the key set, discovery.
+// Package oidc serves the OAuth 2 and OpenID Connect endpoints beside /cis: the authorization endpoint with its login page, the token
+// endpoint, the key set, discovery.
 //
 // It owns the reading of OAuth forms, client authentication as it stands on the wire, and the error bodies that readers of RFC 6749 and
 // of the vendor's contract both understand. It owns no rule and no token.
@@ -14,14 +15,21 @@ import (
 
 // API is the dialect over a domain.
 type API struct {
-	auth *auth.Service
-	base string
+	auth  *auth.Service
+	base  string
+	pages pages
 }
 
 // New makes the dialect; base is the public URL of the server without a trailing slash, and Host headers are never believed (A-112).
 func New(s *auth.Service, base string) *API {
-	return &API{auth: s, base: strings.TrimSuffix(base, "/")}
+	return &API{auth: s, base: strings.TrimSuffix(base, "/"), pages: newPages()}
 }
+
+// Paths of what a browser is sent to.
+const (
+	authorizePath = "/cis/oidc/auth"
+	loginPath     = "/cis/oidc/login"
+)
 
 // Mount adds the dialect's routes.
 func (a *API) Mount(m *httpx.Mux) {
@@ -30,6 +38,9 @@ func (a *API) Mount(m *httpx.Mux) {
 	m.Prefix("/cis/oidc", onError)
 	m.Handle("POST", "/oidc/token", a.token)
 	m.Handle("POST", "/cis/oidc/token", a.token)
+	m.Handle("GET", authorizePath, a.authorize)
+	m.Handle("POST", authorizePath, a.authorizePost)
+	m.Handle("POST", loginPath, a.login)
 	m.Handle("GET", "/cis/oidc/jwks", a.keys)
 	m.Handle("GET", "/cis/oidc/.well-known/openid-configuration", a.configuration)
 }
@@ -51,8 +62,15 @@ func (a *API) keys(w *httpx.Response, r *http.Request) error {
 type configuration struct {
 	Issuer                 string   `json:"issuer"`
 	JWKSURI                string   `json:"jwks_uri"`
+	AuthorizationEndpoint  string   `json:"authorization_endpoint"`
 	TokenEndpoint          string   `json:"token_endpoint"`
 	ResponseTypes          []string `json:"response_types_supported"`
+	ResponseModes          []string `json:"response_modes_supported"`
+	ChallengeMethods       []string `json:"code_challenge_methods_supported"`
+	ResponseIssuer         bool     `json:"authorization_response_iss_parameter_supported"`
+	RequestURISupport      bool     `json:"request_uri_parameter_supported"`
+	ACRs                   []string `json:"acr_values_supported"`
+	Prompts                []string `json:"prompt_values_supported"`
 	SubjectTypes           []string `json:"subject_types_supported"`
 	IDTokenAlgs            []string `json:"id_token_signing_alg_values_supported"`
 	GrantTypes             []string `json:"grant_types_supported"`
@@ -65,12 +83,14 @@ type configuration struct {
 // configuration is OpenID Connect Discovery §3: what is offered, and nothing that is not.
 func (a *API) configuration(w *httpx.Response, _ *http.Request) error {
 	w.Header().Set("Cache-Control", published)
-	always := []string{"sub", "iss", "aud", "iat", "exp", "tid", "auth_time", "amr", "acr", "at_hash", "sid"}
+	always := []string{"sub", "iss", "aud", "iat", "exp", "tid", "auth_time", "amr", "acr", "at_hash", "sid", "nonce"}
 	return w.JSON(http.StatusOK, configuration{
 		Issuer: a.auth.Issuer(), JWKSURI: a.base + "/cis/oidc/jwks", TokenEndpoint: a.base + "/oidc/token",
-		ResponseTypes: []string{}, SubjectTypes: []string{"public"}, IDTokenAlgs: []string{"ES256", "RS256"},
-		GrantTypes:        []string{"client_credentials", "refresh_token"},
+		AuthorizationEndpoint: a.base + authorizePath, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
+		ChallengeMethods: []string{"S256"}, ResponseIssuer: true, ACRs: auth.AuthorizationACRs(), Prompts: auth.AuthorizationPrompts(),
+		SubjectTypes: []string{"public"}, IDTokenAlgs: []string{"ES256", "RS256"},
+		GrantTypes:        []string{"authorization_code", "client_credentials", "refresh_token"},
 		TokenEndpointAuth: []string{"client_secret_basic", "client_secret_post"},
-		Scopes:            strings.Fields(auth.Scope), Claims: append(always, auth.RequestableClaims()...), ClaimsParameterSupport: true,
+		Scopes:            auth.AuthorizationScopes(), Claims: append(always, auth.RequestableClaims()...), ClaimsParameterSupport: true,
 	})
 }

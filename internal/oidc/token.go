@@ -34,6 +34,8 @@ func (a *API) token(w *httpx.Response, r *http.Request) error {
 		return err
 	}
 	switch grant := form.Get("grant_type"); grant {
+	case "authorization_code":
+		return a.authorizationCode(w, r, by, form)
 	case "client_credentials":
 		return a.clientCredentials(w, r, by, form)
 	case "refresh_token":
@@ -46,7 +48,7 @@ func (a *API) token(w *httpx.Response, r *http.Request) error {
 }
 
 // readForm takes a form and nothing else, with no parameter twice.
-func readForm(r *http.Request) (url.Values, error) {
+func readForm(r *http.Request, repeatable ...string) (url.Values, error) {
 	body, err := httpx.ReadBody(r, maxForm)
 	if err != nil {
 		return nil, err
@@ -58,7 +60,7 @@ func readForm(r *http.Request) (url.Values, error) {
 	if media != "application/x-www-form-urlencoded" {
 		return nil, &oauthError{http.StatusBadRequest, "invalid_request", "The content type must be application/x-www-form-urlencoded"}
 	}
-	return httpx.DecodeForm(body)
+	return httpx.DecodeForm(body, repeatable...)
 }
 
 // client authenticates the client by HTTP Basic or by secret in the body, not by both (RFC 6749 §2.3).
@@ -101,6 +103,25 @@ func (a *API) clientCredentials(w *httpx.Response, r *http.Request, by auth.Acto
 		return err
 	}
 	return reply(w, tokenResponse{AccessToken: t.AccessToken, ExpiresIn: int(t.ExpiresIn.Seconds()), Scope: t.Scope})
+}
+
+// authorizationCode is RFC 6749 §4.1.3 with RFC 7636 §4.5.
+func (a *API) authorizationCode(w *httpx.Response, r *http.Request, by auth.Actor, form url.Values) error {
+	for _, name := range []string{"code", "redirect_uri"} {
+		if form.Get(name) == "" {
+			return &oauthError{http.StatusBadRequest, "invalid_request", name + " is missing"}
+		}
+	}
+	set, err := a.auth.Redeem(r.Context(), by, auth.Redemption{
+		Code: form.Get("code"), RedirectURI: form.Get("redirect_uri"), Verifier: form.Get("code_verifier"),
+	})
+	if err != nil {
+		return err
+	}
+	return reply(w, tokenResponse{
+		AccessToken: set.AccessToken, ExpiresIn: int(set.ExpiresIn.Seconds()), Scope: set.Scope, IDToken: set.IDToken,
+		RefreshToken: set.RefreshToken,
+	})
 }
 
 func (a *API) refreshToken(w *httpx.Response, r *http.Request, by auth.Actor, form url.Values) error {

@@ -52,6 +52,7 @@ func (r *reader) settings(n *yaml.Node, s *auth.Settings) {
 		may("lockout", func(n *yaml.Node) { r.lockout(n, &s.Lockout) }),
 		may("session", func(n *yaml.Node) { r.session(n, "session", &s.Session) }),
 		may("backend_session", func(n *yaml.Node) { r.session(n, "backend_session", &s.BackendSession) }),
+		may("browser_session", func(n *yaml.Node) { r.session(n, "browser_session", &s.BrowserSession) }),
 		may("login_token", choice(r, "login_token", &s.LoginToken, auth.LoginTokenAuto, auth.LoginTokenAuth)),
 		may("identities_reply", choice(r, "identities_reply", &s.IdentitiesReply, auth.IdentitiesArray, auth.IdentitiesPage)),
 		may("rate_limits", r.flag("rate_limits", &s.RateLimits)),
@@ -189,6 +190,8 @@ func (r *reader) client(n *yaml.Node) (c auth.ClientSetup) {
 		may("resources", r.uris("resources", &c.Resources)),
 		may("claims", texts(r, "claims", &c.Claims)),
 		may("alg", choice(r, "alg", &c.Alg, "ES256", "RS256")),
+		may("native", r.flag("native", &c.Native)),
+		may("second_factor", r.flag("second_factor", &c.SecondFactor)),
 	)
 	return c
 }

@@ -27,6 +27,8 @@ func client(row sqlc.Client) (auth.Client, error) {
 		RefreshTokenFor: span(row.RefreshTokenFor),
 		CreatedAt:       moment(row.CreatedAt),
 		DisabledAt:      moment(row.DisabledAt),
+		Native:          row.Native,
+		SecondFactor:    row.SecondFactor,
 	}
 	var secrets []clientSecret
 	err := errors.Join(decode(row.Secrets, &secrets), decode(row.RedirectUris, &c.RedirectURIs),
@@ -57,6 +59,8 @@ func (w writes) PutClient(c auth.Client) error {
 		RefreshTokenFor: c.RefreshTokenFor.Microseconds(),
 		CreatedAt:       micros(c.CreatedAt),
 		DisabledAt:      micros(c.DisabledAt),
+		Native:          c.Native,
+		SecondFactor:    c.SecondFactor,
 	}
 	var err error
 	for _, column := range []struct {

@@ -11,7 +11,7 @@ import (
 // keepFailed is how long a parcel that could not be carried is kept beyond others.
 const keepFailed = 30 * 24 * time.Hour
 
-// Sweep implements auth.Writes. A session and its tokens go at its absolute limit, a refresh token at its own, attempts when they say
+// Sweep implements auth.Writes. A session and its tokens go at its absolute limit, a refresh token and a grant at their own, attempts when they say
 // so. A session that ended early is kept until then: nothing finds it alive, and no index has to follow its end. A challenge goes when
 // it ended or, if nobody ended it, expired; one that confirmed something is evidence and stays. A parcel goes when it was carried, and one
 // that could not be, for an operator to see, much later.
@@ -24,6 +24,9 @@ func (w writes) Sweep(before time.Time, n int) (int, error) {
 		},
 		func() (int64, error) {
 			return w.q.SweepRefreshTokens(w.ctx, sqlc.SweepRefreshTokensParams{Before: b, N: max})
+		},
+		func() (int64, error) {
+			return w.q.SweepGrants(w.ctx, sqlc.SweepGrantsParams{Before: b, N: max})
 		},
 		func() (int64, error) {
 			return w.q.SweepSessions(w.ctx, sqlc.SweepSessionsParams{Before: b, N: max})
@@ -56,7 +59,7 @@ func (w writes) sweepParcels(s auth.ParcelStatus, before time.Time, n int32) (in
 // Clear implements auth.Writes.
 func (w writes) Clear() error {
 	for _, table := range []string{
-		"answers", "outbox", "links", "challenges", "events", "refresh_tokens", "tokens", "sessions", "attempts",
+		"answers", "outbox", "links", "challenges", "events", "grants", "refresh_tokens", "tokens", "sessions", "attempts",
 		"password_history", "passwords", "totps", "authenticators", "memberships", "identities", "identifiers", "users",
 		"clients", "programme_keys", "api_keys", "tenants", // each after what refers to it
 	} {

@@ -16,6 +16,7 @@ type settings struct {
 	Lockout         lockPolicy           `json:"lockout"`
 	Session         sessionPolicy        `json:"session"`
 	BackendSession  sessionPolicy        `json:"backend_session"`
+	BrowserSession  sessionPolicy        `json:"browser_session"`
 	LoginToken      auth.LoginToken      `json:"login_token"`
 	IdentitiesReply auth.IdentitiesReply `json:"identities_reply"`
 	RateLimits      bool                 `json:"rate_limits"`
@@ -75,6 +76,7 @@ func toSettings(s auth.Settings) settings {
 		Lockout:         lockPolicy(s.Lockout),
 		Session:         sessionPolicy(s.Session),
 		BackendSession:  sessionPolicy(s.BackendSession),
+		BrowserSession:  sessionPolicy(s.BrowserSession),
 		LoginToken:      s.LoginToken,
 		IdentitiesReply: s.IdentitiesReply,
 		RateLimits:      s.RateLimits,
@@ -102,6 +104,7 @@ func (s settings) auth() auth.Settings {
 		Lockout:         auth.LockPolicy(s.Lockout),
 		Session:         auth.SessionPolicy(s.Session),
 		BackendSession:  auth.SessionPolicy(s.BackendSession),
+		BrowserSession:  auth.SessionPolicy(s.BrowserSession),
 		LoginToken:      s.LoginToken,
 		IdentitiesReply: s.IdentitiesReply,
 		RateLimits:      s.RateLimits,

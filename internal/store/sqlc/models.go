@@ -94,6 +94,8 @@ type Client struct {
 	RefreshTokenFor int64
 	CreatedAt       int64
 	DisabledAt      int64
+	Native          bool
+	SecondFactor    bool
 }
 
 type Event struct {
@@ -112,6 +114,25 @@ type Event struct {
 	Reason       string
 	Note         string
 	ChallengeID  string
+}
+
+type Grant struct {
+	Hash        []byte
+	TenantID    string
+	ClientID    string
+	RedirectUri string
+	Challenge   string
+	BrowserID   string
+	SessionID   string
+	Scope       string
+	Audience    string
+	Nonce       string
+	OrgType     string
+	OrgID       string
+	Claims      string
+	IssuedAt    int64
+	ExpiresAt   int64
+	UsedAt      int64
 }
 
 type Identity struct {

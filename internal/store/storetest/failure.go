@@ -25,6 +25,8 @@ func testNotFound(t *testing.T, s auth.Store) {
 		"Session":                 func(tx auth.Tx) error { return found(tx.Session("demo", "none")) },
 		"Session elsewhere":       func(tx auth.Tx) error { return found(tx.Session("none", w.session.ID)) },
 		"Refresh":                 func(tx auth.Tx) error { return found(tx.Refresh(none)) },
+		"Grant":                   func(tx auth.Tx) error { return found(tx.Grant(none)) },
+		"UseGrant":                func(tx auth.Tx) error { return found(tx.UseGrant(none, at(1))) },
 		"Identity": func(tx auth.Tx) error {
 			return found(tx.Identity("demo", auth.IdentityRef{Type: auth.Consumer, ID: "114"}))
 		},
@@ -167,6 +169,7 @@ func testExists(t *testing.T, s auth.Store) {
 		"AddSession":   func(tx auth.Writes) error { return tx.AddSession(w.session) },
 		"AddToken":     func(tx auth.Writes) error { return tx.AddToken(w.token) },
 		"AddRefresh":   func(tx auth.Writes) error { return tx.AddRefresh(w.leaf) },
+		"AddGrant":     func(tx auth.Writes) error { return tx.AddGrant(w.grant) },
 		"PutClient":    func(tx auth.Writes) error { return tx.PutClient(foreign) },
 	} {
 		for how, try := range tries(s) {

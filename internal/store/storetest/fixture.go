@@ -25,6 +25,7 @@ type world struct {
 	session       auth.Session
 	token         auth.Token
 	root, leaf    auth.RefreshToken
+	grant         auth.Grant
 	event         auth.Event
 	challenge     auth.Challenge
 	link          auth.DynamicLink
@@ -99,7 +100,7 @@ func newWorld(t auth.TenantID) world {
 		Roles: []auth.Role{auth.RoleAdmin, auth.RoleCardAssignee}, Tag: "tag", SuspendedAt: at(8),
 	}
 	w.membership.Identity.Details = "" // is not read with a membership
-	w.leaf.Root = w.root.Hash
+	w.leaf.Root, w.grant = w.root.Hash, grantFixture(t, ref)
 	w.leaf.ExpiresAt = at(26)
 	return w
 }
@@ -146,6 +147,7 @@ func tenantFixture(t auth.TenantID) auth.Tenant {
 			Lockout:         auth.LockPolicy{Failures: 6, For: 31 * time.Minute, ForgetAfter: time.Hour},
 			Session:         auth.SessionPolicy{IdleLimit: 4 * time.Minute, AbsoluteLimit: 11 * time.Hour},
 			BackendSession:  auth.SessionPolicy{IdleLimit: 13 * time.Hour, AbsoluteLimit: 89 * time.Hour},
+			BrowserSession:  auth.SessionPolicy{IdleLimit: 12 * time.Hour, AbsoluteLimit: 88 * time.Hour},
 			LoginToken:      auth.LoginTokenAuth,
 			IdentitiesReply: auth.IdentitiesPage,
 			RateLimits:      true,
@@ -174,7 +176,7 @@ func clientFixture(t auth.TenantID) auth.Client {
 		Secrets:      []auth.ClientSecret{{Hash: digest("one"), CreatedAt: at(1)}, {Hash: digest("two"), CreatedAt: at(2)}},
 		RedirectURIs: []string{"https://example.com/a", "https://example.com/b"}, Resources: []string{"https://api.example.com"},
 		Claims: []string{"email", "roles"}, Alg: "RS256", AccessTokenFor: time.Hour, RefreshTokenFor: 24 * time.Hour,
-		CreatedAt: at(3), DisabledAt: at(4),
+		CreatedAt: at(3), DisabledAt: at(4), Native: true, SecondFactor: true,
 	}
 }
 
@@ -204,6 +206,14 @@ func refreshFixture(t auth.TenantID, name string) auth.RefreshToken {
 	}
 }
 
+func grantFixture(t auth.TenantID, org auth.IdentityRef) auth.Grant {
+	return auth.Grant{
+		Tenant: t, Hash: digest("grant" + string(t)), Client: "demo", RedirectURI: "https://example.com/a", Challenge: "E9Melhoa",
+		Browser: "ses-1", Session: "ses-2", Scope: "openid", Audience: "https://api.example.com", Nonce: "n-0S6", Org: org,
+		Claims: []string{"email"}, IssuedAt: at(13), ExpiresAt: at(14), UsedAt: at(15),
+	}
+}
+
 // add writes all of the world.
 func (w world) add(tx auth.Writes) error {
 	return steps(
@@ -226,6 +236,7 @@ func (w world) add(tx auth.Writes) error {
 		func() error { return tx.AddToken(w.token) },
 		func() error { return tx.AddRefresh(w.root) },
 		func() error { return tx.AddRefresh(w.leaf) },
+		func() error { return tx.AddGrant(w.grant) },
 		func() error { return tx.AddEvents(w.event) },
 		func() error { return tx.AddChallenge(w.challenge) },
 		func() error { _, err := tx.PutLink(w.link, 0); return err },
@@ -240,7 +251,7 @@ func live(t auth.TenantID) world {
 	w.user.Status = auth.UserActive
 	w.session.EndedAt, w.session.EndedWhy = time.Time{}, ""
 	w.token.UsedAt = time.Time{}
-	w.root.RotatedAt, w.leaf.RotatedAt = time.Time{}, time.Time{}
+	w.root.RotatedAt, w.leaf.RotatedAt, w.grant.UsedAt = time.Time{}, time.Time{}, time.Time{}
 	w.identity.SuspendedAt, w.membership.SuspendedAt, w.membership.Identity.SuspendedAt = time.Time{}, time.Time{}, time.Time{}
 	w.authenticator.Status = auth.AuthenticatorActive
 	w.challenge.Status, w.challenge.EndedAt = auth.ChallengePending, time.Time{}

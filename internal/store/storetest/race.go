@@ -66,6 +66,7 @@ func testMoveOnce(t *testing.T, s auth.Store) {
 		"AddRefresh": func(tx auth.Writes, _ int) (bool, error) {
 			return inserted(tx.AddRefresh(refreshFixture("demo", "new")))
 		},
+		"UseGrant": func(tx auth.Writes, i int) (bool, error) { return tx.UseGrant(w.grant.Hash, at(i+1)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			once(t, s, verb)

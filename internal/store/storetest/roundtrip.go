@@ -59,6 +59,7 @@ func testRoundTrip(t *testing.T, s auth.Store) {
 			Token: token, FamilyEndsAt: w.root.ExpiresAt, RevokedAt: at(17), LiveSession: liveSession,
 		})
 	}
+	same(t, "Grant", read(t, s, func(r auth.Reads) (auth.Grant, error) { return r.Grant(w.grant.Hash) }), w.grant)
 	testRoundTripOfChallenges(t, s, w)
 	same(t, "Events", read(t, s, func(r auth.Reads) ([]auth.Event, error) { return r.Events("demo", "", 10) }), []auth.Event{w.event})
 }

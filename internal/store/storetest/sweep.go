@@ -11,13 +11,16 @@ import (
 	"countersign/internal/auth"
 )
 
+func (w *world) endAt(end time.Time) {
+	w.session.EndsAt, w.root.ExpiresAt, w.leaf.ExpiresAt, w.attempts.ExpiresAt = end, end, end, end
+	w.challenge.ExpiresAt, w.answer.ExpiresAt, w.grant.ExpiresAt = end, end, end
+}
+
 // testSweep sweeps at a time between two ends.
 func testSweep(t *testing.T, s auth.Store) {
 	old, young := live("old"), live("young")
-	old.session.EndsAt, old.root.ExpiresAt, old.leaf.ExpiresAt, old.attempts.ExpiresAt = at(20), at(20), at(20), at(20)
-	young.session.EndsAt, young.root.ExpiresAt, young.leaf.ExpiresAt, young.attempts.ExpiresAt = at(22), at(22), at(22), at(22)
-	old.challenge.ExpiresAt, old.answer.ExpiresAt = at(20), at(20)
-	young.challenge.ExpiresAt, young.answer.ExpiresAt = at(22), at(22)
+	old.endAt(at(20))
+	young.endAt(at(22))
 	added(t, s, old)
 	added(t, s, young)
 	write(t, s, func(tx auth.Writes) error {
@@ -31,7 +34,7 @@ func testSweep(t *testing.T, s auth.Store) {
 	for _, step := range []struct {
 		before time.Time
 		want   int
-	}{{at(19), 0}, {at(20), 0}, {at(21), 7}, {at(21), 0}} {
+	}{{at(19), 0}, {at(20), 0}, {at(21), 8}, {at(21), 0}} {
 		if n := sweep(step.before); n != step.want {
 			t.Errorf("before %v: got %d rows, want %d", step.before, n, step.want)
 		}
@@ -42,6 +45,7 @@ func testSweep(t *testing.T, s auth.Store) {
 			"Bearer":       func(r auth.Reads) error { _, err := r.Bearer(w.token.Hash); return err },
 			"Challenge":    func(r auth.Reads) error { _, err := r.Challenge(w.tenant.ID, "900"); return err },
 			"Answer":       func(r auth.Reads) error { _, err := r.Answer(w.answer.OnceKey); return err },
+			"Grant":        func(r auth.Reads) error { _, err := r.Grant(w.grant.Hash); return err },
 			"Refresh root": func(r auth.Reads) error { _, err := r.Refresh(w.root.Hash); return err },
 			"Refresh leaf": func(r auth.Reads) error { _, err := r.Refresh(w.leaf.Hash); return err },
 		} {

@@ -20,6 +20,7 @@ type state struct {
 	Events         []auth.Event
 	Bearer         auth.Bearer
 	Refresh        auth.LiveRefresh
+	Grant          auth.Grant
 	Challenge      auth.Challenge
 	Latest         auth.Challenge
 	Pending        []auth.Challenge
@@ -36,7 +37,7 @@ func stateOf(t *testing.T, s auth.Store, w world) state {
 	tenant := w.tenant.ID
 	var a state
 	view(t, s, func(r auth.Reads) error {
-		var err [19]error
+		var err [20]error
 		a.Account, err[0] = r.AccountByUser(tenant, "17")
 		a.ByIdentifier, err[1] = r.AccountByIdentifier(tenant, auth.ByEmail, "ada@example.com", "phantom")
 		a.Session, err[2] = r.Session(tenant, "ses-1")
@@ -56,6 +57,7 @@ func stateOf(t *testing.T, s auth.Store, w world) state {
 		a.Answer, err[16] = r.Answer(w.answer.OnceKey)
 		a.People, _, err[17] = r.People(tenant, w.identity.Ref, auth.PersonFilter{Email: "ada@example.com"})
 		a.TOTP, err[18] = r.TOTP(tenant, "17")
+		a.Grant, err[19] = r.Grant(w.grant.Hash)
 		for _, err := range err {
 			if err != nil {
 				return err
@@ -111,6 +113,7 @@ func testTenants(t *testing.T, s auth.Store) {
 			},
 			ok(tx.RotateRefresh(one.leaf.Hash, at(24))),
 			ok(tx.RevokeRefreshFamily(one.root.Hash, at(24))),
+			ok(tx.UseGrant(one.grant.Hash, at(24))),
 			func() error { return tx.TouchMembership("one", "17", one.identity.Ref, at(25)) },
 			func() error { return tx.AddEvents(auth.Event{Tenant: "one", ID: "new"}) },
 			func() error { return tx.AddAuthenticator(auth.Authenticator{Tenant: "one", ID: "new", User: "17"}) },

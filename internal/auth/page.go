@@ -1,0 +1,264 @@
+package auth
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"countersign/internal/seal"
+)
+
+// page is one request for the login page, or one answer to it.
+type page struct {
+	client  *Client
+	by      Actor
+	browser Browser
+	state   authorizing
+	session Bearer // of the browser; no Token.Hash: none that is alive
+	secret  string // of a session that was opened on the way
+	sent    bool   // a code is on its way
+	now     time.Time
+}
+
+func (p *page) loggedIn() bool { return p.session.Session.ID != "" }
+
+// browserSession finds the live session of a browser; none is no error. A locked user has none.
+func (s *Service) browserSession(ctx context.Context, by Actor, text string, now time.Time) (Bearer, error) {
+	secret, ok := s.openToken(sealBrowser, text)
+	if !ok {
+		return Bearer{}, nil
+	}
+	var b Bearer
+	err := s.store.View(ctx, func(r Reads) (err error) { b, err = r.Bearer(sha256.Sum256(secret[:])); return err })
+	if errors.Is(err, ErrNotFound) {
+		return Bearer{}, nil
+	}
+	if err != nil {
+		return Bearer{}, err
+	}
+	if err := s.current(ctx, by, b.Revision); err != nil {
+		return Bearer{}, err
+	}
+	if b.Token.Tenant != by.Tenant || b.Token.Kind != TokenBrowser || !b.alive(now) || now.Before(b.LockedUntil) {
+		return Bearer{}, nil
+	}
+	return b, nil
+}
+
+// proceed says what comes next, and issues the code when nothing does.
+func (s *Service) proceed(ctx context.Context, p *page) (Authorization, error) {
+	in := p.state.Request
+	none := slices.Contains(in.Prompts, promptNone)
+	fresh := p.loggedIn() && p.state.Proved == p.session.Session.ID
+	switch {
+	case !fresh && (!p.loggedIn() || p.asksAnew()):
+		if none {
+			return Authorization{}, refuse(CodeLoginRequired)
+		}
+		return s.show(p, StepPassword)
+	case in.Subject != "" && in.Subject != p.session.User.ID: // fresh: somebody else has logged in
+		return Authorization{}, refuse(CodeLoginRequired)
+	}
+	switch code, err := s.needsCode(ctx, p); {
+	case err != nil:
+		return Authorization{}, err
+	case code && none:
+		return Authorization{}, refuse(CodeLoginRequired)
+	case code:
+		return s.show(p, StepCode)
+	}
+	if slices.Contains(in.Prompts, promptConsent) && !p.state.Consented {
+		return s.show(p, StepConsent)
+	}
+	out, err := s.show(p, StepDone)
+	if err == nil {
+		out.Code, err = s.issueCode(ctx, p)
+	}
+	return out, err
+}
+
+// asksAnew reports whether the session that the browser brings is not enough for the request.
+func (p *page) asksAnew() bool {
+	in := p.state.Request
+	age, _ := in.maxAge() // was checked
+	return slices.Contains(in.Prompts, promptLogin) || slices.Contains(in.Prompts, promptSelect) ||
+		in.Subject != "" && in.Subject != p.session.User.ID || age == 0 ||
+		age > 0 && p.now.Sub(p.session.Session.AuthAt) > age
+}
+
+// show describes the page of a step.
+func (s *Service) show(p *page, step AuthorizationStep) (Authorization, error) {
+	out := Authorization{
+		AuthorizationRequest: p.state.Request, Step: step, Tenant: p.client.Tenant, App: p.client.AppName, Session: p.secret, Sent: p.sent,
+	}
+	if out.App == "" {
+		out.App = string(p.client.ID)
+	}
+	if t := s.dir.Load().tenants[p.client.Tenant]; t != nil {
+		out.Name = t.Name
+	}
+	if step == StepDone {
+		return out, nil
+	}
+	var err error
+	out.Form, err = s.signForm(p.state, p.browser.Form)
+	return out, err
+}
+
+// signForm writes what a form of the login page brings back. It is good with one browser's cookie only, so that no other site can make
+// a browser send it.
+func (s *Service) signForm(state authorizing, cookie string) (string, error) {
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(state); err != nil {
+		return "", fmt.Errorf("write form: %w", err)
+	}
+	tag := s.mac.Sum("login form", []byte(cookie), b.Bytes())
+	return tokenText.EncodeToString(append(tag[:], b.Bytes()...)), nil
+}
+
+func (s *Service) openForm(text, cookie string, now time.Time) (authorizing, error) {
+	var state authorizing
+	raw, err := tokenText.DecodeString(text)
+	const size = 32
+	if err != nil || len(raw) < size || cookie == "" {
+		return state, refuse(CodeFormInvalid)
+	}
+	tag := s.mac.Sum("login form", []byte(cookie), raw[size:])
+	if subtle.ConstantTimeCompare(tag[:], raw[:size]) != 1 {
+		return state, refuse(CodeFormInvalid)
+	}
+	if err := gob.NewDecoder(bytes.NewReader(raw[size:])).Decode(&state); err != nil {
+		return state, &Error{Code: CodeFormInvalid, Cause: err} // of another version of ours
+	}
+	if !now.Before(state.BegunAt.Add(authorizeFor)) {
+		return state, refuse(CodeFormInvalid)
+	}
+	return state, nil
+}
+
+// PageAnswer is what a user sent from the login page.
+type PageAnswer struct {
+	Form       string
+	Identifier string
+	Password   seal.Secret
+	Code       string // by SMS; empty, where one is asked for: send one, or another
+	Cancel     bool
+}
+
+// Answer takes what a user sent from the login page. What does not hold is no error: the same page is to be shown again, with
+// Authorization.Refused.
+//
+// Errors: CodeFormInvalid and CodeMaintenance, of which only the user can be told; CodeAccessDenied and those of Authorize for the
+// client, with what is needed to tell it.
+func (s *Service) Answer(ctx context.Context, in PageAnswer, b Browser, via Via) (Authorization, error) {
+	p := &page{browser: b, now: s.now()}
+	var err error
+	if p.state, err = s.openForm(in.Form, b.Form, p.now); err != nil {
+		return Authorization{}, err
+	}
+	request := p.state.Request
+	if p.client, err = s.redirectClient(ctx, request.Client, request.RedirectURI); err != nil {
+		return Authorization{}, err
+	}
+	p.by = Actor{Tenant: p.client.Tenant, Client: p.client.ID, Via: via}
+	out := Authorization{AuthorizationRequest: request, Tenant: p.client.Tenant}
+	if in.Cancel {
+		return out, refuse(CodeAccessDenied)
+	}
+	if p.session, err = s.browserSession(ctx, p.by, b.Session(p.client.Tenant), p.now); err != nil {
+		return out, err
+	}
+	step, err := s.take(ctx, p, in)
+	var no *Error
+	if errors.As(err, &no) && step != StepDone {
+		shown, err := s.show(p, step)
+		shown.Refused = no
+		return shown, err
+	}
+	if err != nil {
+		return out, err
+	}
+	next, err := s.proceed(ctx, p)
+	if err != nil {
+		out.Session = p.secret
+		return out, err
+	}
+	return next, nil
+}
+
+// take does what was asked of the step that the page was at, and returns that step. A page whose session has gone begins again.
+func (s *Service) take(ctx context.Context, p *page, in PageAnswer) (AuthorizationStep, error) {
+	login := in.Identifier != "" || !in.Password.IsZero()
+	if login {
+		if err := s.logIn(ctx, p, in); err != nil {
+			return StepPassword, err
+		}
+	} else if !p.loggedIn() || p.state.Proved != p.session.Session.ID && p.asksAnew() {
+		return StepPassword, refuse(CodeSessionNotFound)
+	}
+	code, err := s.needsCode(ctx, p)
+	switch {
+	case err != nil:
+		return StepDone, err
+	case code && in.Code != "":
+		return StepCode, s.proveFactor(ctx, p, in.Code)
+	case code:
+		return StepCode, s.sendFactor(ctx, p)
+	}
+	p.state.Consented = !login // there was nothing else that the page could ask
+	return StepConsent, nil
+}
+
+// logIn authenticates the user by password and opens a session for the browser, in the place of the one it had: what is proved again is
+// proved whole, and no secret that was there before is worth more afterwards.
+func (s *Service) logIn(ctx context.Context, p *page, in PageAnswer) error {
+	a, err := s.provePassword(ctx, p.by, PasswordLogin{Kind: typedKind(in.Identifier), Identifier: in.Identifier, Password: in.Password})
+	if err != nil {
+		return err
+	}
+	now, u := s.now(), a.account.User
+	if code, due := a.account.Password.dueFor(now); due {
+		return s.refuseProved(ctx, a, refuse(code))
+	}
+	session := s.newSession(p.by, u, SurfaceBrowser, MethodPassword, now)
+	text, hash := s.newToken(sealBrowser)
+	token := Token{Tenant: u.Tenant, Hash: hash, Session: session.ID, Kind: TokenBrowser, IssuedAt: now}
+	former := p.session.Session
+	err = s.admit(ctx, a, in.Password, session, string(TokenBrowser), func(w Writes) error {
+		if former.ID != "" {
+			if _, err := w.EndSession(former.Tenant, former.ID, now, string(EventLogin)); err != nil {
+				return err
+			}
+		}
+		if err := w.AddSession(session); err != nil {
+			return err
+		}
+		return w.AddToken(token)
+	})
+	if err != nil {
+		return err
+	}
+	p.secret, p.state.Proved, p.now = text, session.ID, now
+	p.session = Bearer{Token: token, LiveSession: LiveSession{
+		Session: session, User: u, SucceededAt: now, Revision: a.account.Revision, Memberships: a.account.Memberships,
+	}}
+	return nil
+}
+
+// typedKind tells what a person has typed to say who they are; usernames have no @ and do not begin with + (see identifiersOf).
+func typedKind(text string) IdentifierKind {
+	switch {
+	case strings.Contains(text, "@"):
+		return ByEmail
+	case strings.HasPrefix(text, "+"):
+		return ByPhone
+	}
+	return ByUsername
+}
