@@ -102,7 +102,7 @@ func testsMay() rule {
 			"github.com/google/go-cmp", "pgregory.net/rapid", "github.com/rogpeppe/go-internal", "github.com/getkin/kin-openapi",
 			"github.com/go-jose/go-jose/v4", "github.com/jackc/pgx/v5", "modernc.org/sqlite", "golang.org/x/crypto", "go.yaml.in/yaml/v3",
 			"github.com/go-json-experiment/json", "github.com/pressly/goose/v3", "golang.org/x/net",
-			"github.com/emersion/go-smtp", "github.com/pquerna/otp",
+			"github.com/emersion/go-smtp", "github.com/pquerna/otp", "github.com/coreos/go-oidc/v3", "golang.org/x/oauth2",
 		},
 	}
 }
