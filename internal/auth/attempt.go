@@ -164,7 +164,9 @@ func (s *Service) settle(ctx context.Context, a *attempt, o outcome, rows func(W
 // cancelFlows ends what a lock must not let through: whoever was in the middle of it begins again with the password (B-05, B-18).
 // Recovery stays open, and an account that nobody has is treated alike.
 func (s *Service) cancelFlows(w Writes, t TenantID, subject Subject, now time.Time) error {
-	for _, p := range []Purpose{PurposeStepUp, PurposeBind, PurposeLogin, PurposeConfirm, PurposeSecondFactor} {
+	for _, p := range []Purpose{
+		PurposeStepUp, PurposeBind, PurposeLogin, PurposeConfirm, PurposeSecondFactor, PurposeLoginCode, PurposeLoginLink,
+	} {
 		if _, err := w.CancelChallenges(t, subject, p, now); err != nil {
 			return err
 		}

@@ -21,6 +21,8 @@ const (
 	PurposeVerifyEmail  Purpose = "verify_email"  // that an e-mail address is the user's
 	PurposeSecondFactor Purpose = "second_factor" // adds a factor to a session of the login page
 	PurposeInvite       Purpose = "invite"        // a first password for a user who was authorised by another
+	PurposeLoginCode    Purpose = "login_code"    // makes or joins a session of /cis
+	PurposeLoginLink    Purpose = "login_link"    // the same, by a link
 )
 
 // Channel is the way a challenge reaches its user.
@@ -32,6 +34,7 @@ const (
 	ChannelBiometric Channel = "BIOMETRIC" // a bound device that asks for its owner's biometrics
 	ChannelAuthy     Channel = "AUTHY"     // a bound device that asks for a tap
 	ChannelTOTP      Channel = "TOTP"      // an app that shows codes: it is told of in notices, and carries no challenge
+	ChannelDirect    Channel = "DIRECT"    // the caller hands the code to the user
 )
 
 // Pushed reports whether a device answers challenges of the channel.

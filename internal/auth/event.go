@@ -49,6 +49,7 @@ const (
 	EventRecoveryAsked     EventKind = "recovery_asked"     // of an unknown account too: User is empty then
 	EventRecovered         EventKind = "recovered"          // a new password without the old one
 	EventEmailVerified     EventKind = "email_verified"     // by a code that was sent there
+	EventPhoneVerified     EventKind = "phone_verified"     // the same
 	EventInvited           EventKind = "invited"            // a user got an invite
 	EventInviteConsumed    EventKind = "invite_consumed"    // and made a password of it
 	EventUserChanged       EventKind = "user_changed"       // Note: which fields

@@ -63,7 +63,7 @@ func (c Challenge) over(channel Channel, a Account) Challenge {
 
 // recipient is under whom the messages of a challenge are counted: its user, or the phantom in their place.
 func (c Challenge) recipient() UserID {
-	if c.User == "" && (c.Channel == ChannelEmail || c.Purpose == PurposeRecovery) {
+	if c.User == "" && (c.Channel == ChannelEmail || c.Purpose == PurposeRecovery || c.Purpose == PurposeLoginCode) {
 		return UserID(c.Subject)
 	}
 	return c.User

@@ -57,6 +57,10 @@ func (s *Service) codePolicy(c Challenge) OTPPolicy {
 		p.For, p.Tries = VerifyEmailFor, emailTries
 	case PurposeInvite:
 		p.For, p.Tries = InviteFor, emailTries
+	case PurposeLoginCode:
+		p.Tries = s.settings(c.Tenant).Lockout.Failures // the lock ends the guessing, and not one challenge
+	case PurposeLoginLink:
+		p.For = LoginLinkFor
 	}
 	return p
 }
@@ -66,6 +70,7 @@ const (
 	RecoveryFor    = 30 * time.Minute // security §0.1, RESET_TTL
 	VerifyEmailFor = 24 * time.Hour
 	InviteFor      = 30 * 24 * time.Hour // a month: contract/multi §2.6
+	LoginLinkFor   = 15 * time.Minute
 )
 
 // factor is the counter that a challenge's failures go to.
@@ -73,6 +78,8 @@ func (c Challenge) factor() AttemptFactor {
 	switch {
 	case c.Channel.Pushed():
 		return AttemptDevice
+	case c.Purpose == PurposeLoginCode: // whatever way the code goes
+		return AttemptOTP
 	case c.Channel == ChannelEmail:
 		return AttemptEmail
 	}
@@ -104,7 +111,10 @@ type minting func(Challenge, Message) (proof string, m Message)
 func (s *Service) sendProof(
 	tx Tx, by Actor, u User, c Challenge, m Message, mint minting, now time.Time,
 ) (Challenge, *Error, error) {
-	policy := s.codePolicy(c)
+	policy, ends := s.codePolicy(c), c.ExpiresAt
+	if ends.IsZero() {
+		ends = now.Add(policy.For)
+	}
 	prior, err := s.prior(tx, c)
 	if err != nil {
 		return c, nil, err
@@ -125,7 +135,7 @@ func (s *Service) sendProof(
 		c.ID, c.Version, c.Status, c.Key, c.CreatedAt = newChallengeID(), 1, ChallengePending, by.Key, now
 	}
 	proof, m := mint(c, m)
-	c.CodeHash, c.SentAt, c.ExpiresAt, c.Sends = s.codeHash(c, proof), now, now.Add(policy.For), sends+1
+	c.CodeHash, c.SentAt, c.ExpiresAt, c.Sends = s.codeHash(c, proof), now, ends, sends+1
 	if same {
 		_, err = tx.PutChallenge(c, from)
 	} else {
@@ -135,8 +145,10 @@ func (s *Service) sendProof(
 		return c, nil, err
 	}
 	m.ExpiresAt, m.Challenge, m.Channel = c.ExpiresAt, c.ID, c.Channel
-	if err := s.tell(tx, u, now, m); err != nil {
-		return c, nil, err
+	if c.Channel != ChannelDirect {
+		if err := s.tell(tx, u, now, m); err != nil {
+			return c, nil, err
+		}
 	}
 	return c, nil, tx.AddEvents(s.challengeEvent(by, EventChallenged, c, "", now))
 }

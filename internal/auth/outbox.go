@@ -64,7 +64,8 @@ const (
 	TemplateRecovery        Template = "forgot_password"  // code and link; contract/multi §2.8
 	TemplateVerifyEmail     Template = "verify_email"     // code and link
 	TemplateInvite          Template = "create_password"  // code and link
-	TemplateLogin           Template = "login"            // push: log in on another screen
+	TemplateLogin           Template = "login"            // code; push: log in on another screen
+	TemplateLoginLink       Template = "login_link"       // link
 	TemplatePasswordChanged Template = "password_changed" // notice
 	TemplateEmailChanged    Template = "email_changed"    // notice, to both addresses
 	TemplatePhoneChanged    Template = "phone_changed"    // notice

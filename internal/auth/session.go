@@ -32,6 +32,7 @@ const (
 	MethodEmail    Method = "eotp" // a code by e-mail
 	MethodLink     Method = "eml"  // a link by e-mail
 	MethodTOTP     Method = "totp" // a code of an app, by time
+	MethodDirect   Method = "otp"  // a code that the client hands to the user (RFC 8176 §2)
 	MethodMFA      Method = "mfa"  // at least two different methods; computed, never stored
 )
 

@@ -325,7 +325,8 @@ func TestEveryConstraintOfTheDocument(t *testing.T) {
 		t.Helper()
 		n++
 		r := c.Do(s)
-		if r.Code != http.StatusBadRequest || !strings.Contains(r.Body.String(), "system_invalid_input") {
+		malformed := strings.Contains(r.Body.String(), "system_invalid_input") || strings.Contains(r.Body.String(), `"error_code":"400"`)
+		if r.Code != http.StatusBadRequest || !malformed {
 			t.Errorf("%s: got %d %s", name, r.Code, r.Body)
 			return
 		}

@@ -3,6 +3,7 @@ package cis
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"countersign/internal/auth"
@@ -15,6 +16,7 @@ type shape int
 const (
 	numeric  shape = iota // B: {message, error_code: status, ts_error_code}
 	symbolic              // C: {error_code: name, message}
+	textual               // D: {error_code: status in a text, message}
 )
 
 // wire is what the contract says for one code of the domain.
@@ -44,7 +46,7 @@ func wireOf(c auth.Code) wire {
 		return wire{http.StatusForbidden, "insufficient_permissions", "The client may not do this"}
 	case auth.CodeNotMember:
 		return wire{http.StatusForbidden, "insufficient_permissions", "The user is not a member of the organization"}
-	case auth.CodeBusy, auth.CodeThrottled:
+	case auth.CodeBusy, auth.CodeThrottled, auth.CodeTooSoon, auth.CodeChallengeLimit:
 		return wire{http.StatusTooManyRequests, "too_many_requests", "Too many requests"}
 	case auth.CodeOverloaded, auth.CodeMaintenance:
 		return wire{http.StatusServiceUnavailable, "system_unavailable", "Temporarily unavailable"}
@@ -87,6 +89,20 @@ func ofFactors(c auth.Code) wire {
 	switch c {
 	case auth.CodeWrongOTP:
 		return wire{http.StatusBadRequest, "auth_invalid_credentials", "Invalid code"}
+	case auth.CodeInvalidRedirect:
+		return wire{http.StatusBadRequest, "system_invalid_input", "Not configured for the client"}
+	case auth.CodeOTPExpired:
+		return wire{http.StatusBadRequest, "auth_otp_passcode_expired", "The code has expired"}
+	case auth.CodeNoChallenge:
+		return wire{http.StatusBadRequest, "auth_invalid_credentials", "Invalid magic link code"}
+	case auth.CodeChannelUnsupported:
+		return wire{http.StatusForbidden, "auth_login_preferences_missing", "The method is not configured"}
+	case auth.CodePhoneInvalid, auth.CodePhoneCountry:
+		return wire{http.StatusBadRequest, "system_invalid_input", "The number gets no codes"}
+	case auth.CodePhoneMissing:
+		return wire{http.StatusNotFound, "user_phone_number_missing", "The user has no phone number that gets codes"}
+	case auth.CodeEmailNotFound:
+		return wire{http.StatusNotFound, "user_email_address_missing", "The user has no e-mail address"}
 	case auth.CodeChannelBound:
 		return wire{http.StatusBadRequest, "auth_max_authenticators_count_exceeded", "The user has one already"}
 	case auth.CodeChannelUnbound:
@@ -108,8 +124,6 @@ func ofReset(c auth.Code) wire {
 		return wire{http.StatusForbidden, "", "The e-mail address is not verified"}
 	case auth.CodePhoneUnverified:
 		return wire{http.StatusForbidden, "", "The phone number is not verified"}
-	case auth.CodeInvalidRedirect:
-		return wire{http.StatusBadRequest, "system_invalid_input", "Not configured for the client"}
 	}
 	return elsewhere(c)
 }
@@ -204,8 +218,15 @@ func fieldName(field string) string {
 func writeWire(w *httpx.Response, entry wire, s shape, resetToken string) {
 	if s == symbolic && entry.name != "" {
 		switch entry.status {
-		case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict:
+		case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict:
 			reply(w, entry.status, symbolicBody{entry.name, entry.message})
+			return
+		}
+	}
+	if s == textual {
+		switch entry.status {
+		case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound:
+			reply(w, entry.status, symbolicBody{strconv.Itoa(entry.status), entry.message})
 			return
 		}
 	}
@@ -226,6 +247,8 @@ func writeInvalid(w *httpx.Response, e *httpx.Invalid, s shape) {
 		reply(w, e.Status, numericBody{Message: e.Message, ErrorCode: e.Status})
 	case s == symbolic:
 		reply(w, e.Status, symbolicBody{"system_invalid_input", strings.Join(list, "; ")})
+	case s == textual:
+		reply(w, e.Status, symbolicBody{strconv.Itoa(e.Status), strings.Join(list, "; ")})
 	default:
 		reply(w, e.Status, numericBody{Message: list, ErrorCode: e.Status, Name: "system_invalid_input"})
 	}

@@ -125,7 +125,7 @@ func isCoded(t auth.Template) bool {
 }
 
 func isLinked(t auth.Template) bool {
-	return t == auth.TemplateRecovery || t == auth.TemplateVerifyEmail || t == auth.TemplateInvite
+	return t == auth.TemplateRecovery || t == auth.TemplateVerifyEmail || t == auth.TemplateInvite || t == auth.TemplateLoginLink
 }
 
 // placeholders returns what a text may mention. What it must not mention is not there, and a text that asks for it is refused when it is
@@ -138,8 +138,10 @@ func placeholders(m auth.Message, p part, device string) map[string]any {
 	switch {
 	case p == partGreeting || p == partFarewell || p == partPushTitle || p == partPushBody || p == partSubject:
 		// Subjects and pushes are shown on locked screens, so nothing secret is in them.
-	case isCoded(m.Template):
-		values["Code"] = clean(m.Code)
+	case isCoded(m.Template) || isLinked(m.Template):
+		if isCoded(m.Template) {
+			values["Code"] = clean(m.Code)
+		}
 		if m.Template == auth.TemplateConfirm {
 			values["Approve"], values["Digest"] = approved(m.Approve, p), clean(m.Digest)
 		}

@@ -20,8 +20,8 @@ var update = flag.Bool("update", false, "write the golden files")
 func templates() []auth.Template {
 	return []auth.Template{
 		auth.TemplateStepUp, auth.TemplateBind, auth.TemplateConfirm, auth.TemplateRecovery, auth.TemplateVerifyEmail, auth.TemplateInvite,
-		auth.TemplateLogin, auth.TemplatePasswordChanged, auth.TemplateEmailChanged, auth.TemplatePhoneChanged, auth.TemplateBound,
-		auth.TemplateUnbound,
+		auth.TemplateLogin, auth.TemplateLoginLink, auth.TemplatePasswordChanged, auth.TemplateEmailChanged, auth.TemplatePhoneChanged,
+		auth.TemplateBound, auth.TemplateUnbound,
 	}
 }
 
@@ -117,6 +117,7 @@ func TestNoticesAndPushesHaveNoSecret(t *testing.T) {
 			secret := strings.Contains(body, m.Code) || strings.Contains(body, m.Link)
 			notice := template == auth.TemplatePasswordChanged || template == auth.TemplateEmailChanged || template == auth.TemplatePhoneChanged ||
 				template == auth.TemplateBound || template == auth.TemplateUnbound
+			notice = notice || template == auth.TemplateLoginLink && kind == auth.ParcelSMS // an SMS has no link
 			if want := kind != auth.ParcelPush && !notice; secret != want {
 				t.Errorf("%s %s: got a secret %t, want %t: %s", template, kind, secret, want, body)
 			}

@@ -46,8 +46,8 @@ type textForm struct {
 func templates() []auth.Template {
 	return []auth.Template{
 		auth.TemplateStepUp, auth.TemplateBind, auth.TemplateConfirm, auth.TemplateRecovery, auth.TemplateVerifyEmail, auth.TemplateInvite,
-		auth.TemplateLogin, auth.TemplatePasswordChanged, auth.TemplateEmailChanged, auth.TemplatePhoneChanged, auth.TemplateBound,
-		auth.TemplateUnbound,
+		auth.TemplateLogin, auth.TemplateLoginLink, auth.TemplatePasswordChanged, auth.TemplateEmailChanged, auth.TemplatePhoneChanged,
+		auth.TemplateBound, auth.TemplateUnbound,
 	}
 }
 
