@@ -89,13 +89,19 @@ func TestLeakCheckFindsSecrets(t *testing.T) {
 		{"an e-mail address", "for ada@example.com", reply{403, nil, nil}, "ada@example.com"},
 		{"a password in a refusal", "a line", reply{400, nil, []byte(`{"message":"Pa55word! is weak"}`)}, "the body of a 400"},
 		{"a token that a refusal hands out", "a line", reply{409, nil, []byte(`{"token":"temporary-token"}`)}, ""},
+		{"a code", "took 424242", reply{204, nil, nil}, "424242"},
+		{"a code of an inbox", "gave 131313.", reply{200, nil, []byte(`[{"code":"131313"}]`)}, "131313"},
+		{"a code that is a number", "gave 131313.", reply{200, nil, []byte(`{"nonce":131313}`)}, "131313"},
+		{"figures that look like a code", `{"dur_us":424242,"bytes":424242,"id":"94242421"}`, reply{204, nil, nil}, ""},
+		{"a code in a refusal", "a line", reply{409, nil, []byte(`{"message":"424242 is wrong"}`)}, "the body of a 409"},
+		{"a link", "went to https://x/a", reply{200, nil, []byte(`[{"link":"https://x/a"}]`)}, "https://x/a"},
 		{"SQL", "a line", reply{400, nil, []byte(`{"message":"insert into users failed"}`)}, "insert into"},
 		{"a file", "a line", reply{400, nil, []byte(`{"message":"open /var/lib/x: no such file"}`)}, "/var/"},
 		{"a panic", "a line", reply{400, nil, []byte(`{"message":"runtime error: index out of range"}`)}, "runtime error"},
 		{"a stack", `{"stack":"goroutine 1"}`, reply{400, nil, nil}, "panicked"},
 	} {
 		s := newSecrets()
-		body := `{"email":"ada@example.com","password":{"value":"Pa55word!"}}`
+		body := `{"email":"ada@example.com","password":{"value":"Pa55word!"},"verificationCode":"424242"}`
 		r := httptest.NewRequest("POST", "/multi/login_with_password", strings.NewReader(body))
 		r.Header.Set("api-key", "sk_script_key")
 		r.Header.Set("Authorization", "Bearer bearer-token")

@@ -13,6 +13,7 @@ import (
 // secrets are the values of a script that nobody may read in a log or a refusal.
 type secrets struct {
 	values   map[string]string // and what each is
+	codes    map[string]string // the same, of six digits: looked for where they stand alone
 	refusals []refusal
 }
 
@@ -23,7 +24,9 @@ type refusal struct {
 	own    []string
 }
 
-func newSecrets() *secrets { return &secrets{values: make(map[string]string)} }
+func newSecrets() *secrets {
+	return &secrets{values: make(map[string]string), codes: make(map[string]string)}
+}
 
 // fromPage is what a page or a redirect held: a page that is shown once more holds it again.
 const fromPage = "a value of a page"
@@ -37,9 +40,33 @@ func (s *secrets) add(value, what string) {
 	}
 }
 
+var (
+	isCode     = regexp.MustCompile(`^[0-9]{6}$`)
+	codeMember = regexp.MustCompile(`^(verificationCode|nonce|inviteCode|code)$`)
+	// figures are the numbers of a log line, some of which will look like a code.
+	figures = regexp.MustCompile(`"(time|dur_us|bytes)":("[^"]*"|[0-9]+)`)
+)
+
+// holdsCode reports whether a code stands in a text, and not within a longer number.
+func holdsCode(text, code string) bool {
+	for at := 0; ; {
+		i := strings.Index(text[at:], code)
+		if i < 0 {
+			return false
+		}
+		from, to := at+i, at+i+len(code)
+		if (from == 0 || !isDigit(text[from-1])) && (to == len(text) || !isDigit(text[to])) {
+			return true
+		}
+		at = to
+	}
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
 // secretMember are the members whose text is a secret, in requests and answers of both contracts. An e-mail address is no secret, and
-// still nothing for a log.
-var secretMember = regexp.MustCompile(`(?i)^(value|password|.*_?token|client_?secret|secret|email)$`)
+// still nothing for a log, and neither is a link that carries a code.
+var secretMember = regexp.MustCompile(`(?i)^(value|password|.*_?token|client_?secret|secret|email|link)$`)
 
 // sent notes the secrets of a request.
 func (s *secrets) sent(r *http.Request, body []byte) {
@@ -54,6 +81,7 @@ func (s *secrets) sent(r *http.Request, body []byte) {
 		}
 	}
 	if v, err := parse(body); err == nil {
+		s.addCodes(v, "", "a code that was sent")
 		for _, text := range secretsIn(v, "") {
 			s.add(text, "a secret that was sent")
 		}
@@ -73,12 +101,31 @@ func (s *secrets) received(r *reply) {
 	var own []string
 	if v, err := parse(r.body); err == nil {
 		own = secretsIn(v, "")
+		s.addCodes(v, "", "a code that was received")
 	}
 	for _, text := range own {
 		s.add(text, "a secret that was received")
 	}
 	if r.status >= http.StatusBadRequest && r.header.Get(faultHeader) == "" {
 		s.refusals = append(s.refusals, refusal{r.status, string(r.body), own})
+	}
+}
+
+// addCodes notes the codes of a body.
+func (s *secrets) addCodes(v any, member, what string) {
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			s.addCodes(e, member, what)
+		}
+	case map[string]any:
+		for name, e := range v {
+			s.addCodes(e, name, what)
+		}
+	default: // a text, or a number
+		if text := fmt.Sprint(v); codeMember.MatchString(member) && isCode.MatchString(text) {
+			s.codes[text] = what
+		}
 	}
 }
 
@@ -117,6 +164,17 @@ func (s *secrets) judge(log string) []string {
 		}
 		for _, r := range s.refusals {
 			if what != fromPage && strings.Contains(r.body, value) && !slices.Contains(r.own, value) {
+				add("the body of a %d holds %s: %s", r.status, what, r.body)
+			}
+		}
+	}
+	quiet := figures.ReplaceAllString(log, "")
+	for code, what := range s.codes {
+		if holdsCode(quiet, code) {
+			add("the log holds %s: %s", what, code)
+		}
+		for _, r := range s.refusals {
+			if holdsCode(r.body, code) {
 				add("the body of a %d holds %s: %s", r.status, what, r.body)
 			}
 		}
