@@ -77,6 +77,9 @@ func testMoveOnce(t *testing.T, s auth.Store) {
 			once(t, s, verb)
 		})
 	}
+	t.Run("DropTOTP", func(t *testing.T) { // after the moves of the same one
+		once(t, s, func(tx auth.Writes, _ int) (bool, error) { return tx.DropTOTP("demo", "17") })
+	})
 	// One move of each kind is what is left of all.
 	history := read(t, s, func(r auth.Reads) ([]string, error) { return r.PasswordHistory("demo", "17", 99) })
 	account := read(t, s, func(r auth.Reads) (auth.Account, error) { return r.AccountByUser("demo", "17") })
@@ -115,7 +118,6 @@ func movesOfChallenges(w world) map[string]func(auth.Writes, int) (bool, error) 
 		"PutTOTP of an absent one": func(tx auth.Writes, i int) (bool, error) {
 			return tx.PutTOTP(auth.TOTP{Tenant: "demo", User: "18", Version: 1, Step: int64(i)}, 0)
 		},
-		"DropTOTP": func(tx auth.Writes, _ int) (bool, error) { return tx.DropTOTP("demo", "17") },
 		"AddAuthenticator": func(tx auth.Writes, i int) (bool, error) {
 			return inserted(tx.AddAuthenticator(auth.Authenticator{
 				Tenant: "demo", User: "17", ID: strconv.Itoa(i), Channel: auth.ChannelSMS,
