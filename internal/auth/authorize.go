@@ -154,7 +154,7 @@ func loopback(uri string) (host, rest string, ok bool) {
 
 // redirectable says why a URI may not be registered: everything but HTTPS, HTTP on the user's own machine and a scheme of the app's own
 // (RFC 8252 §7.1) would give codes away, and a pattern is no URI (A-089).
-func redirectable(uri string, native bool) error {
+func redirectable(uri string) error {
 	u, err := url.Parse(uri)
 	switch {
 	case err != nil || strings.ContainsAny(uri, "*#\\;,'\" ") || u.User != nil:

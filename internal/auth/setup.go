@@ -253,7 +253,7 @@ func (s *Service) clientRow(t TenantID, in ClientSetup, now time.Time) (Client, 
 		return Client{}, fmt.Errorf("client %s: an id of digits alone could be taken for a user's", in.ID)
 	}
 	for _, uri := range in.RedirectURIs {
-		if err := redirectable(uri, in.Native); err != nil {
+		if err := redirectable(uri); err != nil {
 			return Client{}, fmt.Errorf("client %s: redirect URI %s: %w", in.ID, uri, err)
 		}
 	}
