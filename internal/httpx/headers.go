@@ -64,6 +64,8 @@ func RateLimit(h http.Header, after time.Duration, limits ...Limit) {
 	h.Set("x-ratelimit-reset", seconds(after))
 }
 
+const year = 365 * 24 * time.Hour
+
 // Refused sets what the headers of a refusal say about another try: when it makes sense, in a minute for a 503 that does not know, and
 // for a 429 under which limits, the exceeded one first.
 func Refused[L ~struct {
@@ -72,7 +74,7 @@ func Refused[L ~struct {
 }](h http.Header, status int, after time.Duration, limits []L) {
 	switch {
 	case after > 0:
-		RetryAfter(h, after)
+		RetryAfter(h, min(after, year)) // of a lock that has no end, too
 	case status == http.StatusServiceUnavailable:
 		RetryAfter(h, time.Minute)
 	}

@@ -17,6 +17,7 @@ import (
 // The zero Mux is ready to use. Add all routes and prefixes before serving.
 type Mux struct {
 	mux      http.ServeMux
+	after    http.ServeMux // what gives way to it
 	routes   []Route
 	prefixes []prefix
 	before   Handler
@@ -50,7 +51,14 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 // wildcards: /multi/users/{user_id}, or {rest...} as its last segment, which
 // then matches nothing, too. Like [http.ServeMux.Handle] it panics when the
 // pattern is wrong or collides with another: routes are code, not input.
-func (m *Mux) Handle(method, path string, h Handler) {
+func (m *Mux) Handle(method, path string, h Handler) { m.handle(&m.mux, method, path, h) }
+
+// HandleAfter adds a route that gives way to those of [Mux.Handle] where a path
+// fits both: /users/{user_id}/groups to /users/email/{email}, which
+// http.ServeMux would not have beside each other.
+func (m *Mux) HandleAfter(method, path string, h Handler) { m.handle(&m.after, method, path, h) }
+
+func (m *Mux) handle(mux *http.ServeMux, method, path string, h Handler) {
 	if method == "" || !strings.HasPrefix(path, "/") || path != "/" && strings.HasSuffix(path, "/") {
 		panic("httpx: malformed route " + method + " " + path)
 	}
@@ -58,9 +66,9 @@ func (m *Mux) Handle(method, path string, h Handler) {
 	rt := &route{path: path, h: h}
 	if strings.HasSuffix(path, "...}") {
 		// Without this, ServeMux would redirect /docs to /docs/.
-		m.mux.Handle(method+" "+exactly(path[:strings.LastIndexByte(path, '/')]), rt)
+		mux.Handle(method+" "+exactly(path[:strings.LastIndexByte(path, '/')]), rt)
 	}
-	m.mux.Handle(method+" "+exactly(path), rt)
+	mux.Handle(method+" "+exactly(path), rt)
 }
 
 // exactly returns the pattern for a path: a bare slash would match them all.
@@ -134,16 +142,22 @@ func (m *Mux) serve(w *Response, r *http.Request) error {
 
 // find returns the route of a request and sets the request's path values.
 func (m *Mux) find(w *Response, r *http.Request) (*route, error) {
-	var c catch
-	m.mux.ServeHTTP(&c, r)
-	switch {
-	case c.route != nil:
-		return c.route, nil
-	case c.status == http.StatusMethodNotAllowed:
-		w.Header()["Allow"] = c.header["Allow"]
-		return nil, ErrMethod
+	var allow []string
+	for _, mux := range []*http.ServeMux{&m.mux, &m.after} {
+		var c catch
+		mux.ServeHTTP(&c, r)
+		if c.route != nil {
+			return c.route, nil
+		}
+		if c.status == http.StatusMethodNotAllowed {
+			allow = append(allow, c.header["Allow"]...)
+		}
 	}
-	return nil, ErrNotFound
+	if allow == nil {
+		return nil, ErrNotFound
+	}
+	w.Header().Set("Allow", strings.Join(allow, ", "))
+	return nil, ErrMethod
 }
 
 // A catch is served by the ServeMux in place of the real answer: it notes the

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"strings"
 	"testing"
 
 	"countersign/internal/httpx"
@@ -177,6 +178,37 @@ func TestMalformedRoutesPanic(t *testing.T) {
 			}()
 			testMux().Handle(tt.Method, tt.Path, echo("x"))
 		}()
+	}
+}
+
+// TestRoutesThatGiveWay: a path that fits two routes is that of Handle, and Allow names the methods of both.
+func TestRoutesThatGiveWay(t *testing.T) {
+	m := &httpx.Mux{}
+	m.Handle("GET", "/users/email/{email}", echo("email"))
+	m.Handle("GET", "/users/count", echo("count"))
+	m.HandleAfter("GET", "/users/{id}/groups", echo("groups"))
+	m.HandleAfter("PUT", "/users/{id}", echo("put"))
+	for _, tt := range []struct {
+		method, path string
+		status       int
+		want         string // of the body, or of Allow
+	}{
+		{"GET", "/users/7/groups", 200, "groups"},
+		{"GET", "/users/email/groups", 200, "email"},
+		{"PUT", "/users/count", 200, "put"},
+		{"DELETE", "/users/count", 405, "GET, HEAD, PUT"},
+		{"DELETE", "/users/7/groups", 405, "GET, HEAD"},
+		{"GET", "/users/7/other", 404, ""},
+	} {
+		r := httptest.NewRecorder()
+		m.Handler(httpx.Config{}).ServeHTTP(r, request(tt.method, tt.path))
+		got := r.Body.String()
+		if r.Code != 200 {
+			got = r.Header().Get("Allow")
+		}
+		if r.Code != tt.status || !strings.Contains(got, tt.want) {
+			t.Errorf("%s %s: got %d %q, want %d %q", tt.method, tt.path, r.Code, got, tt.status, tt.want)
+		}
 	}
 }
 
