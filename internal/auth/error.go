@@ -68,6 +68,8 @@ const (
 	CodeInvalidRedirect    // the redirect address is not configured for the client
 	CodeInputTooLong       // a password over 1,024 bytes, refused before hashing; see Error.Field
 	CodeNotFound           // anything else that does not exist
+	CodeSearchInvalid      // a search that is none; see Error.Field
+	CodePrimaryIdentifier  // the primary address or number cannot be taken away; see Error.Field
 
 	CodeStepUpRequired      // the token has to be stepped up first
 	CodeAccessTokenRequired // an AUTH token where an ACCESS token is needed
@@ -190,6 +192,8 @@ var codeNames = [codeEnd]string{
 	CodeInvalidRedirect:     "invalid_redirect",
 	CodeInputTooLong:        "input_too_long",
 	CodeNotFound:            "not_found",
+	CodeSearchInvalid:       "search_invalid",
+	CodePrimaryIdentifier:   "primary_identifier",
 	CodeStepUpRequired:      "step_up_required",
 	CodeAccessTokenRequired: "access_token_required",
 	CodeNotPermitted:        "not_permitted",

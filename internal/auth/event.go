@@ -24,6 +24,7 @@ const (
 	EventAuthorized      EventKind = "authorized"    // a code was issued to a client of the browser
 	EventLogout          EventKind = "logout"
 	EventUserCreated     EventKind = "user_created"
+	EventUserDeleted     EventKind = "user_deleted"
 	EventSuspended       EventKind = "user_suspended"
 	EventResumed         EventKind = "user_resumed"
 	EventTenantCreated   EventKind = "tenant_created"

@@ -14,6 +14,7 @@ const (
 	maxEmailBytes    = 254 // RFC 5321 §4.5.3.1.3, less the angle brackets
 	maxLocalBytes    = 64  // RFC 5321 §4.5.3.1.1
 	maxUsernameRunes = 128
+	maxExternalBytes = 1024
 )
 
 // domains turns an internationalised domain into A-labels and maps nothing: a
@@ -37,6 +38,8 @@ func Canonical(kind IdentifierKind, raw string) (string, error) {
 		ok = ok && utf8.RuneCountInString(raw) <= maxUsernameRunes
 	case ByUserID:
 		canonical, ok = raw, isDigits(raw)
+	case ByExternalID:
+		canonical, ok = raw, isExternalID(raw)
 	}
 	if !ok {
 		return "", refuseField(CodeIdentifierInvalid, string(kind))
@@ -125,7 +128,16 @@ func identifiersOf(u User) ([]Identifier, error) {
 	if len(ids) == 1 {
 		return nil, refuse(CodeIdentifierRequired)
 	}
-	return ids, nil
+	if u.Profile.ExternalUserID == "" {
+		return ids, nil
+	}
+	external, err := Canonical(ByExternalID, u.Profile.ExternalUserID)
+	return append(ids, Identifier{u.Tenant, ByExternalID, external, u.ID}), err
+}
+
+// isExternalID takes what another system calls the user as it is, letter case and all.
+func isExternalID(s string) bool {
+	return s != "" && len(s) <= maxExternalBytes && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 func posesAsAnother(username string, own []Identifier) bool {

@@ -211,8 +211,8 @@ func (s *Service) DeactivateMember(ctx context.Context, by Actor, bearer string,
 }
 
 // ActivateMember lets a user act for the identity of the bearer again, and lifts a lock of their password unless they act for another
-// identity too: whoever manages them here could guess it without end, and be let in there. A suspension by an operator is not the identity's
-// to lift.
+// identity too: whoever manages them here could guess it without end, and be let in there. A suspension by an operator, and a lock that a
+// client set, are not the identity's to lift.
 //
 // Errors: those of DeactivateMember.
 func (s *Service) ActivateMember(ctx context.Context, by Actor, bearer string, id UserID) error {
@@ -305,7 +305,7 @@ func (s *Service) activate(tx Tx, by Actor, d dealing, now time.Time) (*Error, e
 		}
 		events = append(events, d.event(s, by, EventMemberResumed, now))
 	}
-	if a := d.target.Attempts; a.locked(now) && len(d.target.Memberships) == 1 {
+	if a := d.target.Attempts; a.locked(now) && !a.held() && len(d.target.Memberships) == 1 {
 		cleared := Attempts{Version: a.Version + 1, SucceededAt: a.SucceededAt}
 		if done, err := tx.PutAttempts(u.Tenant, d.target.Subject, AttemptPassword, cleared, a.Version); err != nil || !done {
 			return nil, errors.Join(err, raced(done))

@@ -191,6 +191,29 @@ func (s *Service) write(tx Tx, e *edit, kind EventKind) error {
 	if len(e.changed) == 0 {
 		return nil
 	}
+	if err := s.writeUser(tx, e); err != nil {
+		return err
+	}
+	if err := tx.PutMembership(e.person.Membership); err != nil {
+		return err
+	}
+	return tx.AddEvents(e.event(s, kind))
+}
+
+// event says what was changed.
+func (e *edit) event(s *Service, kind EventKind) Event {
+	p := e.person
+	ev := s.event(e.by, kind, e.now)
+	ev.User, ev.Identity, ev.Note = p.User.ID, p.Membership.Identity.Ref, strings.Join(e.changed, " ")
+	ev.Session = e.caller.Session.ID
+	return ev
+}
+
+// writeUser is write for the user alone, without the event.
+func (s *Service) writeUser(tx Tx, e *edit) error {
+	if len(e.changed) == 0 {
+		return nil
+	}
 	p := &e.person
 	p.User.UpdatedAt = e.now
 	if p.User.Phone != e.before.Phone && e.before.Phone != "" {
@@ -201,16 +224,7 @@ func (s *Service) write(tx Tx, e *edit, kind EventKind) error {
 	} else if err := s.putUser(tx, p.User); err != nil {
 		return taken(err)
 	}
-	if err := tx.PutMembership(p.Membership); err != nil {
-		return err
-	}
-	if err := s.noticeContacts(tx, e); err != nil {
-		return err
-	}
-	ev := s.event(e.by, kind, e.now)
-	ev.User, ev.Identity, ev.Note = p.User.ID, p.Membership.Identity.Ref, strings.Join(e.changed, " ")
-	ev.Session = e.caller.Session.ID
-	return tx.AddEvents(ev)
+	return s.noticeContacts(tx, e)
 }
 
 // noticeContacts tells the user of new addresses, at the former ones too.

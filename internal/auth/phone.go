@@ -51,7 +51,7 @@ func namesOf(r Reads, u User) ([]Identifier, error) {
 	if err != nil || !holder.Found || holder.User.ID == u.ID {
 		return ids, err
 	}
-	return slices.DeleteFunc(ids, func(i Identifier) bool { return i.Canonical == u.Phone }), nil
+	return slices.DeleteFunc(ids, func(i Identifier) bool { return i.Canonical == u.Phone && i.Kind != ByExternalID }), nil
 }
 
 // emailFit says why an address may not become a user's, if it may not: it is malformed, its domain or one above it is blocked, or it is

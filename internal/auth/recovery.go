@@ -132,11 +132,11 @@ func (s *Service) replaceLost(w Writes, by Actor, a Account, next Password) ([]E
 	return s.forgiveFailures(w, by, a, next.SetAt)
 }
 
-// forgiveFailures clears the failures of a password that is no more, and lifts the lock that they led to. Attempts that are under way stay
-// counted.
+// forgiveFailures clears the failures of a password that is no more, and lifts the lock that they led to; one that a client
+// set stays. Attempts that are under way stay counted.
 func (s *Service) forgiveFailures(w Writes, by Actor, a Account, now time.Time) ([]Event, error) {
 	was := a.Attempts
-	if was.Failures == 0 && was.LockedUntil.IsZero() {
+	if was.Failures == 0 && was.LockedUntil.IsZero() || was.held() {
 		return nil, nil
 	}
 	cleared := was

@@ -79,6 +79,10 @@ type Reads interface {
 	// People lists the users who act for an identity, by the time they were made and then by id, and counts all that the filter lets through.
 	People(t TenantID, ref IdentityRef, f PersonFilter) ([]Person, int, error)
 
+	// Users passes the users of a tenant to visit, each with password and latest authentication but without memberships, as far as the
+	// page reaches, and counts all that the tenant has. visit must not use the transaction; its error ends the reading and is returned.
+	Users(t TenantID, p UserPage, visit func(Account) error) (int, error)
+
 	// CountMessages counts the messages to the user that were begun since the time; SMS, e-mail and push together, and decoys.
 	CountMessages(t TenantID, id UserID, since time.Time) (int, error)
 	// Queues lists the tenants and kinds that have a parcel due and not leased.
@@ -124,6 +128,11 @@ type Writes interface {
 	MoveUserStatus(t TenantID, id UserID, from, to UserStatus, at time.Time) (bool, error)
 	// ActivateUser turns a pending user active; false when they were not pending.
 	ActivateUser(t TenantID, id UserID, at time.Time) (bool, error)
+	// RaiseEpoch ends all of a user's sessions; ErrNotFound when there is no such user.
+	RaiseEpoch(t TenantID, id UserID) error
+	// DeleteUser deletes a user with their identifiers, password, authenticators, memberships and attempts. AddUser takes the id no more;
+	// ErrNotFound when there is none.
+	DeleteUser(t TenantID, id UserID, at time.Time) error
 	// PutUser writes what a user is and is called: everything but status, epoch and password. ids replace all of their identifiers;
 	// ErrExists when one is taken.
 	PutUser(u User, ids []Identifier) error

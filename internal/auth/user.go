@@ -47,10 +47,17 @@ type Profile struct {
 	Address                                Address
 	ExternalUserID, ExternalAccountID      string
 	SecondaryEmails, SecondaryPhones       []string
-	CustomData, CustomAppData              string // JSON objects as they came, or empty
-	Residence                              string // country, ISO 3166-1 alpha-2
-	Locale, Brand                          string // of the messages to the user
-	Details                                string // a JSON object: what an embedder keeps with us, as it came, or empty
+	SecondaryVerified                      []Verified // those of the two that are the user's
+	CustomData, CustomAppData              string     // JSON objects as they came, or empty
+	Residence                              string     // country, ISO 3166-1 alpha-2
+	Locale, Brand                          string     // of the messages to the user
+	Details                                string     // a JSON object: what an embedder keeps with us, as it came, or empty
+}
+
+// Verified is a secondary address or number that was found to be the user's.
+type Verified struct {
+	Value string
+	At    time.Time
 }
 
 // Address is a postal address.
@@ -65,7 +72,9 @@ const (
 	ByEmail    IdentifierKind = "email"
 	ByPhone    IdentifierKind = "phone"
 	ByUsername IdentifierKind = "username"
-	ByUserID   IdentifierKind = "user_id" // the user's own id, so that every look-up goes one way
+	// ByExternalID is Profile.ExternalUserID: unique in the tenant, and nothing that a person types.
+	ByExternalID IdentifierKind = "external_user_id"
+	ByUserID     IdentifierKind = "user_id" // the user's own id, so that every look-up goes one way
 )
 
 // Identifier is one way to name a user. Canonical is unique within tenant and kind.
@@ -128,6 +137,9 @@ func (s *Service) CreateUser(ctx context.Context, by Actor, in NewUser) (Account
 	u := User{
 		Tenant: by.Tenant, ID: newUserID(), Status: UserPending, StatusChangedAt: now, Epoch: 1, Email: in.Email, Phone: in.Phone,
 		Username: in.Username, Profile: in.Profile, CreatedAt: now, UpdatedAt: now,
+	}
+	if no := profileFit(u.Profile); no != nil {
+		return Account{}, no
 	}
 	ids, err := identifiersOf(u)
 	if err != nil {
@@ -221,47 +233,52 @@ func (s *Service) account(ctx context.Context, by Actor, id UserID) (Account, er
 // user's sessions live, and cancels what is in flight. It also takes over a suspension by an identity, which then is no longer the
 // identity's to lift. Error: CodeUserNotFound.
 func (s *Service) Suspend(ctx context.Context, t TenantID, id UserID) error {
-	return s.moveUser(ctx, t, id, UserIsSuspended, EventSuspended)
+	return s.moveUser(ctx, t, id, UserIsSuspended)
 }
 
 // Resume lets a suspended user in again.
 func (s *Service) Resume(ctx context.Context, t TenantID, id UserID) error {
-	return s.moveUser(ctx, t, id, UserIsResumed, EventResumed)
+	return s.moveUser(ctx, t, id, UserIsResumed)
 }
 
-func (s *Service) moveUser(ctx context.Context, t TenantID, id UserID, e UserEvent, kind EventKind) error {
-	now := s.now()
+func (s *Service) moveUser(ctx context.Context, t TenantID, id UserID, e UserEvent) error {
 	err := s.store.Update(ctx, func(tx Tx) error {
 		a, err := tx.AccountByUser(t, id)
 		if err != nil {
 			return err
 		}
-		to, ok := a.User.Status.next(e)
-		if again := e == UserIsSuspended && suspendedByIdentity(a); !ok && !again {
-			return nil
-		}
-		moved, err := tx.MoveUserStatus(t, id, a.User.Status, to, now)
-		if err != nil || !moved {
-			return errors.Join(err, raced(moved))
-		}
-		if kind == EventSuspended {
-			if _, err := tx.CancelChallenges(t, a.Subject, "", now); err != nil {
-				return err
-			}
-			n := News{Kind: NewsUserDeactivated, At: now, User: id, DoneBy: "ADMIN", Email: a.User.Email, Reason: "UNDEFINED_REASON"}
-			if err := s.announce(tx, t, n); err != nil {
-				return err
-			}
-		}
-		note := s.event(Actor{Tenant: t}, kind, now)
-		note.User = id
-		return tx.AddEvents(note)
+		return s.shiftUser(tx, Actor{Tenant: t}, a, e, s.now())
 	})
 	s.nudge()
 	if errors.Is(err, ErrNotFound) {
 		return refuse(CodeUserNotFound)
 	}
 	return err
+}
+
+// shiftUser suspends or resumes a user, if that is a move. Whoever is suspended has nothing under way any more.
+func (s *Service) shiftUser(tx Tx, by Actor, a Account, e UserEvent, now time.Time) error {
+	u := a.User
+	to, ok := u.Status.next(e)
+	if again := e == UserIsSuspended && suspendedByIdentity(a); !ok && !again {
+		return nil
+	}
+	moved, err := tx.MoveUserStatus(u.Tenant, u.ID, u.Status, to, now)
+	if err != nil || !moved {
+		return errors.Join(err, raced(moved))
+	}
+	note := s.event(by, EventResumed, now)
+	if e == UserIsSuspended {
+		note.Kind = EventSuspended
+		if _, err := tx.CancelChallenges(u.Tenant, a.Subject, "", now); err != nil {
+			return err
+		}
+		if err := s.announceEnd(tx, u, now); err != nil {
+			return err
+		}
+	}
+	note.User = u.ID
+	return tx.AddEvents(note)
 }
 
 // Unlock lifts a lock and clears the failures of a user's password; an operator's. Error: CodeUserNotFound.

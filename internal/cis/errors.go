@@ -56,6 +56,10 @@ func wireOf(c auth.Code) wire {
 		return wire{http.StatusBadRequest, "system_invalid_input", "The resource is not configured for the client"}
 	case auth.CodeInvalidScope, auth.CodeIdentifierInvalid:
 		return wire{http.StatusBadRequest, "system_invalid_input", "Malformed value"}
+	case auth.CodeSearchInvalid:
+		return wire{http.StatusBadRequest, "system_invalid_input", "Not a filter that this server knows"}
+	case auth.CodePrimaryIdentifier:
+		return wire{http.StatusBadRequest, "system_invalid_input", "The primary one cannot be removed"}
 	case auth.CodeInputTooLong:
 		return wire{http.StatusBadRequest, "system_invalid_input", "Too long"}
 	case auth.CodeIdentifierRequired:
@@ -154,7 +158,8 @@ func elsewhere(c auth.Code) wire {
 		auth.CodePasswordTooLong, auth.CodePasswordTooSimple, auth.CodePasswordUsed, auth.CodePasswordExists, auth.CodePasswordMissing,
 		auth.CodeUserNotFound, auth.CodeUserExists, auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeSessionNotFound,
 		auth.CodeSessionForeign, auth.CodeNotMember, auth.CodeInvalidTarget, auth.CodeInvalidScope, auth.CodeInputTooLong,
-		auth.CodeNotFound, auth.CodeRecoveryInvalid, auth.CodeEmailUnverified, auth.CodePhoneUnverified, auth.CodeInvalidRedirect:
+		auth.CodeNotFound, auth.CodeRecoveryInvalid, auth.CodeEmailUnverified, auth.CodePhoneUnverified, auth.CodeInvalidRedirect,
+		auth.CodeSearchInvalid, auth.CodePrimaryIdentifier:
 		return wire{http.StatusBadRequest, "bad_request", "The request is not possible here"}
 	}
 	return wire{}

@@ -7,6 +7,7 @@ package cis
 import (
 	"fmt"
 	"net/http"
+	"strings"
 
 	"countersign/api"
 	"countersign/internal/auth"
@@ -63,6 +64,22 @@ func routes() []route {
 		{"GET", "/cis/v1/users/username/{username}", numeric, userBy(auth.ByUsername, "username")},
 		{"GET", "/cis/v1/users/phone-number/{phone_number}", numeric, userBy(auth.ByPhone, "phone_number")},
 		{"GET", "/cis/v1/users/phone/{phone_number}", numeric, userBy(auth.ByPhone, "phone_number")},
+		{"GET", "/cis/v1/users", numeric, (*API).listUsers},
+		{"GET", "/cis/v1/users/count", numeric, (*API).countUsers},
+		{"GET", "/cis/v1/users/identifier", numeric, (*API).getUserByIdentifier},
+		{"GET", "/cis/v1/users/external-user-id/{external_user_id}", numeric, userBy(auth.ByExternalID, "external_user_id")},
+		{"PUT", "/cis/v1/users/{user_id}", numeric, (*API).changeUser},
+		{"DELETE", "/cis/v1/users/{user_id}/apps", numeric, (*API).detachUser},
+		{"DELETE", "/cis/v1/manage/users/{user_id}", numeric, (*API).deleteUser},
+		{"DELETE", "/cis/v1/users/{user_id}/emails/{email}", numeric, dropContact(auth.ByEmail, "email")},
+		{"DELETE", "/cis/v1/users/{user_id}/phone-numbers/{phone_number}", numeric, dropContact(auth.ByPhone, "phone_number")},
+		{"POST", "/cis/v1/users/{user_id}/emails/{email}/verify", numeric, verifyContact(auth.ByEmail, "email")},
+		{"POST", "/cis/v1/users/{user_id}/phone-numbers/{phone_number}/verify", numeric, verifyContact(auth.ByPhone, "phone_number")},
+		{"GET", "/cis/v1/users/{user_id}/groups", numeric, (*API).listGroups},
+		{"GET", "/cis/v1/users/{user_id}/authenticators", numeric, (*API).listAuthenticators},
+		{"POST", "/cis/v1/users/{user_id}/authenticators/{authenticator_id}/lock", numeric, (*API).lockAuthenticator},
+		{"POST", "/cis/v1/users/{user_id}/authenticators/{authenticator_id}/unlock", numeric, (*API).unlockAuthenticator},
+		{"POST", "/cis/v1/users/{user_id}/authenticators/types/{authenticator_type}/unlock", numeric, (*API).unlockKind},
 		{"POST", "/cis/v1/users/{user_id}/password", symbolic, (*API).addPassword},
 		{"PUT", "/cis/v1/users/{user_id}/password", symbolic, (*API).updatePassword},
 		{"POST", "/cis/v1/users/{user_id}/totp/revoke", numeric, (*API).revokeTOTPOf},
@@ -129,7 +146,11 @@ func (a *API) mount(m *httpx.Mux, route route, admit func(*call) error) error {
 	if err != nil {
 		return err
 	}
-	m.Handle(route.method, route.path, func(w *httpx.Response, r *http.Request) error {
+	handle := m.Handle
+	if strings.HasPrefix(route.path, "/cis/v1/users/{") { // an identifier may be any word
+		handle = m.HandleAfter
+	}
+	handle(route.method, route.path, func(w *httpx.Response, r *http.Request) error {
 		c := &call{w: w, r: r, op: op}
 		err := admit(c)
 		if c.by.Tenant != "" { // a refused caller is nobody, not an operator

@@ -52,16 +52,18 @@ type createUserRequest struct {
 	Credentials           *credentials   `json:"credentials"`
 }
 
+func (a address) auth() auth.Address {
+	return auth.Address{
+		Country: a.Country, State: a.State, City: a.City, Street: a.StreetAddress, PostalCode: a.PostalCode, Type: a.Type,
+	}
+}
+
 func (in createUserRequest) user() auth.NewUser {
 	u := auth.NewUser{
 		Email: in.Email, Phone: in.PhoneNumber, Username: in.Username,
 		Profile: auth.Profile{
 			Title: in.Name.Title, FirstName: in.Name.FirstName, MiddleName: in.Name.MiddleName, LastName: in.Name.LastName,
-			Birthday: in.Birthday, Picture: in.Picture, Language: in.Language,
-			Address: auth.Address{
-				Country: in.Address.Country, State: in.Address.State, City: in.Address.City, Street: in.Address.StreetAddress,
-				PostalCode: in.Address.PostalCode, Type: in.Address.Type,
-			},
+			Birthday: in.Birthday, Picture: in.Picture, Language: in.Language, Address: in.Address.auth(),
 			ExternalUserID: in.ExternalUserID, ExternalAccountID: in.ExternalAccountID,
 			SecondaryEmails: in.SecondaryEmails, SecondaryPhones: in.SecondaryPhoneNumbers,
 			CustomData: objectText(in.CustomData), CustomAppData: objectText(in.CustomAppData),
@@ -165,16 +167,28 @@ func (a *API) userOf(c *call, account auth.Account) apiUser {
 		out.PhoneNumber = &phoneValue{u.Phone, !u.PhoneVerifiedAt.IsZero(), timeOrNone(u.PhoneVerifiedAt)}
 	}
 	for _, v := range p.SecondaryEmails {
-		out.SecondaryEmails = append(out.SecondaryEmails, emailValue{Value: v})
+		at := verifiedAt(p, v)
+		out.SecondaryEmails = append(out.SecondaryEmails, emailValue{v, at != nil, at})
 	}
 	for _, v := range p.SecondaryPhones {
-		out.SecondaryPhoneNumbers = append(out.SecondaryPhoneNumbers, phoneValue{Value: v})
+		at := verifiedAt(p, v)
+		out.SecondaryPhoneNumbers = append(out.SecondaryPhoneNumbers, phoneValue{v, at != nil, at})
 	}
 	if account.Password.Hash != "" {
 		pw := account.Password
 		out.PasswordInformation = &passwordInformation{pw.Expired, pw.Temporary, pw.SetAt.UnixMilli(), timeOrNone(pw.ExpiresAt)}
 	}
 	return out
+}
+
+// verifiedAt is when a secondary address or number was found to be the user's; nil: it was not.
+func verifiedAt(p auth.Profile, value string) *time.Time {
+	for _, v := range p.SecondaryVerified {
+		if v.Value == value {
+			return timeOrNone(v.At)
+		}
+	}
+	return nil
 }
 
 // objectOrNone is a kept object as it came; an empty text, which is no JSON, is none.

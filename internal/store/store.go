@@ -209,7 +209,7 @@ type dialect struct {
 	release   func() error     // called after the last connection is closed; may be nil
 
 	goose    goose.Dialect
-	adapt    func(string) string // what becomes of the text of a migration
+	adapt    func(string) string // what becomes of a text of SQL that names collations
 	locker   lock.SessionLocker  // keeps two processes from migrating at once; may be nil
 	versions string              // a query for the number of tables that hold the schema's version
 }

@@ -60,7 +60,7 @@ func (w writes) sweepParcels(s auth.ParcelStatus, before time.Time, n int32) (in
 func (w writes) Clear() error {
 	for _, table := range []string{
 		"answers", "outbox", "links", "challenges", "events", "grants", "refresh_tokens", "tokens", "sessions", "attempts",
-		"password_history", "passwords", "totps", "authenticators", "memberships", "identities", "identifiers", "users",
+		"password_history", "passwords", "totps", "authenticators", "memberships", "identities", "identifiers", "users", "former_users",
 		"clients", "programme_keys", "api_keys", "tenants", // each after what refers to it
 	} {
 		if _, err := w.h.ExecContext(w.ctx, "-- name: Clear :exec\nDELETE FROM "+table); err != nil {

@@ -30,6 +30,14 @@ type profile struct {
 	Locale            string   `json:"locale,omitzero"`
 	Brand             string   `json:"brand,omitzero"`
 	Details           string   `json:"details,omitzero"`
+
+	SecondaryVerified []verified `json:"secondary_verified,omitempty"`
+}
+
+// verified is auth.Verified as JSON.
+type verified struct {
+	Value string `json:"value"`
+	At    int64  `json:"at"` // microseconds
 }
 
 // address is auth.Address as JSON.
@@ -43,6 +51,10 @@ type address struct {
 }
 
 func toProfile(p auth.Profile) profile {
+	var proved []verified
+	for _, v := range p.SecondaryVerified {
+		proved = append(proved, verified{v.Value, micros(v.At)})
+	}
 	return profile{
 		Title:             p.Title,
 		FirstName:         p.FirstName,
@@ -62,10 +74,15 @@ func toProfile(p auth.Profile) profile {
 		Locale:            p.Locale,
 		Brand:             p.Brand,
 		Details:           p.Details,
+		SecondaryVerified: proved,
 	}
 }
 
 func (p profile) auth() auth.Profile {
+	var proved []auth.Verified
+	for _, v := range p.SecondaryVerified {
+		proved = append(proved, auth.Verified{Value: v.Value, At: moment(v.At)})
+	}
 	return auth.Profile{
 		Title:             p.Title,
 		FirstName:         p.FirstName,
@@ -85,6 +102,7 @@ func (p profile) auth() auth.Profile {
 		Locale:            p.Locale,
 		Brand:             p.Brand,
 		Details:           p.Details,
+		SecondaryVerified: proved,
 	}
 }
 

@@ -1,7 +1,16 @@
+-- AddUser gives no id that a deleted user had.
 -- name: AddUser :execrows
 INSERT INTO users (tenant_id, id, status, status_changed_at, epoch, email, email_verified_at, phone, phone_verified_at, username,
     profile, created_at, updated_at, email_changed_at, phone_changes, weakened_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+SELECT CAST(sqlc.arg(tenant_id) AS TEXT), CAST(sqlc.arg(id) AS TEXT), CAST(sqlc.arg(status) AS TEXT),
+    CAST(sqlc.arg(status_changed_at) AS BIGINT), CAST(sqlc.arg(epoch) AS BIGINT), CAST(sqlc.arg(email) AS TEXT),
+    CAST(sqlc.arg(email_verified_at) AS BIGINT), CAST(sqlc.arg(phone) AS TEXT), CAST(sqlc.arg(phone_verified_at) AS BIGINT),
+    CAST(sqlc.arg(username) AS TEXT), CAST(sqlc.arg(profile) AS TEXT), CAST(sqlc.arg(created_at) AS BIGINT),
+    CAST(sqlc.arg(updated_at) AS BIGINT), CAST(sqlc.arg(email_changed_at) AS BIGINT), CAST(sqlc.arg(phone_changes) AS BIGINT),
+    CAST(sqlc.arg(weakened_at) AS BIGINT)
+WHERE NOT EXISTS (
+    SELECT 1 FROM former_users f WHERE f.tenant_id = CAST(sqlc.arg(tenant_id) AS TEXT) AND f.id = CAST(sqlc.arg(id) AS TEXT)
+)
 ON CONFLICT DO NOTHING;
 
 -- name: AddIdentifier :execrows
@@ -37,3 +46,27 @@ SELECT kind, canonical FROM identifiers WHERE tenant_id = $1 AND user_id = $2 OR
 
 -- name: DropIdentifier :execrows
 DELETE FROM identifiers WHERE tenant_id = $1 AND kind = $2 AND canonical = $3 AND user_id = $4;
+
+-- name: DropUser :execrows
+DELETE FROM users WHERE tenant_id = $1 AND id = $2;
+
+-- name: AddFormerUser :exec
+INSERT INTO former_users (tenant_id, id, deleted_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
+
+-- name: DropIdentifiersOf :exec
+DELETE FROM identifiers WHERE tenant_id = $1 AND user_id = $2;
+
+-- name: DropMembershipsOf :exec
+DELETE FROM memberships WHERE tenant_id = $1 AND user_id = $2;
+
+-- name: DropAuthenticatorsOf :exec
+DELETE FROM authenticators WHERE tenant_id = $1 AND user_id = $2;
+
+-- name: DropPasswordOf :many
+DELETE FROM passwords WHERE tenant_id = $1 AND user_id = $2 RETURNING shape;
+
+-- name: DropPasswordHistoryOf :exec
+DELETE FROM password_history WHERE tenant_id = $1 AND user_id = $2;
+
+-- name: DropAttemptsOf :exec
+DELETE FROM attempts WHERE tenant_id = $1 AND subject = $2;

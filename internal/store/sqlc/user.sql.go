@@ -28,6 +28,21 @@ func (q *Queries) ActivateUser(ctx context.Context, arg ActivateUserParams) (int
 	return result.RowsAffected()
 }
 
+const addFormerUser = `-- name: AddFormerUser :exec
+INSERT INTO former_users (tenant_id, id, deleted_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+`
+
+type AddFormerUserParams struct {
+	TenantID  string
+	ID        string
+	DeletedAt int64
+}
+
+func (q *Queries) AddFormerUser(ctx context.Context, arg AddFormerUserParams) error {
+	_, err := q.db.ExecContext(ctx, addFormerUser, arg.TenantID, arg.ID, arg.DeletedAt)
+	return err
+}
+
 const addIdentifier = `-- name: AddIdentifier :execrows
 INSERT INTO identifiers (tenant_id, kind, canonical, user_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
 `
@@ -55,7 +70,15 @@ func (q *Queries) AddIdentifier(ctx context.Context, arg AddIdentifierParams) (i
 const addUser = `-- name: AddUser :execrows
 INSERT INTO users (tenant_id, id, status, status_changed_at, epoch, email, email_verified_at, phone, phone_verified_at, username,
     profile, created_at, updated_at, email_changed_at, phone_changes, weakened_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT),
+    CAST($4 AS BIGINT), CAST($5 AS BIGINT), CAST($6 AS TEXT),
+    CAST($7 AS BIGINT), CAST($8 AS TEXT), CAST($9 AS BIGINT),
+    CAST($10 AS TEXT), CAST($11 AS TEXT), CAST($12 AS BIGINT),
+    CAST($13 AS BIGINT), CAST($14 AS BIGINT), CAST($15 AS BIGINT),
+    CAST($16 AS BIGINT)
+WHERE NOT EXISTS (
+    SELECT 1 FROM former_users f WHERE f.tenant_id = CAST($1 AS TEXT) AND f.id = CAST($2 AS TEXT)
+)
 ON CONFLICT DO NOTHING
 `
 
@@ -78,6 +101,7 @@ type AddUserParams struct {
 	WeakenedAt      int64
 }
 
+// AddUser gives no id that a deleted user had.
 func (q *Queries) AddUser(ctx context.Context, arg AddUserParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, addUser,
 		arg.TenantID,
@@ -103,6 +127,34 @@ func (q *Queries) AddUser(ctx context.Context, arg AddUserParams) (int64, error)
 	return result.RowsAffected()
 }
 
+const dropAttemptsOf = `-- name: DropAttemptsOf :exec
+DELETE FROM attempts WHERE tenant_id = $1 AND subject = $2
+`
+
+type DropAttemptsOfParams struct {
+	TenantID string
+	Subject  string
+}
+
+func (q *Queries) DropAttemptsOf(ctx context.Context, arg DropAttemptsOfParams) error {
+	_, err := q.db.ExecContext(ctx, dropAttemptsOf, arg.TenantID, arg.Subject)
+	return err
+}
+
+const dropAuthenticatorsOf = `-- name: DropAuthenticatorsOf :exec
+DELETE FROM authenticators WHERE tenant_id = $1 AND user_id = $2
+`
+
+type DropAuthenticatorsOfParams struct {
+	TenantID string
+	UserID   string
+}
+
+func (q *Queries) DropAuthenticatorsOf(ctx context.Context, arg DropAuthenticatorsOfParams) error {
+	_, err := q.db.ExecContext(ctx, dropAuthenticatorsOf, arg.TenantID, arg.UserID)
+	return err
+}
+
 const dropIdentifier = `-- name: DropIdentifier :execrows
 DELETE FROM identifiers WHERE tenant_id = $1 AND kind = $2 AND canonical = $3 AND user_id = $4
 `
@@ -121,6 +173,97 @@ func (q *Queries) DropIdentifier(ctx context.Context, arg DropIdentifierParams) 
 		arg.Canonical,
 		arg.UserID,
 	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const dropIdentifiersOf = `-- name: DropIdentifiersOf :exec
+DELETE FROM identifiers WHERE tenant_id = $1 AND user_id = $2
+`
+
+type DropIdentifiersOfParams struct {
+	TenantID string
+	UserID   string
+}
+
+func (q *Queries) DropIdentifiersOf(ctx context.Context, arg DropIdentifiersOfParams) error {
+	_, err := q.db.ExecContext(ctx, dropIdentifiersOf, arg.TenantID, arg.UserID)
+	return err
+}
+
+const dropMembershipsOf = `-- name: DropMembershipsOf :exec
+DELETE FROM memberships WHERE tenant_id = $1 AND user_id = $2
+`
+
+type DropMembershipsOfParams struct {
+	TenantID string
+	UserID   string
+}
+
+func (q *Queries) DropMembershipsOf(ctx context.Context, arg DropMembershipsOfParams) error {
+	_, err := q.db.ExecContext(ctx, dropMembershipsOf, arg.TenantID, arg.UserID)
+	return err
+}
+
+const dropPasswordHistoryOf = `-- name: DropPasswordHistoryOf :exec
+DELETE FROM password_history WHERE tenant_id = $1 AND user_id = $2
+`
+
+type DropPasswordHistoryOfParams struct {
+	TenantID string
+	UserID   string
+}
+
+func (q *Queries) DropPasswordHistoryOf(ctx context.Context, arg DropPasswordHistoryOfParams) error {
+	_, err := q.db.ExecContext(ctx, dropPasswordHistoryOf, arg.TenantID, arg.UserID)
+	return err
+}
+
+const dropPasswordOf = `-- name: DropPasswordOf :many
+DELETE FROM passwords WHERE tenant_id = $1 AND user_id = $2 RETURNING shape
+`
+
+type DropPasswordOfParams struct {
+	TenantID string
+	UserID   string
+}
+
+func (q *Queries) DropPasswordOf(ctx context.Context, arg DropPasswordOfParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, dropPasswordOf, arg.TenantID, arg.UserID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var shape string
+		if err := rows.Scan(&shape); err != nil {
+			return nil, err
+		}
+		items = append(items, shape)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const dropUser = `-- name: DropUser :execrows
+DELETE FROM users WHERE tenant_id = $1 AND id = $2
+`
+
+type DropUserParams struct {
+	TenantID string
+	ID       string
+}
+
+func (q *Queries) DropUser(ctx context.Context, arg DropUserParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, dropUser, arg.TenantID, arg.ID)
 	if err != nil {
 		return 0, err
 	}

@@ -84,6 +84,8 @@ func testNotFoundOfChallenges(t *testing.T, s auth.Store, w world) {
 		"PutChallenge":  func(tx auth.Tx) error { return found(tx.PutChallenge(auth.Challenge{Tenant: "demo", ID: "none"}, 1)) },
 		"SettleParcel":  func(tx auth.Tx) error { return found(tx.SettleParcel(auth.Parcel{Tenant: "demo", ID: "none"})) },
 		"StepUpToken":   func(tx auth.Tx) error { return found(tx.StepUpToken(none, at(1))) },
+		"DeleteUser":    func(tx auth.Tx) error { return tx.DeleteUser("demo", "none", at(1)) },
+		"RaiseEpoch":    func(tx auth.Tx) error { return tx.RaiseEpoch("none", w.user.ID) },
 		"PutUser":       func(tx auth.Tx) error { return tx.PutUser(auth.User{Tenant: "demo", ID: "none"}, nil) },
 		"PutIdentity":   func(tx auth.Tx) error { return tx.PutIdentity(auth.Identity{Tenant: "none", Ref: w.identity.Ref}) },
 		"PutMembership": func(tx auth.Tx) error { return tx.PutMembership(auth.Membership{Tenant: "demo", User: "17"}) },
@@ -113,6 +115,9 @@ func testNothing(t *testing.T, s auth.Store) {
 		"People": func(r auth.Reads) (int, error) {
 			p, n, err := r.People("demo", auth.IdentityRef{}, auth.PersonFilter{})
 			return len(p) + n, err
+		},
+		"Users": func(r auth.Reads) (int, error) {
+			return r.Users("none", auth.UserPage{Limit: 9}, func(auth.Account) error { return errors.New("there is one") })
 		},
 		"CountMessages": func(r auth.Reads) (int, error) { return r.CountMessages("demo", "none", time.Time{}) },
 		"Queues":        func(r auth.Reads) (int, error) { q, err := r.Queues(at(28)); return len(q), err },

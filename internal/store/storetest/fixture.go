@@ -193,6 +193,7 @@ func userFixture(t auth.TenantID) auth.User {
 			SecondaryEmails: []string{"b@example.com", "a@example.com"}, SecondaryPhones: []string{"+356"},
 			CustomData: `{"a": 1}`, CustomAppData: `{"b":"<&>"}`,
 			Residence: "CH", Locale: "fr-CH", Brand: "blue", Details: `{"c": [1]}`,
+			SecondaryVerified: []auth.Verified{{Value: "b@example.com", At: at(8)}},
 		},
 		CreatedAt: at(1), UpdatedAt: at(5), EmailChangedAt: at(6), PhoneChanges: 2, WeakenedAt: at(7),
 	}

@@ -73,6 +73,8 @@ func ofSome() map[string]part {
 		"EventPages":       testEventPages,
 		"ManyEvents":       testManyEvents,
 		"PutUser":          testPutUser,
+		"Users":            testUsers,
+		"DeleteUser":       testDeleteUser,
 		"PutIdentity":      testPutIdentity,
 		"People":           testPeople,
 		"Authenticators":   testAuthenticators,
