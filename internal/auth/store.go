@@ -96,6 +96,8 @@ type Reads interface {
 	Bearer(hash TokenHash) (Bearer, error)
 	// Session returns a session with what its liveness depends on, in one statement.
 	Session(t TenantID, id SessionID) (LiveSession, error)
+	// SessionsOf lists the user's sessions of a surface that have not been ended, the latest seen first, at most n.
+	SessionsOf(t TenantID, id UserID, surface Surface, n int) ([]Session, error)
 	// Refresh finds a refresh token by hash with the root of its family, its session, its user and the user's lock, in one statement.
 	Refresh(hash TokenHash) (LiveRefresh, error)
 	// Grant finds a grant by the hash of its code, used or not.

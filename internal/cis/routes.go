@@ -56,6 +56,8 @@ func routes() []route {
 		{"POST", "/cis/v1/auth/link/email/authenticate", textual, (*API).authenticateMagicLink},
 		{"POST", "/cis/v1/auth/session/authenticate", numeric, (*API).authenticateSession},
 		{"POST", "/cis/v1/auth/session/logout", numeric, (*API).logoutSession},
+		{"GET", "/cis/v1/auth/users/{user_id}/sessions", numeric, (*API).listSessions},
+		{"DELETE", "/cis/v1/auth/users/{user_id}/sessions", numeric, (*API).endSessions},
 		{"POST", "/cis/v1/auth/token/refresh", numeric, (*API).refreshToken},
 		{"POST", "/cis/v1/auth/totp/authenticate", numeric, (*API).authenticateTOTP},
 		{"POST", "/cis/v1/users", numeric, (*API).createUser},
@@ -90,6 +92,7 @@ func routes() []route {
 // userRoutes are for users themselves: each needs the access token that a user's authentication returned.
 func userRoutes() []route {
 	return []route{
+		{"POST", "/cis/v1/auth/logout", numeric, (*API).logoutUser},
 		{"POST", "/cis/v1/users/me/totp", numeric, (*API).registerTOTP},
 		{"POST", "/cis/v1/auth/totp/register", numeric, (*API).registerTOTP},
 		{"POST", "/cis/v1/users/me/totp/revoke", numeric, (*API).revokeTOTP},

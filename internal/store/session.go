@@ -68,6 +68,14 @@ func session(row sqlc.Session) auth.Session {
 	}
 }
 
+// SessionsOf implements auth.Reads.
+func (r reads) SessionsOf(t auth.TenantID, id auth.UserID, surface auth.Surface, n int) ([]auth.Session, error) {
+	rows, err := r.q.SessionsOf(r.ctx, sqlc.SessionsOfParams{
+		TenantID: string(t), UserID: string(id), Surface: string(surface), N: int32(n),
+	})
+	return list(r, "list sessions", rows, err, func(row sqlc.Session) (auth.Session, error) { return session(row), nil })
+}
+
 // AddSession implements auth.Writes.
 func (w writes) AddSession(s auth.Session) error {
 	n, err := w.q.AddSession(w.ctx, sqlc.AddSessionParams{

@@ -46,3 +46,8 @@ SELECT id FROM sessions WHERE tenant_id = $1 AND id = $2;
 DELETE FROM sessions WHERE (tenant_id, id) IN (
     SELECT s.tenant_id, s.id FROM sessions s WHERE s.ends_at < sqlc.arg(before) ORDER BY s.ends_at LIMIT sqlc.arg(n)
 );
+
+-- name: SessionsOf :many
+SELECT * FROM sessions
+WHERE tenant_id = sqlc.arg(tenant_id) AND user_id = sqlc.arg(user_id) AND surface = sqlc.arg(surface) AND ended_at = 0
+ORDER BY seen_at DESC, id LIMIT sqlc.arg(n);

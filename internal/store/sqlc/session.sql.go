@@ -264,6 +264,64 @@ func (q *Queries) Session(ctx context.Context, arg SessionParams) ([]SessionRow,
 	return items, nil
 }
 
+const sessionsOf = `-- name: SessionsOf :many
+SELECT tenant_id, id, surface, user_id, epoch, client_id, methods, org_type, org_id, created_at, auth_at, seen_at, idle_limit, ends_at, ended_at, ended_why FROM sessions
+WHERE tenant_id = $1 AND user_id = $2 AND surface = $3 AND ended_at = 0
+ORDER BY seen_at DESC, id LIMIT $4
+`
+
+type SessionsOfParams struct {
+	TenantID string
+	UserID   string
+	Surface  string
+	N        int32
+}
+
+func (q *Queries) SessionsOf(ctx context.Context, arg SessionsOfParams) ([]Session, error) {
+	rows, err := q.db.QueryContext(ctx, sessionsOf,
+		arg.TenantID,
+		arg.UserID,
+		arg.Surface,
+		arg.N,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Session
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.ID,
+			&i.Surface,
+			&i.UserID,
+			&i.Epoch,
+			&i.ClientID,
+			&i.Methods,
+			&i.OrgType,
+			&i.OrgID,
+			&i.CreatedAt,
+			&i.AuthAt,
+			&i.SeenAt,
+			&i.IdleLimit,
+			&i.EndsAt,
+			&i.EndedAt,
+			&i.EndedWhy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sweepSessions = `-- name: SweepSessions :execrows
 DELETE FROM sessions WHERE (tenant_id, id) IN (
     SELECT s.tenant_id, s.id FROM sessions s WHERE s.ends_at < $1 ORDER BY s.ends_at LIMIT $2

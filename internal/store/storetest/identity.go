@@ -233,3 +233,32 @@ func testTOTPs(t *testing.T, s auth.Store) {
 		}
 	}
 }
+
+// testSessionsOf lists the sessions of one user of one tenant and surface that were not ended, the latest seen first.
+func testSessionsOf(t *testing.T, s auth.Store) {
+	added(t, s, live("demo"))
+	added(t, s, live("rival"))
+	write(t, s, func(tx auth.Writes) error {
+		session := func(id auth.SessionID, user auth.UserID, surface auth.Surface, seen int) func() error {
+			return func() error {
+				return tx.AddSession(auth.Session{Tenant: "demo", ID: id, User: user, Surface: surface, SeenAt: at(seen)})
+			}
+		}
+		return steps(
+			session("old", "18", auth.SurfaceCIS, 1), session("new", "18", auth.SurfaceCIS, 3), session("middle", "18", auth.SurfaceCIS, 2),
+			session("multi", "18", auth.SurfaceMulti, 4), session("other", "19", auth.SurfaceCIS, 5), session("ended", "18", auth.SurfaceCIS, 6),
+		)
+	})
+	move(t, s, func(tx auth.Writes) (bool, error) { return tx.EndSession("demo", "ended", at(7), "why") })
+	for n, want := range map[int][]auth.SessionID{2: {"new", "middle"}, 9: {"new", "middle", "old"}} {
+		var got []auth.SessionID
+		for _, session := range read(t, s, func(r auth.Reads) ([]auth.Session, error) {
+			return r.SessionsOf("demo", "18", auth.SurfaceCIS, n)
+		}) {
+			got = append(got, session.ID)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%d sessions (-want +got):\n%s", n, diff)
+		}
+	}
+}
