@@ -261,6 +261,15 @@ func guarded(t *testing.T, s *server) []*httpx.Operation {
 	})
 }
 
+// altered changes one character of a token's signature, all bits of which count.
+func altered(token string) string {
+	i, other := len(token)-9, "A"
+	if token[i] == 'A' {
+		other = "B"
+	}
+	return token[:i] + other + token[i+1:]
+}
+
 // TestEveryCallNeedsItsToken is A-049: neither nothing nor any other token opens a call, whatever else is wrong with it.
 func TestEveryCallNeedsItsToken(t *testing.T) {
 	t.Parallel()
@@ -273,7 +282,7 @@ func TestEveryCallNeedsItsToken(t *testing.T) {
 		}
 		headers := map[string]string{
 			"nothing": "", "no scheme": right, "another scheme": "Basic " + right, "the other kind of access token": "Bearer " + other,
-			"an ID token": "Bearer " + set.IDToken, "a refresh token": "Bearer " + set.RefreshToken, "altered": "Bearer " + right[:len(right)-2] + "AA",
+			"an ID token": "Bearer " + set.IDToken, "a refresh token": "Bearer " + set.RefreshToken, "altered": "Bearer " + altered(right),
 		}
 		for name, header := range headers {
 			c := httpxtest.Call{Method: op.Method, Path: op.Path, Body: "nonsense", Header: map[string]string{}}
