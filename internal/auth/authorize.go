@@ -166,7 +166,7 @@ func redirectable(uri string) error {
 	case strings.Contains(u.Scheme, ".") && u.Host == "":
 		return nil
 	}
-	return errors.New("must begin with https:, http: and a loopback address, or a scheme of your own such as com.example.app:")
+	return errors.New("must begin with https:, http: and a loopback address, or a scheme of your own with a dot in it")
 }
 
 // Authorize begins an authorization in a user's browser, or ends it at once when the session that the browser brings is enough.
