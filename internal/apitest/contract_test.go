@@ -239,7 +239,8 @@ func checkResponse(out *http.Request, route *routers.Route, response *openapi3.R
 		return errors.New("it has a body, and none is described")
 	}
 	options := filterOptions()
-	options.ExcludeResponseBody = strings.HasPrefix(r.header.Get("Content-Type"), "text/html") // for people
+	// A page is for people, where the document describes one.
+	options.ExcludeResponseBody = strings.HasPrefix(r.header.Get("Content-Type"), "text/html") && response.Value.Content.Get("text/html") != nil
 	// The answer alone, as the only one of an operation: kin-openapi looks for it by its status.
 	alone := &openapi3.Operation{Responses: openapi3.NewResponses(openapi3.WithStatus(r.status, response))}
 	one := &routers.Route{Operation: alone, Spec: &openapi3.T{OpenAPI: "3.0.3"}}
