@@ -167,10 +167,7 @@ func (s *Service) missed(tx Tx, by Actor, c Challenge, now time.Time, events ...
 	if err != nil || proofs.locked(now) {
 		return errors.Join(err, tx.AddEvents(events...))
 	}
-	from := proofs.Version
-	proofs = proofs.settle(failed, now, s.settings(c.Tenant).Lockout)
-	proofs.Version++
-	if _, err := tx.PutAttempts(c.Tenant, c.Subject, c.factor(), proofs, from); err != nil {
+	if proofs, err = s.settleProofs(tx, c.Tenant, c.Subject, c.factor(), proofs, failed, now); err != nil {
 		return err
 	}
 	if proofs.locked(now) {
@@ -185,22 +182,14 @@ func (s *Service) approve(tx Tx, by Actor, c Challenge, account Account, now tim
 	if err != nil {
 		return err
 	}
-	from := proofs.Version
-	proofs = proofs.settle(succeeded, now, s.settings(c.Tenant).Lockout)
-	proofs.Version++
-	if _, err := tx.PutAttempts(c.Tenant, c.Subject, c.factor(), proofs, from); err != nil {
+	if _, err := s.settleProofs(tx, c.Tenant, c.Subject, c.factor(), proofs, succeeded, now); err != nil {
 		return err
 	}
 	if err := s.fulfil(tx, by, &c, account, now); err != nil {
 		return err
 	}
-	c.Status, _ = c.Status.next(ChallengeIsApproved)
-	c.EndedAt = now
-	c.Version++
-	if moved, err := tx.PutChallenge(c, c.Version-1); err != nil || !moved {
-		return errors.Join(err, raced(moved))
-	}
-	return tx.AddEvents(s.challengeEvent(by, EventChallengeApproved, c, "", now))
+	_, err = s.putApproved(tx, by, c, now)
+	return err
 }
 
 // fulfil does what an approved challenge was for.

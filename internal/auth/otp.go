@@ -222,19 +222,33 @@ func (s *Service) proveCode(tx Tx, by Actor, c Challenge, target, code string, n
 	if err != nil || no != nil {
 		return c, no, err
 	}
-	from := proofs.Version
-	proofs = proofs.settle(succeeded, now, s.settings(c.Tenant).Lockout)
-	proofs.Version++
-	if _, err := tx.PutAttempts(c.Tenant, c.Subject, c.factor(), proofs, from); err != nil {
+	if _, err := s.settleProofs(tx, c.Tenant, c.Subject, c.factor(), proofs, succeeded, now); err != nil {
 		return c, nil, err
 	}
+	c, err = s.putApproved(tx, by, c, now)
+	return c, nil, err
+}
+
+// settleProofs writes one more proof of a subject to its counter: it held, or it did not.
+func (s *Service) settleProofs(
+	w Writes, t TenantID, subject Subject, f AttemptFactor, proofs Attempts, o outcome, now time.Time,
+) (Attempts, error) {
+	from := proofs.Version
+	proofs = proofs.settle(o, now, s.settings(t).Lockout)
+	proofs.Version = from + 1
+	_, err := w.PutAttempts(t, subject, f, proofs, from)
+	return proofs, err
+}
+
+// putApproved writes a challenge whose proof held, with its event.
+func (s *Service) putApproved(tx Tx, by Actor, c Challenge, now time.Time) (Challenge, error) {
 	c.Status, _ = c.Status.next(ChallengeIsApproved)
 	c.EndedAt = now
 	c.Version++
 	if moved, err := tx.PutChallenge(c, c.Version-1); err != nil || !moved {
-		return c, nil, errors.Join(err, raced(moved))
+		return c, errors.Join(err, raced(moved))
 	}
-	return c, nil, tx.AddEvents(s.challengeEvent(by, EventChallengeApproved, c, "", now))
+	return c, tx.AddEvents(s.challengeEvent(by, EventChallengeApproved, c, "", now))
 }
 
 // checkCode judges a code against a challenge. A wrong one it counts; a right one it leaves good. A code for nobody is never right.
@@ -252,8 +266,9 @@ func (s *Service) checkCode(tx Tx, by Actor, c Challenge, target, code string, n
 	if isCode(code) && subtle.ConstantTimeCompare(hash[:], c.CodeHash[:]) == 1 && c.User != "" {
 		return c, proofs, nil, nil
 	}
-	from := proofs.Version
-	proofs = proofs.settle(failed, now, s.settings(c.Tenant).Lockout)
+	if proofs, err = s.settleProofs(tx, c.Tenant, c.Subject, c.factor(), proofs, failed, now); err != nil {
+		return c, proofs, nil, err
+	}
 	c.Failures++
 	no := s.wrongCode(c, proofs, now)
 	no.counted = true
@@ -265,10 +280,6 @@ func (s *Service) checkCode(tx Tx, by Actor, c Challenge, target, code string, n
 	}
 	if proofs.locked(now) {
 		events = append(events, s.challengeEvent(by, EventLocked, c, string(c.factor()), now))
-	}
-	proofs.Version++
-	if _, err := tx.PutAttempts(c.Tenant, c.Subject, c.factor(), proofs, from); err != nil {
-		return c, proofs, nil, err
 	}
 	c.Version++
 	if _, err := tx.PutChallenge(c, c.Version-1); err != nil {

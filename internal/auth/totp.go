@@ -196,10 +196,7 @@ func (s *Service) proveTOTP(tx Tx, by Actor, account Account, code string, now t
 	if why != nil {
 		outcome = failed
 	}
-	from := proofs.Version
-	proofs = proofs.settle(outcome, now, s.settings(by.Tenant).Lockout)
-	proofs.Version++
-	if _, err := tx.PutAttempts(by.Tenant, account.Subject, AttemptTOTP, proofs, from); err != nil {
+	if proofs, err = s.settleProofs(tx, by.Tenant, account.Subject, AttemptTOTP, proofs, outcome, now); err != nil {
 		return nil, err
 	}
 	if why == nil {
