@@ -2,7 +2,7 @@
 
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: run build test check scripts bench race generate fuzz
+.PHONY: run build test check scripts clients bench race generate fuzz
 
 run: ## start the sandbox
 	go run ./cmd/countersign sandbox
@@ -19,10 +19,14 @@ test: ## every test, on SQLite and PostgreSQL; installs what it needs first
 check: ## the fast loop: vet, staticcheck, the tests of each package on SQLite
 	go vet -tags postgres ./...
 	$(STATICCHECK) -tags postgres ./...
-	go test $$(go list ./... | grep -v -e /apitest$$ -e /bench$$)
+	go test $$(go list ./... | grep -v -e /apitest -e /bench$$)
 
 scripts: ## the whole program from outside, on SQLite
 	go test -count=1 ./internal/apitest # anew: a cached result knows nothing of the program that was built beside it
+
+clients: ## the whole program, used with other people's clients and a browser
+	scripts/setup
+	go test -count=1 ./internal/apitest/clients
 
 race: ## every test under the race detector
 	scripts/setup

@@ -2,6 +2,7 @@ package archtest
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,6 +12,54 @@ import (
 
 var requirement = regexp.MustCompile(`^\t([^ ]+) v[^ ]+( // indirect)?$`)
 
+// decisions is the text of all pages of docs/decisions.
+func decisions(t *testing.T) string {
+	t.Helper()
+	pages, err := filepath.Glob(filepath.Join(root(t), "docs", "decisions", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, p := range pages {
+		text, err := os.ReadFile(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
+}
+
+// TestEveryClientLibraryIsExplained holds the packages of internal/apitest/clients to the same, and pins them: an exact version each, and a
+// lock that names no host.
+func TestEveryClientLibraryIsExplained(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(root(t), "internal", "apitest", "clients", "testdata")
+	text, err := os.ReadFile(filepath.Join(dir, "package.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wanted struct {
+		Dependencies map[string]string `json:"dependencies"`
+	}
+	if err := json.Unmarshal(text, &wanted); err != nil || len(wanted.Dependencies) == 0 {
+		t.Fatalf("got %v: %v", wanted, err)
+	}
+	exact, pages := regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`), decisions(t)
+	for name, version := range wanted.Dependencies {
+		if !strings.Contains(pages, "`"+name+"`") {
+			t.Errorf("%s has no line in docs/decisions", name)
+		}
+		if !exact.MatchString(version) {
+			t.Errorf("%s: got version %s, want an exact one", name, version)
+		}
+	}
+	lock, err := os.ReadFile(filepath.Join(dir, "package-lock.json"))
+	if err != nil || bytes.Contains(lock, []byte(`"resolved"`)) || !bytes.Contains(lock, []byte(`"integrity"`)) {
+		t.Errorf("package-lock.json: want hashes and no hosts (npm install --omit-lockfile-registry-resolved): %v", err)
+	}
+}
+
 // TestEveryDependencyIsExplained: a direct dependency has a line in docs/decisions that says why it and not another.
 func TestEveryDependencyIsExplained(t *testing.T) {
 	t.Parallel()
@@ -19,18 +68,7 @@ func TestEveryDependencyIsExplained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages, err := filepath.Glob(filepath.Join(base, "docs", "decisions", "*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var decisions strings.Builder
-	for _, p := range pages {
-		text, err := os.ReadFile(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		decisions.Write(text)
-	}
+	pages := decisions(t)
 	direct := 0
 	for line := range strings.Lines(string(mod)) {
 		m := requirement.FindStringSubmatch(strings.TrimRight(line, "\n"))
@@ -38,7 +76,7 @@ func TestEveryDependencyIsExplained(t *testing.T) {
 			continue
 		}
 		direct++
-		if !strings.Contains(decisions.String(), "`"+m[1]+"`") {
+		if !strings.Contains(pages, "`"+m[1]+"`") {
 			t.Errorf("%s has no line in docs/decisions", m[1])
 		}
 	}

@@ -87,6 +87,7 @@ func rules() []rule {
 			modules: []string{"github.com/google/go-cmp", "pgregory.net/rapid"}, not: transport()},
 		{path: "internal/pgtest", why: "a PostgreSQL for tests and measurements", tests: true, not: []string{"net/http/..."}},
 		{path: "internal/apitest", why: "the whole program from outside: it knows HTTP and no package", tests: true},
+		{path: "internal/apitest/clients", why: "the whole program, used with other people's clients and a browser", tests: true},
 		{path: "internal/archtest", why: "this test", tests: true},
 		{path: "bench", why: "measures the program from outside, beside what its parts can do", internal: []string{"internal/passhash", "internal/pgtest"},
 			modules: []string{"github.com/jackc/pgx/v5", "golang.org/x/crypto/argon2", "modernc.org/sqlite"}},

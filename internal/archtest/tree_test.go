@@ -69,7 +69,7 @@ func walk(t *testing.T, fn func(name string, read func() []byte)) {
 		}
 		rel = filepath.ToSlash(rel)
 		if d.IsDir() {
-			if rel == ".git" || rel == "bin" {
+			if rel == ".git" || rel == "bin" || d.Name() == "node_modules" {
 				return filepath.SkipDir
 			}
 			return nil

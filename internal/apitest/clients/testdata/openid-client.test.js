@@ -1,0 +1,92 @@
+// openid-client, the library of most Node.js applications, takes users through the authorization code flow in a browser.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as oidc from 'openid-client';
+import { enterCode, logIn, returned, withTab } from './lib/browser.js';
+import { callback, issuer, password, secrets, sentCode } from './lib/server.js';
+
+const discover = (client, authentication, metadata = {}) =>
+  oidc.discovery(new URL(issuer), client, metadata, authentication, { execute: [oidc.allowInsecureRequests] });
+
+// authorization is a request with everything that the library checks afterwards.
+async function authorization(config, params = {}) {
+  const checks = {
+    pkceCodeVerifier: oidc.randomPKCECodeVerifier(), expectedState: oidc.randomState(), expectedNonce: oidc.randomNonce(), idTokenExpected: true,
+  };
+  const url = oidc.buildAuthorizationUrl(config, {
+    redirect_uri: callback, scope: 'openid', state: checks.expectedState, nonce: checks.expectedNonce,
+    code_challenge: await oidc.calculatePKCECodeChallenge(checks.pkceCodeVerifier), code_challenge_method: 'S256', ...params,
+  });
+  return { url: url.href, checks };
+}
+
+for (const [name, authentication] of [
+  ['client_secret_basic', oidc.ClientSecretBasic], ['client_secret_post', oidc.ClientSecretPost],
+]) {
+  test(`a user logs in by password: ${name}`, () => withTab(async (page) => {
+    const config = await discover('web', authentication(secrets.web));
+    assert.ok(config.serverMetadata().token_endpoint_auth_methods_supported.includes(name));
+    const { url, checks } = await authorization(config, { max_age: '300' });
+    await page.goto(url);
+    await logIn(page, 'charles@example.com', password);
+    const tokens = await oidc.authorizationCodeGrant(config, await returned(page), { ...checks, maxAge: 300 });
+    const claims = tokens.claims();
+    assert.equal(claims.sub, '1002');
+    assert.deepEqual(claims.amr, ['pwd']);
+    assert.equal(claims.acr, 'pwd');
+    assert.equal(tokens.token_type, 'bearer'); // which the library writes in lower case
+    assert.equal(tokens.refresh_token, undefined);
+  }));
+}
+
+test('a user proves two factors, allows access while away, and the client refreshes', () => withTab(async (page) => {
+  const config = await discover('mfa', oidc.ClientSecretPost(secrets.mfa));
+  const { url, checks } = await authorization(config, { scope: 'openid email phone offline_access', prompt: 'consent' });
+  await page.goto(url);
+  await logIn(page, 'ada', password);
+  await enterCode(page, await sentCode('+35699111111'));
+  await page.getByRole('button', { name: 'Allow' }).click();
+  const first = await oidc.authorizationCodeGrant(config, await returned(page), checks);
+  assert.equal(first.claims().sub, '1001');
+  assert.deepEqual(first.claims().amr, ['pwd', 'sms', 'mfa']);
+  assert.equal(first.claims().acr, 'mfa');
+
+  const second = await oidc.refreshTokenGrant(config, first.refresh_token);
+  assert.notEqual(second.refresh_token, first.refresh_token);
+  assert.equal(second.claims().sub, '1001');
+  assert.equal(second.claims().auth_time, first.claims().auth_time);
+  // Who comes with the first one after the second was used has stolen one of them: both are worth nothing.
+  const third = await oidc.refreshTokenGrant(config, second.refresh_token);
+  for (const token of [first.refresh_token, third.refresh_token]) {
+    await assert.rejects(oidc.refreshTokenGrant(config, token), { error: 'invalid_grant' });
+  }
+}));
+
+test('the code is good once, for its verifier alone', () => withTab(async (page) => {
+  const config = await discover('web', oidc.ClientSecretPost(secrets.web));
+  const { url, checks } = await authorization(config);
+  await page.goto(url);
+  await logIn(page, 'charles', password);
+  const back = await returned(page);
+  await assert.rejects(
+    oidc.authorizationCodeGrant(config, back, { ...checks, pkceCodeVerifier: oidc.randomPKCECodeVerifier() }), { error: 'invalid_grant' });
+  await oidc.authorizationCodeGrant(config, back, checks);
+  await assert.rejects(oidc.authorizationCodeGrant(config, back, checks), { error: 'invalid_grant' });
+}));
+
+test('the library is told of a refusal', () => withTab(async (page) => {
+  const config = await discover('web', oidc.ClientSecretPost(secrets.web));
+  const { url, checks } = await authorization(config);
+  await page.goto(url);
+  await page.getByRole('button', { name: 'Cancel' }).click();
+  await assert.rejects(oidc.authorizationCodeGrant(config, await returned(page), checks), { error: 'access_denied' });
+}));
+
+test('a client is given a token of its own, and a wrong secret none', async () => {
+  const config = await discover('web', oidc.ClientSecretBasic(secrets.web));
+  const tokens = await oidc.clientCredentialsGrant(config);
+  assert.ok(tokens.access_token);
+  assert.equal(tokens.expires_in, 3600);
+  const wrong = await discover('web', oidc.ClientSecretBasic('another'));
+  await assert.rejects(oidc.clientCredentialsGrant(wrong), (e) => e.status === 401);
+});
