@@ -239,6 +239,8 @@ type clientCreate struct {
 	Name     string   `help:"Name of the application; by default the id."`
 	Resource []string `help:"A resource its tokens may be for; may be given several times."`
 	Redirect []string `help:"A redirect URI; may be given several times."`
+	Logout   string   `name:"backchannel-logout-uri" help:"Where it is told that users have logged out."`
+	Bye      []string `name:"post-logout-redirect" help:"Where users may be sent after a logout; may be given several times."`
 	Alg      string   `default:"ES256" enum:"ES256,RS256" help:"Signature of its tokens: ${enum}."`
 }
 
@@ -247,7 +249,7 @@ func (c clientCreate) Run(w *world) error {
 	return c.do(w, c.what(), func(ctx context.Context, s *auth.Service) error {
 		secret, err := s.CreateClient(ctx, auth.TenantID(c.Tenant), auth.ClientSetup{
 			ID: auth.ClientID(c.Client), Kind: auth.ClientKind(c.Kind), AppName: firstOf(c.Name, c.Client), Resources: c.Resource,
-			RedirectURIs: c.Redirect, Alg: jose.Alg(c.Alg),
+			RedirectURIs: c.Redirect, Alg: jose.Alg(c.Alg), Logout: auth.ClientLogout{RedirectURIs: c.Bye, URI: c.Logout},
 		})
 		if err != nil {
 			return err

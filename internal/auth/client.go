@@ -36,11 +36,19 @@ type Client struct {
 	Alg          jose.Alg // signs this client's tokens; empty: ES256
 	Native       bool     // runs on the user's device: the port of a loopback redirect URI is free (RFC 8252 §7.3)
 	SecondFactor bool     // its users prove two factors in the browser
+	Logout       ClientLogout
 
 	AccessTokenFor  time.Duration // zero: one hour
 	RefreshTokenFor time.Duration // zero: 14 days; also the absolute life of a family
 	CreatedAt       time.Time
 	DisabledAt      time.Time // zero: live
+}
+
+// ClientLogout says what happens to a client when its users log out.
+type ClientLogout struct {
+	RedirectURIs    []string // where the browser may be sent afterwards (OIDC RP-Initiated Logout §3.1)
+	URI             string   // where the client is told; empty: it is not (OIDC Back-Channel Logout §2.2)
+	SessionRequired bool     // it wants sid in what it is told, where it always is
 }
 
 // ClientSecret is the keyed hash of one secret.

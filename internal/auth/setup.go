@@ -47,6 +47,7 @@ type ClientSetup struct {
 	Alg          jose.Alg
 	Native       bool
 	SecondFactor bool
+	Logout       ClientLogout
 }
 
 // UserSetup is a user with their password, memberships and authenticators.
@@ -257,6 +258,9 @@ func (s *Service) clientRow(t TenantID, in ClientSetup, now time.Time) (Client, 
 			return Client{}, fmt.Errorf("client %s: redirect URI %s: %w", in.ID, uri, err)
 		}
 	}
+	if err := in.Logout.check(); err != nil {
+		return Client{}, fmt.Errorf("client %s: %w", in.ID, err)
+	}
 	hash := s.clientSecret(in.credentials())
 	appID := in.AppID
 	if appID == "" {
@@ -265,7 +269,7 @@ func (s *Service) clientRow(t TenantID, in ClientSetup, now time.Time) (Client, 
 	return Client{
 		Tenant: t, ID: in.ID, Kind: in.Kind, AppID: appID, AppName: in.AppName, Secrets: []ClientSecret{{hash, now}},
 		RedirectURIs: in.RedirectURIs, Resources: in.Resources, Claims: requestable(named(in.Claims)), Alg: in.Alg,
-		Native: in.Native, SecondFactor: in.SecondFactor, CreatedAt: now,
+		Native: in.Native, SecondFactor: in.SecondFactor, Logout: in.Logout, CreatedAt: now,
 	}, nil
 }
 

@@ -114,6 +114,7 @@ var badFiles = []struct {
 	{"bad kind", tenant("    clients: [{id: c, secret: s3cr3t, kind: admin}]\n"), 4, []string{`"admin"`, "application, management"}},
 	{"bad alg", tenant("    clients: [{id: c, secret: s3cr3t, kind: application, alg: none}]\n"), 4, []string{`"none"`, "ES256, RS256"}},
 	{"bad resource", tenant("    clients: [{id: c, secret: s3cr3t, kind: application, resources: [api]}]\n"), 4, []string{"absolute URI"}},
+	{"logout by another scheme", tenant("    clients: [{id: c, secret: s3cr3t, kind: application, backchannel_logout_uri: 'app:/x'}]\n"), 4, []string{"http: or https:"}},
 	{"fragment", tenant("    clients: [{id: c, secret: s3cr3t, kind: application, redirect_uris: ['https://a/#b']}]\n"), 4, []string{"fragment"}},
 	{
 		"same client in two tenants",

@@ -62,6 +62,9 @@ tenants:
         claims: [email, username]
         redirect_uris: ["https://acme.example/cb", "com.acme.app:/cb"]
         resources: ["urn:acme:api"]
+        post_logout_redirect_uris: ["https://acme.example/bye"]
+        backchannel_logout_uri: https://acme.example/logout?app=1
+        backchannel_logout_session_required: true
     identities:
       - {type: CONSUMER, id: "1", name: Ada}
       - {type: CORPORATE, id: "123456789012345678", name: Engines, profile_id: "7001", diligence: approved}
@@ -127,6 +130,9 @@ func TestParseReadsEveryKey(t *testing.T) {
 			Clients: []auth.ClientSetup{{
 				ID: "app", Secret: "app-secret", Kind: auth.ClientApplication, AppID: "app-id", AppName: "App",
 				RedirectURIs: []string{"https://acme.example/cb", "com.acme.app:/cb"}, Resources: []string{"urn:acme:api"},
+				Logout: auth.ClientLogout{
+					RedirectURIs: []string{"https://acme.example/bye"}, URI: "https://acme.example/logout?app=1", SessionRequired: true,
+				},
 				Claims: []string{"email", "username"}, Alg: "RS256",
 			}},
 			Identities: []auth.Identity{

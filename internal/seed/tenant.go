@@ -192,6 +192,9 @@ func (r *reader) client(n *yaml.Node) (c auth.ClientSetup) {
 		may("alg", choice(r, "alg", &c.Alg, "ES256", "RS256")),
 		may("native", r.flag("native", &c.Native)),
 		may("second_factor", r.flag("second_factor", &c.SecondFactor)),
+		may("post_logout_redirect_uris", r.uris("post_logout_redirect_uris", &c.Logout.RedirectURIs)),
+		may("backchannel_logout_uri", r.uri("backchannel_logout_uri", &c.Logout.URI, "http", "https")),
+		may("backchannel_logout_session_required", r.flag("backchannel_logout_session_required", &c.Logout.SessionRequired)),
 	)
 	return c
 }

@@ -15,6 +15,13 @@ type clientSecret struct {
 	CreatedAt int64  `json:"created_at"`
 }
 
+// clientLogout is auth.ClientLogout as JSON.
+type clientLogout struct {
+	RedirectURIs    []string `json:"redirect_uris,omitempty"`
+	URI             string   `json:"uri,omitempty"`
+	SessionRequired bool     `json:"session_required,omitempty"`
+}
+
 func client(row sqlc.Client) (auth.Client, error) {
 	c := auth.Client{
 		Tenant:          auth.TenantID(row.TenantID),
@@ -31,8 +38,10 @@ func client(row sqlc.Client) (auth.Client, error) {
 		SecondFactor:    row.SecondFactor,
 	}
 	var secrets []clientSecret
-	err := errors.Join(decode(row.Secrets, &secrets), decode(row.RedirectUris, &c.RedirectURIs),
+	var logout clientLogout
+	err := errors.Join(decode(row.Logout, &logout), decode(row.Secrets, &secrets), decode(row.RedirectUris, &c.RedirectURIs),
 		decode(row.Resources, &c.Resources), decode(row.Claims, &c.Claims))
+	c.Logout = auth.ClientLogout(logout)
 	for _, s := range secrets {
 		h, bad := digest[[32]byte](s.Hash)
 		err = errors.Join(err, bad)
@@ -68,6 +77,7 @@ func (w writes) PutClient(c auth.Client) error {
 		value any
 	}{
 		{&p.Secrets, secrets}, {&p.RedirectUris, c.RedirectURIs}, {&p.Resources, c.Resources}, {&p.Claims, c.Claims},
+		{&p.Logout, clientLogout(c.Logout)},
 	} {
 		if *column.text, err = encode(column.value); err != nil {
 			return fmt.Errorf("%s: %w", verb, err)

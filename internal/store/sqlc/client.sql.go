@@ -10,7 +10,7 @@ import (
 )
 
 const clients = `-- name: Clients :many
-SELECT tenant_id, id, kind, app_id, app_name, secrets, redirect_uris, resources, claims, alg, access_token_for, refresh_token_for, created_at, disabled_at, native, second_factor FROM clients ORDER BY tenant_id, id
+SELECT tenant_id, id, kind, app_id, app_name, secrets, redirect_uris, resources, claims, alg, access_token_for, refresh_token_for, created_at, disabled_at, native, second_factor, logout FROM clients ORDER BY tenant_id, id
 `
 
 func (q *Queries) Clients(ctx context.Context) ([]Client, error) {
@@ -39,6 +39,7 @@ func (q *Queries) Clients(ctx context.Context) ([]Client, error) {
 			&i.DisabledAt,
 			&i.Native,
 			&i.SecondFactor,
+			&i.Logout,
 		); err != nil {
 			return nil, err
 		}
@@ -55,13 +56,13 @@ func (q *Queries) Clients(ctx context.Context) ([]Client, error) {
 
 const putClient = `-- name: PutClient :execrows
 INSERT INTO clients (tenant_id, id, kind, app_id, app_name, secrets, redirect_uris, resources, claims, alg, access_token_for,
-    refresh_token_for, created_at, disabled_at, native, second_factor)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+    refresh_token_for, created_at, disabled_at, native, second_factor, logout)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, app_id = excluded.app_id, app_name = excluded.app_name,
     secrets = excluded.secrets, redirect_uris = excluded.redirect_uris, resources = excluded.resources, claims = excluded.claims,
     alg = excluded.alg, access_token_for = excluded.access_token_for, refresh_token_for = excluded.refresh_token_for,
     created_at = excluded.created_at, disabled_at = excluded.disabled_at, native = excluded.native,
-    second_factor = excluded.second_factor
+    second_factor = excluded.second_factor, logout = excluded.logout
 WHERE clients.tenant_id = excluded.tenant_id
 `
 
@@ -82,6 +83,7 @@ type PutClientParams struct {
 	DisabledAt      int64
 	Native          bool
 	SecondFactor    bool
+	Logout          string
 }
 
 // PutClient changes no row when the id is another tenant's.
@@ -103,6 +105,7 @@ func (q *Queries) PutClient(ctx context.Context, arg PutClientParams) (int64, er
 		arg.DisabledAt,
 		arg.Native,
 		arg.SecondFactor,
+		arg.Logout,
 	)
 	if err != nil {
 		return 0, err

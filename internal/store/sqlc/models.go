@@ -96,6 +96,7 @@ type Client struct {
 	DisabledAt      int64
 	Native          bool
 	SecondFactor    bool
+	Logout          string
 }
 
 type Event struct {

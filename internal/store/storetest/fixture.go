@@ -177,6 +177,7 @@ func clientFixture(t auth.TenantID) auth.Client {
 		RedirectURIs: []string{"https://example.com/a", "https://example.com/b"}, Resources: []string{"https://api.example.com"},
 		Claims: []string{"email", "roles"}, Alg: "RS256", AccessTokenFor: time.Hour, RefreshTokenFor: 24 * time.Hour,
 		CreatedAt: at(3), DisabledAt: at(4), Native: true, SecondFactor: true,
+		Logout: auth.ClientLogout{RedirectURIs: []string{"https://example.com/bye"}, URI: "https://example.com/out", SessionRequired: true},
 	}
 }
 
