@@ -298,17 +298,20 @@ func (s *Service) proveLoginCode(
 		target = "" // another client's, or the request's id is wrong: this call answers no challenge
 	}
 	c, no, err := s.proveCode(tx, by, c, target, in.Code, now)
-	if err != nil || no == nil {
-		return c, nil, err
-	}
-	told := &Error{Code: CodeWrongOTP, counted: no.counted}
+	return c, told(no), err
+}
+
+// told is what the holder of a code learns of why it was not taken.
+func told(no *Error) *Error {
 	switch {
+	case no == nil:
+		return nil
 	case no.Code == CodeOTPExpired:
-		told.Code = CodeOTPExpired
+		return &Error{Code: CodeOTPExpired, counted: no.counted}
 	case no.Code == CodeChallengeLimit && no.RetryAfter > 0:
-		told.Code, told.RetryAfter = CodeLocked, no.RetryAfter
+		return &Error{Code: CodeLocked, RetryAfter: no.RetryAfter, counted: no.counted}
 	}
-	return c, told, nil
+	return &Error{Code: CodeWrongOTP, counted: no.counted}
 }
 
 // loginMethod is how a code proved its user.

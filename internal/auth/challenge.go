@@ -23,6 +23,8 @@ const (
 	PurposeInvite       Purpose = "invite"        // a first password for a user who was authorised by another
 	PurposeLoginCode    Purpose = "login_code"    // makes or joins a session of /cis
 	PurposeLoginLink    Purpose = "login_link"    // the same, by a link
+	PurposeOwnEmail     Purpose = "own_email"     // that an address which a user of /cis named is theirs
+	PurposeOwnPhone     Purpose = "own_phone"     // the same of a number
 )
 
 // Channel is the way a challenge reaches its user.

@@ -28,6 +28,7 @@
 //	StartRecovery, ResumeRecovery                                    /multi, a new password for a code from the mailbox
 //	Invite, ValidateInvite, ConsumeInvite                            /multi, the first password for a code from the mailbox
 //	SendEmailCode, VerifyEmail                                       /multi, a code proves the address
+//	SendContactCode, ProveContact                                    /cis, a code proves a user's address or number, also a new one
 //	CreateUser, User, UserBy, AddPassword, ReplacePassword           /cis, by a client
 //	CreateIdentity, OwnIdentity, ChangeRoot, AskDiligence            /multi, consumers and corporates with their root users
 //	AddMember, Member, Members, ChangeMember, DeactivateMember, …    /multi, by who manages the users of an identity

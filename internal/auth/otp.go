@@ -57,7 +57,7 @@ func (s *Service) codePolicy(c Challenge) OTPPolicy {
 		p.For, p.Tries = VerifyEmailFor, emailTries
 	case PurposeInvite:
 		p.For, p.Tries = InviteFor, emailTries
-	case PurposeLoginCode:
+	case PurposeLoginCode, PurposeOwnEmail, PurposeOwnPhone:
 		p.Tries = s.settings(c.Tenant).Lockout.Failures // the lock ends the guessing, and not one challenge
 	case PurposeLoginLink:
 		p.For = LoginLinkFor

@@ -170,6 +170,11 @@ type NewPassword struct {
 // Errors: CodeUserNotFound, CodePasswordExists, CodeUserExists for a username that is taken or a user who has another, CodeIdentifierInvalid,
 // CodeInputTooLong, the policy's, CodeOverloaded.
 func (s *Service) AddPassword(ctx context.Context, by Actor, id UserID, in NewPassword) error {
+	return s.addPassword(ctx, by, id, in, func(Tx) error { return nil })
+}
+
+// addPassword is AddPassword with what else the transaction has to see to, which may refuse.
+func (s *Service) addPassword(ctx context.Context, by Actor, id UserID, in NewPassword, also func(Tx) error) error {
 	a, err := s.accountFor(ctx, by, id, in)
 	if err != nil {
 		return err
@@ -188,6 +193,9 @@ func (s *Service) AddPassword(ctx context.Context, by Actor, id UserID, in NewPa
 		return s.refuseChange(ctx, by, id, err)
 	}
 	err = s.update(ctx, by, func(tx Tx) error {
+		if err := also(tx); err != nil {
+			return err
+		}
 		if name != nil {
 			named, err := tx.NameUser(by.Tenant, id, in.Username, *name, p.SetAt)
 			if errors.Is(err, ErrExists) || (err == nil && !named) {

@@ -47,6 +47,35 @@ func (s *Service) CreatePassword(ctx context.Context, by Actor, id UserID, new s
 	return PasswordUpdate{Login: login, ExpiresAt: p.ExpiresAt}, err
 }
 
+// AddOwnPassword gives the user of a session their first password, which they chose and so need not replace (contract/cis §1.2). Who has a
+// second factor must have used one in the session. The session goes on.
+//
+// Errors: CodeLocked, CodeStepUpRequired, CodePasswordExists, CodeUserExists for a username that is taken or a user who has another,
+// CodeIdentifierInvalid, CodeInputTooLong, the policy's, CodeOverloaded.
+func (s *Service) AddOwnPassword(ctx context.Context, by Actor, live LiveSession, password seal.Secret, username string) error {
+	may := func(r Reads) (Account, error) {
+		a, err := r.AccountByUser(by.Tenant, live.User.ID)
+		if err != nil {
+			return a, err
+		}
+		if no, err := s.mayRefactor(r, live, a, false); err != nil || no != nil {
+			return a, orNo(err, no)
+		}
+		return a, nil
+	}
+	err := s.store.View(ctx, func(r Reads) error { _, err := may(r); return err })
+	if err != nil { // before the work of a hash
+		return s.refuseChange(ctx, by, live.User.ID, err)
+	}
+	return s.addPassword(ctx, by, live.User.ID, NewPassword{Value: password, Username: username}, func(tx Tx) error {
+		a, err := may(tx)
+		if err != nil {
+			return err
+		}
+		return s.notice(tx, a.User, TemplatePasswordChanged, "", s.now())
+	})
+}
+
 // creatable says why a user does not get a first password, if they do not.
 func creatable(a Account) error {
 	switch {

@@ -54,10 +54,7 @@ func (s *Service) editUser(
 		if no, err := s.numberFit(tx, e); err != nil || no != nil {
 			return a, nil, orNo(err, no)
 		}
-		if err := s.writeUser(tx, e); err != nil || len(e.changed) == 0 {
-			return a, nil, err
-		}
-		if err := tx.AddEvents(e.event(s, EventUserChanged)); err != nil {
+		if err := s.putEdited(tx, e); err != nil || len(e.changed) == 0 {
 			return a, nil, err
 		}
 		a, err = tx.AccountByUser(by.Tenant, id)
@@ -65,6 +62,14 @@ func (s *Service) editUser(
 	})
 	s.nudge()
 	return changed, err
+}
+
+// putEdited writes an edited user, with the event.
+func (s *Service) putEdited(tx Tx, e *edit) error {
+	if err := s.writeUser(tx, e); err != nil || len(e.changed) == 0 {
+		return err
+	}
+	return tx.AddEvents(e.event(s, EventUserChanged))
 }
 
 func orNo(err error, no *Error) error {
@@ -213,31 +218,36 @@ func (s *Service) setStatus(tx Tx, by Actor, a Account, to UserStatus, now time.
 // Errors: CodeUserNotFound, CodeIdentifierInvalid, CodeNotFound, CodeUserExists.
 func (s *Service) VerifyContact(ctx context.Context, by Actor, id UserID, kind IdentifierKind, value string, primary bool) error {
 	_, err := s.editUser(ctx, by, id, func(_ Tx, e *edit, _ Account) (*Error, error) {
-		u := &e.person.User
 		c, no := e.contact(kind, value)
 		if no != nil {
 			return no, nil
 		}
-		e.changed = append(e.changed, string(kind)+"_verified")
-		if c.first {
-			*c.proved = e.now
-			return nil, nil
-		}
-		u.Profile.SecondaryVerified = append(u.Profile.withoutVerified(c.value), Verified{Value: c.value, At: e.now})
-		if !primary {
-			return nil, nil
-		}
-		former, provedAt := *c.field, *c.proved
-		if no := e.name(kind, c.field, &c.value); no != nil || former == "" {
-			return no, nil
-		}
-		*c.list = append(*c.list, former)
-		if !provedAt.IsZero() {
-			u.Profile.SecondaryVerified = append(u.Profile.SecondaryVerified, Verified{Value: former, At: provedAt})
-		}
-		return nil, nil
+		return e.verify(kind, c, primary), nil
 	})
 	return err
+}
+
+// verify notes that an address or number that the user has is theirs.
+func (e *edit) verify(kind IdentifierKind, c contact, primary bool) *Error {
+	u := &e.person.User
+	e.changed = append(e.changed, string(kind)+"_verified")
+	if c.first {
+		*c.proved = e.now
+		return nil
+	}
+	u.Profile.SecondaryVerified = append(u.Profile.withoutVerified(c.value), Verified{Value: c.value, At: e.now})
+	if !primary {
+		return nil
+	}
+	former, provedAt := *c.field, *c.proved
+	if no := e.name(kind, c.field, &c.value); no != nil || former == "" {
+		return no
+	}
+	*c.list = append(*c.list, former)
+	if !provedAt.IsZero() {
+		u.Profile.SecondaryVerified = append(u.Profile.SecondaryVerified, Verified{Value: former, At: provedAt})
+	}
+	return nil
 }
 
 func (p Profile) withoutVerified(value string) []Verified {

@@ -49,8 +49,8 @@ func (s *Service) AuthenticateUserToken(ctx context.Context, token string, via V
 func (l LiveSession) multifactor() bool { return slices.Contains(l.Session.amr(), string(MethodMFA)) }
 
 // mayRefactor says why the bearer of a session may not add, replace or take away a way for its user to prove. A user who has one already
-// must have used a second factor in the session, or a password alone would do (A-078, B-20). owns is whether the user has one of the kind
-// that is to be changed.
+// must have used a second factor in the session, or a password alone would do (A-078, B-20). owns is whether the user has one that is
+// not looked for here.
 func (s *Service) mayRefactor(r Reads, live LiveSession, account Account, owns bool) (*Error, error) {
 	now := s.now()
 	if account.Attempts.locked(now) {
@@ -60,7 +60,11 @@ func (s *Service) mayRefactor(r Reads, live LiveSession, account Account, owns b
 	if err != nil {
 		return nil, err
 	}
-	owns = owns || slices.ContainsFunc(bound, func(a Authenticator) bool { return a.usable(account.User) })
+	app, err := totpOf(r, account.User)
+	if err != nil {
+		return nil, err
+	}
+	owns = owns || app.Version > 0 || slices.ContainsFunc(bound, func(a Authenticator) bool { return a.usable(account.User) })
 	if owns && !live.multifactor() {
 		return refuse(CodeStepUpRequired), nil
 	}

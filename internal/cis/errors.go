@@ -113,6 +113,10 @@ func ofFactors(c auth.Code) wire {
 		return wire{http.StatusNotFound, "", "The user has none"}
 	case auth.CodeStepUpRequired:
 		return wire{http.StatusForbidden, "insufficient_permissions", "The session needs a second factor for this"}
+	case auth.CodeAlreadyVerified:
+		return wire{http.StatusConflict, "", "It is verified already"}
+	case auth.CodeEmailDomain:
+		return wire{http.StatusBadRequest, "system_invalid_input", "The domain is not taken"}
 	}
 	return ofReset(c)
 }

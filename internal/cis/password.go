@@ -91,3 +91,21 @@ func (a *API) updatePassword(c *call) error {
 	}
 	return c.w.JSON(http.StatusOK, result{message{"Password registered"}})
 }
+
+// addOwnPassword is POST /v1/users/me/password-credentials of contract/cis §1.2. A user who has one gets the contract's only refusal.
+func (a *API) addOwnPassword(c *call) error {
+	var in passwordCredential
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	err := a.auth.AddOwnPassword(c.r.Context(), c.by, c.live, in.Password, in.Username)
+	if auth.CodeOf(err) == auth.CodePasswordExists {
+		writeWire(c.w, wire{http.StatusForbidden, "auth_password_already_configured", "The user has a password"}, numeric, "")
+		c.w.Code, c.w.Cause = auth.CodePasswordExists.String(), err
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return c.w.JSON(http.StatusOK, result{message{"Password registered"}})
+}

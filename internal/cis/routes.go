@@ -96,6 +96,11 @@ func userRoutes() []route {
 		{"POST", "/cis/v1/users/me/totp", numeric, (*API).registerTOTP},
 		{"POST", "/cis/v1/auth/totp/register", numeric, (*API).registerTOTP},
 		{"POST", "/cis/v1/users/me/totp/revoke", numeric, (*API).revokeTOTP},
+		{"POST", "/cis/v1/users/me/password-credentials", numeric, (*API).addOwnPassword},
+		{"POST", "/cis/v1/verification/otp/email/send", numeric, sendContactCode(auth.ByEmail)},
+		{"POST", "/cis/v1/verification/otp/email/validate", numeric, proveContact(auth.ByEmail)},
+		{"POST", "/cis/v1/verification/otp/sms/send", numeric, sendContactCode(auth.ByPhone)},
+		{"POST", "/cis/v1/verification/otp/sms/validate", numeric, proveContact(auth.ByPhone)},
 	}
 }
 
