@@ -419,7 +419,7 @@ func TestLoginLinkRefusals(t *testing.T) {
 	}
 	e := authtest.New(t, withAppLink)
 	for uri, want := range map[string]auth.Code{
-		"https://app.example/in": auth.CodeInvalidRedirect, "https://evil.example/": auth.CodeInvalidRedirect,
+		"https://app.example/in": auth.CodeRedirectInvalid, "https://evil.example/": auth.CodeRedirectInvalid,
 	} {
 		_, err := e.SendLoginLink(t.Context(), e.App(), auth.LinkRequest{
 			Kind: auth.ByUsername, Identifier: "ada", RedirectURI: uri, Channel: auth.ChannelEmail,

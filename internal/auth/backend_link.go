@@ -39,7 +39,7 @@ type LinkLogin struct {
 // else (A-081, B-46). For an identifier that nobody has, and a user without an e-mail address, it succeeds all the same, but for
 // ChannelDirect.
 //
-// Errors: CodeIdentifierInvalid, CodeInvalidRedirect, CodeLocked, CodeTooSoon, CodeChallengeLimit, CodeThrottled; with ChannelDirect or
+// Errors: CodeIdentifierInvalid, CodeRedirectInvalid, CodeLocked, CodeTooSoon, CodeChallengeLimit, CodeThrottled; with ChannelDirect or
 // Settings.RevealAccounts CodeUserNotFound, CodeEmailNotFound.
 func (s *Service) SendLoginLink(ctx context.Context, by Actor, in LinkRequest) (SentLink, error) {
 	canonical, err := Canonical(in.Kind, in.Identifier)
@@ -51,7 +51,7 @@ func (s *Service) SendLoginLink(ctx context.Context, by Actor, in LinkRequest) (
 		return SentLink{}, err
 	}
 	if !slices.Contains(client.RedirectURIs, in.RedirectURI) {
-		return SentLink{}, refuseField(CodeInvalidRedirect, "redirect_uri")
+		return SentLink{}, refuseField(CodeRedirectInvalid, "redirect_uri")
 	}
 	var sent SentLink
 	if in.Bound {

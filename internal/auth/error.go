@@ -24,7 +24,7 @@ const (
 	CodeInvalidToken    // the bearer token is missing, forged, expired or revoked
 	CodeWrongTokenKind  // a live token of a kind this call does not take
 	CodeInvalidRefresh  // the refresh token is unknown, expired, revoked or another client's
-	CodeRedirectInvalid // no such client, or the redirect URI is not one of its own: there is nobody to tell
+	CodeRedirectInvalid // the redirect address is not the client's, or there is no such client: nobody may be sent there
 	CodeRequestInvalid  // the authorization request is malformed or asks for what is not served; see Error.Field
 	CodeResponseType    // only the authorization code flow is served
 	CodeLoginRequired   // the user has to be asked, and the client wants that not to be
@@ -65,7 +65,6 @@ const (
 	CodeNotMember          // the user is not a member of the organization
 	CodeInvalidTarget      // the resource is not configured for the client (RFC 8707 §2)
 	CodeInvalidScope       // RFC 6749 §5.2
-	CodeInvalidRedirect    // the redirect address is not configured for the client
 	CodeInputTooLong       // a password over 1,024 bytes, refused before hashing; see Error.Field
 	CodeNotFound           // anything else that does not exist
 	CodeSearchInvalid      // a search that is none; see Error.Field
@@ -189,7 +188,6 @@ var codeNames = [codeEnd]string{
 	CodeNotMember:           "not_member",
 	CodeInvalidTarget:       "invalid_target",
 	CodeInvalidScope:        "invalid_scope",
-	CodeInvalidRedirect:     "invalid_redirect",
 	CodeInputTooLong:        "input_too_long",
 	CodeNotFound:            "not_found",
 	CodeSearchInvalid:       "search_invalid",

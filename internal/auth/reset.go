@@ -28,7 +28,7 @@ type ResetRequest struct {
 // StartReset sends a user a code, or a link when there is a redirect, to an address of theirs that is verified. It changes nothing on the
 // account, works during a lock, and succeeds whoever is named and whatever was sent before.
 //
-// Errors: CodeIdentifierInvalid, CodeInvalidRedirect; with Settings.RevealAccounts CodeUserNotFound, CodeEmailUnverified and
+// Errors: CodeIdentifierInvalid, CodeRedirectInvalid; with Settings.RevealAccounts CodeUserNotFound, CodeEmailUnverified and
 // CodePhoneUnverified.
 func (s *Service) StartReset(ctx context.Context, by Actor, in ResetRequest) error {
 	_, err := s.startReset(ctx, by, in, func(tx Tx, a Account, c Challenge, to string, now time.Time) (Challenge, *Error, error) {
@@ -55,7 +55,7 @@ func (s *Service) StartReset(ctx context.Context, by Actor, in ResetRequest) err
 
 // MakeResetLink returns a link for the client to bring to its user by a way of its own. For a user who is not there it leads nowhere.
 //
-// Errors: CodeIdentifierInvalid, CodeInvalidRedirect, CodeThrottled; with Settings.RevealAccounts CodeUserNotFound.
+// Errors: CodeIdentifierInvalid, CodeRedirectInvalid, CodeThrottled; with Settings.RevealAccounts CodeUserNotFound.
 func (s *Service) MakeResetLink(ctx context.Context, by Actor, in ResetRequest) (string, error) {
 	var link string
 	var no *Error
@@ -103,7 +103,7 @@ func (s *Service) startReset(
 		return Challenge{}, err
 	}
 	if in.Redirect != "" && !slices.Contains(client.RedirectURIs, in.Redirect) {
-		return Challenge{}, refuseField(CodeInvalidRedirect, "redirect_uri")
+		return Challenge{}, refuseField(CodeRedirectInvalid, "redirect_uri")
 	}
 	canonical, err := Canonical(in.Kind, in.Identifier)
 	if err != nil {

@@ -222,7 +222,7 @@ func TestRevealingTenantTellsWhoCannotReset(t *testing.T) {
 	}{
 		{auth.ResetRequest{Channel: auth.ChannelEmail, Kind: auth.ByEmail, Identifier: "stranger@example.com"}, auth.CodeUserNotFound},
 		{auth.ResetRequest{Channel: auth.ChannelSMS, Kind: auth.ByPhone, Identifier: "+35699000009"}, auth.CodeUserNotFound},
-		{auth.ResetRequest{Channel: auth.ChannelEmail, Kind: auth.ByUsername, Identifier: "ada", Redirect: "https://evil.example"}, auth.CodeInvalidRedirect},
+		{auth.ResetRequest{Channel: auth.ChannelEmail, Kind: auth.ByUsername, Identifier: "ada", Redirect: "https://evil.example"}, auth.CodeRedirectInvalid},
 	} {
 		wantCode(t, e.StartReset(t.Context(), e.App(), c.in), c.want)
 	}

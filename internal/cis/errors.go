@@ -93,7 +93,7 @@ func ofFactors(c auth.Code) wire {
 	switch c {
 	case auth.CodeWrongOTP:
 		return wire{http.StatusBadRequest, "auth_invalid_credentials", "Invalid code"}
-	case auth.CodeInvalidRedirect:
+	case auth.CodeRedirectInvalid:
 		return wire{http.StatusBadRequest, "system_invalid_input", "Not configured for the client"}
 	case auth.CodeOTPExpired:
 		return wire{http.StatusBadRequest, "auth_otp_passcode_expired", "The code has expired"}
@@ -154,7 +154,7 @@ func elsewhere(c auth.Code) wire {
 		auth.CodeDiligencePending, auth.CodeDiligenceRejected, auth.CodeIdentityUnapproved, auth.CodeOnceConflict, auth.CodeInternal,
 		auth.CodeUnknownKey,
 		auth.CodeUnknownClient, auth.CodeClientRefused, auth.CodeInvalidToken, auth.CodeWrongTokenKind, auth.CodeInvalidRefresh,
-		auth.CodeRedirectInvalid, auth.CodeRequestInvalid, auth.CodeResponseType, auth.CodeLoginRequired, auth.CodeFactorsUnmet,
+		auth.CodeRequestInvalid, auth.CodeResponseType, auth.CodeLoginRequired, auth.CodeFactorsUnmet,
 		auth.CodeAccessDenied, auth.CodeInvalidCode, auth.CodeReusedCode, auth.CodeFormInvalid,
 		auth.CodeReusedRefresh, auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodeSuspended, auth.CodeLocked,
 		auth.CodeBusy, auth.CodeThrottled, auth.CodeOverloaded, auth.CodeMaintenance, auth.CodePasswordExpired, auth.CodePasswordTemp,
@@ -162,7 +162,7 @@ func elsewhere(c auth.Code) wire {
 		auth.CodePasswordTooLong, auth.CodePasswordTooSimple, auth.CodePasswordUsed, auth.CodePasswordExists, auth.CodePasswordMissing,
 		auth.CodeUserNotFound, auth.CodeUserExists, auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeSessionNotFound,
 		auth.CodeSessionForeign, auth.CodeNotMember, auth.CodeInvalidTarget, auth.CodeInvalidScope, auth.CodeInputTooLong,
-		auth.CodeNotFound, auth.CodeRecoveryInvalid, auth.CodeEmailUnverified, auth.CodePhoneUnverified, auth.CodeInvalidRedirect,
+		auth.CodeNotFound, auth.CodeRecoveryInvalid, auth.CodeEmailUnverified, auth.CodePhoneUnverified,
 		auth.CodeSearchInvalid, auth.CodePrimaryIdentifier:
 		return wire{http.StatusBadRequest, "bad_request", "The request is not possible here"}
 	}

@@ -59,7 +59,7 @@ func wireOf(c auth.Code) wire {
 	case auth.CodeLinkEmpty:
 		return wire{http.StatusBadRequest, fields, "AT_LEAST"}
 	case auth.CodeLinkInvalid, auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeInvalidTarget, auth.CodeInvalidScope,
-		auth.CodeInvalidRedirect, auth.CodeSearchInvalid, auth.CodePrimaryIdentifier:
+		auth.CodeSearchInvalid, auth.CodePrimaryIdentifier:
 		return wire{http.StatusBadRequest, fields, "REGEX"}
 	case auth.CodeUserNotFound, auth.CodeNotFound:
 		return wire{http.StatusNotFound, general, "NOT_FOUND"}

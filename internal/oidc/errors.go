@@ -107,7 +107,7 @@ func elsewhere(c auth.Code) *oauthError {
 		auth.CodePasswordTooLong, auth.CodePasswordTooSimple, auth.CodePasswordUsed, auth.CodePasswordExists, auth.CodePasswordMissing,
 		auth.CodeUserNotFound, auth.CodeUserExists, auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeSessionNotFound,
 		auth.CodeSessionForeign, auth.CodeNotMember, auth.CodeInvalidTarget, auth.CodeInvalidScope, auth.CodeInputTooLong,
-		auth.CodeNotFound, auth.CodeInvalidRedirect,
+		auth.CodeNotFound,
 		auth.CodeSearchInvalid, auth.CodePrimaryIdentifier:
 		return &oauthError{http.StatusBadRequest, "invalid_request", "The request is not possible here"}
 	}
