@@ -34,6 +34,7 @@ type Alg string
 const (
 	ES256 Alg = "ES256" // ECDSA, P-256, SHA-256
 	RS256 Alg = "RS256" // RSASSA-PKCS1-v1_5, SHA-256
+	PS256 Alg = "PS256" // RSASSA-PSS, SHA-256
 	EdDSA Alg = "EdDSA" // Ed25519
 )
 
@@ -85,7 +86,7 @@ func checkPublic(alg Alg, pub crypto.PublicKey) error {
 			return nil
 		}
 	case *rsa.PublicKey:
-		if alg != RS256 {
+		if alg != RS256 && alg != PS256 {
 			break
 		}
 		if bits := pub.N.BitLen(); bits < minRSABits || bits > maxRSABits {

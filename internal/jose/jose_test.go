@@ -25,7 +25,7 @@ const (
 
 var now = time.Date(2026, 11, 5, 12, 0, 0, 0, time.UTC)
 
-var algs = []jose.Alg{jose.ES256, jose.RS256, jose.EdDSA}
+var algs = []jose.Alg{jose.ES256, jose.RS256, jose.PS256, jose.EdDSA}
 
 // generated holds one key for each algorithm, made once: RSA keys are slow.
 var generated = sync.OnceValue(func() map[jose.Alg]*jose.Key {
@@ -125,7 +125,11 @@ func signRaw(t testing.TB, k *jose.Key, header, payload string) string {
 	case ed25519.PrivateKey:
 		signature = ed25519.Sign(private, []byte(message))
 	case *rsa.PrivateKey:
-		signature, err = rsa.SignPKCS1v15(nil, private, crypto.SHA256, digest[:])
+		if k.Alg() == jose.PS256 {
+			signature, err = rsa.SignPSS(rand.Reader, private, crypto.SHA256, digest[:], nil)
+		} else {
+			signature, err = rsa.SignPKCS1v15(nil, private, crypto.SHA256, digest[:])
+		}
 	case *ecdsa.PrivateKey:
 		r, s, signErr := ecdsa.Sign(rand.Reader, private, digest[:])
 		if err = signErr; err == nil {

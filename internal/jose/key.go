@@ -32,7 +32,7 @@ func Generate(alg Alg) (*Key, error) {
 	switch alg {
 	case ES256:
 		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case RS256:
+	case RS256, PS256:
 		private, err = rsa.GenerateKey(rand.Reader, newRSABits)
 	case EdDSA:
 		_, private, err = ed25519.GenerateKey(rand.Reader)

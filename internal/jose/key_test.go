@@ -122,8 +122,19 @@ func TestFirstKeyOfAnIDCounts(t *testing.T) {
 	refuse(t, "second", jose.NewSet(public, k.Public()), token, want(), "alg is not that of the key")
 }
 
+// kty is the kind of key that an algorithm needs.
+func kty(alg jose.Alg) string {
+	if alg == jose.RS256 || alg == jose.PS256 {
+		return "RSA"
+	}
+	return string(alg)
+}
+
 func TestParsePublicNamesWhatIsMissing(t *testing.T) {
 	for alg, k := range generated() {
+		if alg == jose.PS256 {
+			continue // an RSA key that names no algorithm is for RS256
+		}
 		var jwk map[string]string
 		if err := json.Unmarshal([]byte(k.Public().String()), &jwk); err != nil {
 			t.Fatal(err)
@@ -181,7 +192,7 @@ func TestParsePublicRefuses(t *testing.T) {
 		"ES384":              jwk(&ec.PublicKey, "ES384", "sig"),
 		"none":               jwk(&ec.PublicKey, "none", "sig"),
 		"EC as RS256":        jwk(&ec.PublicKey, "RS256", "sig"),
-		"RSA as PS256":       strings.Replace(rsaJWK, "RS256", "PS256", 1),
+		"RSA as PS384":       strings.Replace(rsaJWK, "RS256", "PS384", 1),
 		"RSA as HS256":       strings.Replace(rsaJWK, "RS256", "HS256", 1),
 		"for encryption":     jwk(&ec.PublicKey, "ES256", "enc"),
 		"off the curve":      `{"kty":"EC","crv":"P-256","x":"` + strings.Repeat("A", 43) + `","y":"` + strings.Repeat("A", 43) + `"}`,
@@ -223,7 +234,7 @@ func TestParseKeyRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := jose.ParseKey(alg, pkcs8); (err == nil) != (alg == other) {
+			if _, err := jose.ParseKey(alg, pkcs8); (err == nil) != (kty(alg) == kty(other)) {
 				t.Errorf("ParseKey(%q) of a key for %s: %v", alg, other, err)
 			}
 		}

@@ -2,6 +2,7 @@ package jose
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -48,10 +49,13 @@ func newPublicKey(alg Alg, pub crypto.PublicKey, id string) (PublicKey, error) {
 
 // ParsePublic reads a JWK (RFC 7517): what [PublicKey.String] wrote, or a key
 // of a party that we verify. A missing kid becomes the thumbprint; a missing
-// alg becomes the one algorithm of this package that fits the key. A key that is
+// alg becomes the algorithm of this package that fits the key, RS256 for RSA. A key that is
 // private, symmetric, weak, or for anything but signatures is refused. Members
 // beside the key, such as certificates, are dropped.
-func ParsePublic(jwk string) (PublicKey, error) {
+func ParsePublic(jwk string) (PublicKey, error) { return parsePublic(jwk, "") }
+
+// parsePublic is ParsePublic for a key that has to be of an algorithm, unless that is empty.
+func parsePublic(jwk string, want Alg) (PublicKey, error) {
 	if len(jwk) > maxJWK {
 		return PublicKey{}, errors.New("jose: parse public key: too long")
 	}
@@ -66,9 +70,9 @@ func ParsePublic(jwk string) (PublicKey, error) {
 	if parsed.Use != "" && parsed.Use != "sig" {
 		return PublicKey{}, errors.New("jose: parse public key: the key is not for signatures")
 	}
-	alg := Alg(parsed.Algorithm)
-	if alg == "" {
-		alg = algOf(parsed.Key)
+	alg := cmp.Or(Alg(parsed.Algorithm), want, algOf(parsed.Key))
+	if want != "" && alg != want {
+		return PublicKey{}, fmt.Errorf("jose: parse public key: the key is for another algorithm than %s", want)
 	}
 	key, err := newPublicKey(alg, parsed.Key, parsed.KeyID)
 	if err != nil {

@@ -81,6 +81,9 @@ func (k *Key) sign(message []byte) ([]byte, error) {
 		s.FillBytes(signature[es256Size/2:])
 		return signature, nil
 	case *rsa.PrivateKey:
+		if k.public.alg == PS256 { // RFC 7518 §3.5: the salt is as long as the hash
+			return rsa.SignPSS(rand.Reader, private, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+		}
 		return rsa.SignPKCS1v15(rand.Reader, private, crypto.SHA256, digest[:])
 	default: // ed25519.PrivateKey, which hashes by itself
 		return private.Sign(rand.Reader, message, crypto.Hash(0))

@@ -39,6 +39,10 @@ type Want struct {
 	Audience string        // aud must be or contain this; or AnyAudience
 	Now      time.Time     // the time of verification
 	Skew     time.Duration // how long after exp a token is still accepted; at most a minute
+
+	// Foreign accepts what other parties' libraries leave out and RFC 7523 lets
+	// them: iat, and kid where the set has one key.
+	Foreign bool
 }
 
 // Verify returns the claims of a token that a key of the set has signed and that
@@ -58,7 +62,7 @@ func (s *Set) Verify(token string, want Want) (Claims, error) {
 	if !ok {
 		return nil, invalid("header is not a strict JSON object")
 	}
-	key, err := s.keyFor(header)
+	key, err := s.keyFor(header, want.Foreign)
 	if err != nil {
 		return nil, err
 	}
@@ -105,10 +109,28 @@ func split(token string) (p parts, err error) {
 // keyFor returns the key that header names. A header that brings its own key,
 // says where to find one, or asks for processing unknown here is refused and
 // not read on (RFC 8725 §3.10, RFC 7515 §4.1.11).
-func (s *Set) keyFor(header Claims) (PublicKey, error) {
+func (s *Set) keyFor(header Claims, foreign bool) (PublicKey, error) {
 	for _, name := range []string{"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc"} {
 		if _, ok := header[name]; ok {
 			return PublicKey{}, invalid("forbidden header parameter " + name)
+		}
+	}
+	key, err := s.named(header, foreign)
+	if err != nil {
+		return PublicKey{}, err
+	}
+	if alg, ok := header.String("alg"); !ok || Alg(alg) != key.alg {
+		return PublicKey{}, invalid("alg is not that of the key")
+	}
+	return key, nil
+}
+
+// named returns the key by the kid of header, or the only one where header names
+// none and a foreign token may do so.
+func (s *Set) named(header Claims, foreign bool) (PublicKey, error) {
+	if _, there := header["kid"]; !there && foreign && len(s.keys) == 1 {
+		for _, key := range s.keys {
+			return key, nil
 		}
 	}
 	id, ok := header.String("kid")
@@ -118,9 +140,6 @@ func (s *Set) keyFor(header Claims) (PublicKey, error) {
 	key, ok := s.keys[id]
 	if !ok {
 		return PublicKey{}, invalid("unknown kid")
-	}
-	if alg, ok := header.String("alg"); !ok || Alg(alg) != key.alg {
-		return PublicKey{}, invalid("alg is not that of the key")
 	}
 	return key, nil
 }
@@ -186,8 +205,11 @@ func (w Want) check(claims Claims) error {
 		}
 	}
 	latest := w.Now.Add(maxAhead)
-	if issued, ok := claims.Time("iat"); !ok || issued.After(latest) {
-		return invalid("iat is missing or in the future")
+	issued, ok := claims.Time("iat")
+	if _, there := claims["iat"]; there || !w.Foreign {
+		if !ok || issued.After(latest) {
+			return invalid("iat is missing or in the future")
+		}
 	}
 	if _, ok := claims["nbf"]; ok {
 		if start, ok := claims.Time("nbf"); !ok || start.After(latest) {
