@@ -8,11 +8,9 @@ import (
 	"net/url"
 	"os"
 	"regexp"
-	"strings"
 	"time"
 
 	"countersign/internal/auth"
-	"countersign/internal/jose"
 	"countersign/internal/seed"
 )
 
@@ -198,88 +196,6 @@ func (c keyRevoke) Run(w *world) error {
 			return err
 		}
 		return say(w.stdout, "key %s is revoked", c.Name)
-	})
-}
-
-type clientCommand struct {
-	List    clientList    `cmd:"" help:"List the clients of a tenant."`
-	Create  clientCreate  `cmd:"" help:"Add a client; its secret is shown once."`
-	Rotate  clientRotate  `cmd:"" help:"Give a client a new secret; the former one stays good until the next rotation."`
-	Disable clientDisable `cmd:"" help:"Refuse a client and its tokens from now on."`
-}
-
-type clientList struct {
-	configured
-	Tenant string `arg:"" help:"Tenant id."`
-}
-
-// Run lists.
-func (c clientList) Run(w *world) error {
-	return c.do(w, "tenant "+c.Tenant, func(_ context.Context, s *auth.Service) error {
-		for _, k := range s.Clients(auth.TenantID(c.Tenant)) {
-			fmt.Fprintf(w.stdout, "%s  %s  %s  resources [%s]  %s\n", k.ID, k.Kind, k.AppName, strings.Join(k.Resources, " "),
-				ended("disabled", k.DisabledAt))
-		}
-		return nil
-	})
-}
-
-// clientArgs name a client.
-type clientArgs struct {
-	configured
-	Tenant string `arg:"" help:"Tenant id."`
-	Client string `arg:"" help:"Client id, unique over all tenants."`
-}
-
-func (c clientArgs) what() string { return "client " + c.Client + " or tenant " + c.Tenant }
-
-type clientCreate struct {
-	clientArgs
-	Kind     string   `default:"application" enum:"application,management" help:"What its tokens are good for: ${enum}."`
-	Name     string   `help:"Name of the application; by default the id."`
-	Resource []string `help:"A resource its tokens may be for; may be given several times."`
-	Redirect []string `help:"A redirect URI; may be given several times."`
-	Logout   string   `name:"backchannel-logout-uri" help:"Where it is told that users have logged out."`
-	Bye      []string `name:"post-logout-redirect" help:"Where users may be sent after a logout; may be given several times."`
-	Alg      string   `default:"ES256" enum:"ES256,RS256" help:"Signature of its tokens: ${enum}."`
-}
-
-// Run adds a client.
-func (c clientCreate) Run(w *world) error {
-	return c.do(w, c.what(), func(ctx context.Context, s *auth.Service) error {
-		secret, err := s.CreateClient(ctx, auth.TenantID(c.Tenant), auth.ClientSetup{
-			ID: auth.ClientID(c.Client), Kind: auth.ClientKind(c.Kind), AppName: firstOf(c.Name, c.Client), Resources: c.Resource,
-			RedirectURIs: c.Redirect, Alg: jose.Alg(c.Alg), Logout: auth.ClientLogout{RedirectURIs: c.Bye, URI: c.Logout},
-		})
-		if err != nil {
-			return err
-		}
-		return say(w.stdout, "%s", secret)
-	})
-}
-
-type clientRotate struct{ clientArgs }
-
-// Run replaces the secret.
-func (c clientRotate) Run(w *world) error {
-	return c.do(w, c.what(), func(ctx context.Context, s *auth.Service) error {
-		secret, err := s.RotateClientSecret(ctx, auth.TenantID(c.Tenant), auth.ClientID(c.Client))
-		if err != nil {
-			return err
-		}
-		return say(w.stdout, "%s", secret)
-	})
-}
-
-type clientDisable struct{ clientArgs }
-
-// Run disables.
-func (c clientDisable) Run(w *world) error {
-	return c.do(w, c.what(), func(ctx context.Context, s *auth.Service) error {
-		if err := s.DisableClient(ctx, auth.TenantID(c.Tenant), auth.ClientID(c.Client)); err != nil {
-			return err
-		}
-		return say(w.stdout, "client %s is disabled", c.Client)
 	})
 }
 

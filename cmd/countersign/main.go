@@ -37,7 +37,7 @@ type program struct {
 	Check      checkCommand      `cmd:"" help:"Check configuration and data; say what is wrong and which setting it is."`
 	Tenant     tenantCommand     `cmd:"" help:"List or create tenants."`
 	Key        keyCommand        `cmd:"" help:"List, create or revoke API keys."`
-	Client     clientCommand     `cmd:"" help:"List, create, rotate or disable clients."`
+	Client     clientCommand     `cmd:"" help:"List, create, change, rotate or disable clients."`
 	SigningKey signingKeyCommand `cmd:"" name:"signing-key" help:"List or rotate the keys that sign tokens."`
 	User       userCommand       `cmd:"" help:"Unlock, suspend or resume a user."`
 	Webhook    webhookCommand    `cmd:"" help:"List or replay deliveries to a tenant's webhook."`

@@ -22,6 +22,25 @@ const (
 	ClientManagement  ClientKind = "management"  // administers the tenant (contract/cis §0.2 AdminAccessToken)
 )
 
+// ClientAuth is how a client proves itself. Each has one way, and no other lets it in.
+type ClientAuth string
+
+const (
+	// ClientAuthSecret is a secret, by HTTP Basic or in the body, as the client likes: the vendor's documents name client_secret_basic, its
+	// samples send the other (contract/cis §1.5).
+	ClientAuthSecret ClientAuth = "client_secret"
+	ClientAuthKey    ClientAuth = "private_key_jwt" // a JWT that it signs (RFC 7523 §2.2, OIDC Core §9)
+	ClientAuthNone   ClientAuth = "none"            // nothing: a public client, which can keep no secret (RFC 6749 §2.1)
+)
+
+// PKCEMode says whether each of a client's authorizations needs a challenge (RFC 7636).
+type PKCEMode string
+
+const (
+	PKCERequired PKCEMode = "required" // the default of every client (RFC 9700 §2.1.1, A-090)
+	PKCEOptional PKCEMode = "optional" // for clients from before; never of a public one
+)
+
 // Client is software that calls /cis and /oidc with its own credentials.
 type Client struct {
 	Tenant       TenantID
@@ -29,7 +48,12 @@ type Client struct {
 	Kind         ClientKind
 	AppID        string
 	AppName      string
-	Secrets      []ClientSecret // at most two live, so that a secret can be replaced without an outage
+	Auth         ClientAuth
+	Secrets      []ClientSecret // ClientAuthSecret: at most two live, so that a secret can be replaced without an outage
+	JWKS         string         // ClientAuthKey: the public keys, of one algorithm (RFC 7517 §5)
+	AuthAlg      jose.Alg       // ClientAuthKey: that algorithm
+	PKCE         PKCEMode
+	RequirePAR   bool // its authorizations are pushed first (RFC 9126 §6)
 	RedirectURIs []string
 	Resources    []string // what may be asked for as resource; RFC 8707
 	Claims       []string // claims always put into the ID token

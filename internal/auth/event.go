@@ -32,6 +32,7 @@ const (
 	EventKeyCreated      EventKind = "api_key_created"
 	EventKeyRevoked      EventKind = "api_key_revoked"
 	EventClientCreated   EventKind = "client_created"
+	EventClientChanged   EventKind = "client_changed"
 	EventClientRotated   EventKind = "client_secret_rotated"
 	EventClientDisabled  EventKind = "client_disabled"
 	EventSetup           EventKind = "setup"       // a starting state was applied

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -119,9 +120,13 @@ func (s *Service) Clients(t TenantID) []Client {
 	return clients
 }
 
-// CreateClient adds a client with a secret made here and returned this once. Errors: ErrExists, ErrNotFound for the tenant.
+// CreateClient adds a client, and returns the secret that is made for it here if it proves itself by one, this once. Errors: ErrExists,
+// ErrNotFound for the tenant; others say what is not safe.
 func (s *Service) CreateClient(ctx context.Context, t TenantID, in ClientSetup) (secret string, err error) {
-	in.Secret = randomText(32)
+	in.Secret = ""
+	if cmp.Or(in.Auth, ClientAuthSecret) == ClientAuthSecret {
+		in.Secret = randomText(32)
+	}
 	row, err := s.clientRow(t, in, s.now())
 	if err != nil {
 		return "", err
@@ -138,33 +143,40 @@ func (s *Service) CreateClient(ctx context.Context, t TenantID, in ClientSetup) 
 const maxClientSecrets = 2
 
 // RotateClientSecret gives a client a new secret, returned this once; the one before it stays good until the next rotation.
-// Error: ErrNotFound.
+// Errors: ErrNotFound; one that says that the client has no secrets.
 func (s *Service) RotateClientSecret(ctx context.Context, t TenantID, id ClientID) (secret string, err error) {
 	in := ClientSetup{ID: id, Secret: randomText(32)}
-	return in.Secret, s.changeClient(ctx, t, id, EventClientRotated, func(c *Client, now time.Time) {
+	return in.Secret, s.changeClient(ctx, t, id, EventClientRotated, func(c *Client, now time.Time) error {
+		if c.Auth != ClientAuthSecret {
+			return fmt.Errorf("client %s proves itself by %s: it has no secret", id, c.Auth)
+		}
 		fresh := ClientSecret{s.clientSecret(in.credentials()), now}
 		c.Secrets = append([]ClientSecret{fresh}, c.Secrets...)
 		c.Secrets = c.Secrets[:min(len(c.Secrets), maxClientSecrets)]
+		return nil
 	})
 }
 
 // DisableClient refuses a client and its tokens from now on. Error: ErrNotFound.
 func (s *Service) DisableClient(ctx context.Context, t TenantID, id ClientID) error {
-	return s.changeClient(ctx, t, id, EventClientDisabled, func(c *Client, now time.Time) {
+	return s.changeClient(ctx, t, id, EventClientDisabled, func(c *Client, now time.Time) error {
 		if c.DisabledAt.IsZero() {
 			c.DisabledAt = now
 		}
+		return nil
 	})
 }
 
-func (s *Service) changeClient(ctx context.Context, t TenantID, id ClientID, kind EventKind, change func(*Client, time.Time)) error {
+func (s *Service) changeClient(ctx context.Context, t TenantID, id ClientID, kind EventKind, change func(*Client, time.Time) error) error {
 	return s.operate(ctx, t, kind, string(id), func(tx Tx, d Directory) error {
 		i := slices.IndexFunc(d.Clients, func(c Client) bool { return c.Tenant == t && c.ID == id })
 		if i < 0 {
 			return ErrNotFound
 		}
 		c := d.Clients[i]
-		change(&c, s.now())
+		if err := change(&c, s.now()); err != nil {
+			return err
+		}
 		return tx.PutClient(c)
 	})
 }

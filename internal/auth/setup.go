@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"countersign/internal/jose"
 	"countersign/internal/passhash"
 	"countersign/internal/seal"
 )
@@ -32,22 +31,6 @@ type TenantSetup struct {
 type APIKeySetup struct {
 	Name string
 	Key  string
-}
-
-// ClientSetup is a client with its secret in clear.
-type ClientSetup struct {
-	ID           ClientID
-	Secret       string
-	Kind         ClientKind
-	AppID        string // empty: ID
-	AppName      string
-	RedirectURIs []string
-	Resources    []string
-	Claims       []string
-	Alg          jose.Alg
-	Native       bool
-	SecondFactor bool
-	Logout       ClientLogout
 }
 
 // UserSetup is a user with their password, memberships and authenticators.
@@ -242,35 +225,6 @@ func (s *Service) apiKeyRow(t TenantID, in APIKeySetup, now time.Time) (APIKey, 
 	var err error
 	k.Sealed, err = s.ring.Seal(k.place(), []byte(in.Key))
 	return k, err
-}
-
-func (in ClientSetup) credentials() ClientCredentials {
-	return ClientCredentials{in.ID, seal.NewSecret(in.Secret)}
-}
-
-// clientRow refuses an id that could be taken for a user's in a token's sub.
-func (s *Service) clientRow(t TenantID, in ClientSetup, now time.Time) (Client, error) {
-	if isDigits(string(in.ID)) {
-		return Client{}, fmt.Errorf("client %s: an id of digits alone could be taken for a user's", in.ID)
-	}
-	for _, uri := range in.RedirectURIs {
-		if err := redirectable(uri); err != nil {
-			return Client{}, fmt.Errorf("client %s: redirect URI %s: %w", in.ID, uri, err)
-		}
-	}
-	if err := in.Logout.check(); err != nil {
-		return Client{}, fmt.Errorf("client %s: %w", in.ID, err)
-	}
-	hash := s.clientSecret(in.credentials())
-	appID := in.AppID
-	if appID == "" {
-		appID = string(in.ID)
-	}
-	return Client{
-		Tenant: t, ID: in.ID, Kind: in.Kind, AppID: appID, AppName: in.AppName, Secrets: []ClientSecret{{hash, now}},
-		RedirectURIs: in.RedirectURIs, Resources: in.Resources, Claims: requestable(named(in.Claims)), Alg: in.Alg,
-		Native: in.Native, SecondFactor: in.SecondFactor, Logout: in.Logout, CreatedAt: now,
-	}, nil
 }
 
 // userRows makes the rows of all users, hashing passwords side by side.

@@ -44,7 +44,7 @@ func TestParseSet(t *testing.T) {
 		{"no JSON", "keys", "", ""},
 		{"empty", "", "", ""},
 		{"a private key", keySet(`{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",` +
-			`"y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"}`), "", ""},
+			`"y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","` + `d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"}`), "", ""},
 		{"a secret", keySet(`{"kty":"oct","k":"c2VjcmV0"}`), "", ""},
 		{"too long", keySet(ec) + strings.Repeat(" ", 32<<10), "", ""},
 	} {

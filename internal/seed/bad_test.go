@@ -18,6 +18,9 @@ func user(keys string) string {
 	return tenant("    identities: [{type: CONSUMER, id: '1', name: A}, {type: CORPORATE, id: '2', name: B}]\n    users: [" + keys + "]\n")
 }
 
+// ecKeys are a client's keys, in flow style.
+const ecKeys = "jwks: {keys: [{kty: EC, crv: P-256, kid: k1, x: f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU, y: x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0}]}"
+
 // badFiles are files with one problem each, which is on line and told with words.
 var badFiles = []struct {
 	name  string
@@ -116,6 +119,22 @@ var badFiles = []struct {
 	{"bad resource", tenant("    clients: [{id: c, secret: s3cr3t, kind: application, resources: [api]}]\n"), 4, []string{"absolute URI"}},
 	{"logout by another scheme", tenant("    clients: [{id: c, secret: s3cr3t, kind: application, backchannel_logout_uri: 'app:/x'}]\n"), 4, []string{"http: or https:"}},
 	{"fragment", tenant("    clients: [{id: c, secret: s3cr3t, kind: application, redirect_uris: ['https://a/#b']}]\n"), 4, []string{"fragment"}},
+	{"secret of a public client", tenant("    clients: [{id: c, secret: s3cr3t, kind: application, auth_method: none}]\n"), 4, []string{"a secret", "none"}},
+	{"bad auth_method", tenant("    clients: [{id: c, secret: s3cr3t, kind: application, auth_method: tls}]\n"), 4, []string{`"tls"`, "private_key_jwt, none"}},
+	{"bad pkce", tenant("    clients: [{id: c, secret: s3cr3t, kind: application, pkce: plain}]\n"), 4, []string{`"plain"`, "required, optional"}},
+	{"public without PKCE", tenant("    clients: [{id: c, kind: application, auth_method: none, pkce: optional}]\n"), 4, []string{"pkce optional", "required"}},
+	{"enforce_par as text", tenant("    clients: [{id: c, secret: s3cr3t, kind: application, enforce_par: 'yes'}]\n"), 4, []string{"enforce_par", "true, false"}},
+	{"native as text", tenant("    clients: [{id: c, secret: s3cr3t, kind: application, native: 'yes'}]\n"), 4, []string{"native", "true, false"}},
+	{"second_factor as a number", tenant("    clients: [{id: c, secret: s3cr3t, kind: application, second_factor: 1}]\n"), 4, []string{"second_factor", "true, false"}},
+	{"no keys", tenant("    clients: [{id: c, kind: application, auth_method: private_key_jwt}]\n"), 4, []string{"no jwks", "private_key_jwt"}},
+	{"keys beside a secret", tenant("    clients: [{id: c, secret: s3cr3t, kind: application, jwks: {keys: []}}]\n"), 4, []string{"jwks without"}},
+	{"auth_alg beside a secret", tenant("    clients: [{id: c, secret: s3cr3t, kind: application, auth_alg: ES256}]\n"), 4, []string{"auth_alg without"}},
+	{"bad auth_alg", tenant("    clients: [{id: c, kind: application, auth_method: private_key_jwt, auth_alg: HS256, " + ecKeys + "}]\n"), 4, []string{`"HS256"`, "RS256, PS256, ES256"}},
+	{"keys of another auth_alg", tenant("    clients: [{id: c, kind: application, auth_method: private_key_jwt, auth_alg: RS256, " + ecKeys + "}]\n"), 4, []string{"does not go with"}},
+	{"keys as text", tenant("    clients: [{id: c, kind: application, auth_method: private_key_jwt, jwks: s3cr3t}]\n"), 4, []string{"jwks", "text", "JWK Set"}},
+	{"a private key", tenant("    clients: [{id: c, kind: application, auth_method: private_key_jwt, jwks: {keys: [{kty: oct, k: s3cr3t}]}}]\n"), 4, []string{"jwks", "key 1"}},
+	{"short browser session", tenant("    settings: {browser_session: {idle: 0s}}\n"), 4, []string{`"0s"`, "1s to"}},
+	{"browser session as text", tenant("    settings: {browser_session: 30m}\n"), 4, []string{"browser_session", "idle, absolute"}},
 	{
 		"same client in two tenants",
 		tenant("    clients: [{id: c, secret: s3cr3t, kind: management}]\n  - id: b\n    mode: live\n    clients: [{id: c, secret: x, kind: management}]\n"),

@@ -28,6 +28,7 @@ tenants:
       lockout: {failures: 3, for: 15m, forget_after: 2h}
       session: {idle: 10m, absolute: 8h}
       backend_session: {idle: 1d, absolute: 30d}
+      browser_session: {idle: 45m, absolute: 10h}
       login_token: auth
       identities_reply: page
       rate_limits: false
@@ -65,6 +66,16 @@ tenants:
         post_logout_redirect_uris: ["https://acme.example/bye"]
         backchannel_logout_uri: https://acme.example/logout?app=1
         backchannel_logout_session_required: true
+        native: true
+        second_factor: true
+        pkce: optional
+        enforce_par: true
+      - id: keyed
+        kind: management
+        auth_method: private_key_jwt
+        auth_alg: ES256
+        jwks: {keys: [{kty: EC, crv: P-256, kid: "1", x: f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU, y: x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0}]}
+      - {id: public, kind: application, auth_method: none, pkce: required}
     identities:
       - {type: CONSUMER, id: "1", name: Ada}
       - {type: CORPORATE, id: "123456789012345678", name: Engines, profile_id: "7001", diligence: approved}
@@ -108,6 +119,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 	settings.Lockout = auth.LockPolicy{Failures: 3, For: 15 * time.Minute, ForgetAfter: 2 * time.Hour}
 	settings.Session = auth.SessionPolicy{IdleLimit: 10 * time.Minute, AbsoluteLimit: 8 * time.Hour}
 	settings.BackendSession = auth.SessionPolicy{IdleLimit: day, AbsoluteLimit: 30 * day}
+	settings.BrowserSession = auth.SessionPolicy{IdleLimit: 45 * time.Minute, AbsoluteLimit: 10 * time.Hour}
 	settings.LoginToken, settings.IdentitiesReply = auth.LoginTokenAuth, auth.IdentitiesPage
 	settings.KeyLimits = []auth.Limit{{Count: 10, Window: time.Second}, {Count: 1_000_000, Window: day}}
 	settings.UserLimits, settings.MessageLimits = nil, []auth.Limit{{Count: 1, Window: time.Hour}}
@@ -133,7 +145,13 @@ func TestParseReadsEveryKey(t *testing.T) {
 				Logout: auth.ClientLogout{
 					RedirectURIs: []string{"https://acme.example/bye"}, URI: "https://acme.example/logout?app=1", SessionRequired: true,
 				},
-				Claims: []string{"email", "username"}, Alg: "RS256",
+				Claims: []string{"email", "username"}, Alg: "RS256", Native: true, SecondFactor: true, PKCE: auth.PKCEOptional, RequirePAR: true,
+			}, {
+				ID: "keyed", Kind: auth.ClientManagement, Auth: auth.ClientAuthKey, AuthAlg: "ES256",
+				JWKS: `{"keys":[{"crv":"P-256","kid":"1","kty":"EC","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",` +
+					`"y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}`,
+			}, {
+				ID: "public", Kind: auth.ClientApplication, Auth: auth.ClientAuthNone, PKCE: auth.PKCERequired,
 			}},
 			Identities: []auth.Identity{
 				{Ref: consumer, Name: "Ada"}, {Ref: corporate, Name: "Engines", Profile: "7001", Diligence: auth.DiligenceApproved},
@@ -332,4 +350,27 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestParseClientReadsOverWhatIsThere(t *testing.T) {
+	t.Parallel()
+	over := auth.ClientSetup{
+		ID: "app", Kind: auth.ClientApplication, Auth: auth.ClientAuthKey, JWKS: `{"keys":[]}`, AuthAlg: "ES256", AppName: "App", Native: true,
+		RedirectURIs: []string{"https://a.example/"}, Resources: []string{"https://api.example"}, PKCE: auth.PKCERequired,
+	}
+	got, err := seed.ParseClient("f", []byte("auth_method: client_secret\nredirect_uris: ['https://b.example/']\nnative: false\npkce: optional\n"), over)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := over
+	want.Auth, want.JWKS, want.AuthAlg, want.Native, want.PKCE = auth.ClientAuthSecret, "", "", false, auth.PKCEOptional
+	want.RedirectURIs = []string{"https://b.example/"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("client (-want +got):\n%s", diff)
+	}
+	for _, data := range []string{"id: other\n", "secret: s3cr3t\n", "kind: management\n", "jwks: {keys: []}\n", "auth_method: none\npkce: optional\n", "[]", ""} {
+		if _, err := seed.ParseClient("f", []byte(data), over); err == nil || strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("%q: got %v", data, err)
+		}
+	}
 }

@@ -173,28 +173,3 @@ func (r *reader) programmeKey(n *yaml.Node) (key string) {
 	}
 	return key
 }
-
-func (r *reader) client(n *yaml.Node) (c auth.ClientSetup) {
-	r.object(n, "client",
-		need("id", func(n *yaml.Node) {
-			text(r, "client id", &c.ID)(n)
-			if c.ID != "" {
-				r.unique(n, "client", string(c.ID), "the client "+quote(string(c.ID)))
-			}
-		}),
-		need("secret", text(r, "client secret", &c.Secret)),
-		need("kind", choice(r, "client kind", &c.Kind, auth.ClientApplication, auth.ClientManagement)),
-		may("app_id", text(r, "app_id", &c.AppID)),
-		may("app_name", text(r, "app_name", &c.AppName)),
-		may("redirect_uris", r.uris("redirect_uris", &c.RedirectURIs)),
-		may("resources", r.uris("resources", &c.Resources)),
-		may("claims", texts(r, "claims", &c.Claims)),
-		may("alg", choice(r, "alg", &c.Alg, "ES256", "RS256")),
-		may("native", r.flag("native", &c.Native)),
-		may("second_factor", r.flag("second_factor", &c.SecondFactor)),
-		may("post_logout_redirect_uris", r.uris("post_logout_redirect_uris", &c.Logout.RedirectURIs)),
-		may("backchannel_logout_uri", r.uri("backchannel_logout_uri", &c.Logout.URI, "http", "https")),
-		may("backchannel_logout_session_required", r.flag("backchannel_logout_session_required", &c.Logout.SessionRequired)),
-	)
-	return c
-}

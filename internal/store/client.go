@@ -36,6 +36,11 @@ func client(row sqlc.Client) (auth.Client, error) {
 		DisabledAt:      moment(row.DisabledAt),
 		Native:          row.Native,
 		SecondFactor:    row.SecondFactor,
+		Auth:            auth.ClientAuth(row.AuthMethod),
+		JWKS:            row.Jwks,
+		AuthAlg:         jose.Alg(row.AuthAlg),
+		PKCE:            auth.PKCEMode(row.Pkce),
+		RequirePAR:      row.RequirePar,
 	}
 	var secrets []clientSecret
 	var logout clientLogout
@@ -70,6 +75,11 @@ func (w writes) PutClient(c auth.Client) error {
 		DisabledAt:      micros(c.DisabledAt),
 		Native:          c.Native,
 		SecondFactor:    c.SecondFactor,
+		AuthMethod:      string(c.Auth),
+		Jwks:            c.JWKS,
+		AuthAlg:         string(c.AuthAlg),
+		Pkce:            string(c.PKCE),
+		RequirePar:      c.RequirePAR,
 	}
 	var err error
 	for _, column := range []struct {

@@ -10,7 +10,7 @@ import (
 )
 
 const clients = `-- name: Clients :many
-SELECT tenant_id, id, kind, app_id, app_name, secrets, redirect_uris, resources, claims, alg, access_token_for, refresh_token_for, created_at, disabled_at, native, second_factor, logout FROM clients ORDER BY tenant_id, id
+SELECT tenant_id, id, kind, app_id, app_name, secrets, redirect_uris, resources, claims, alg, access_token_for, refresh_token_for, created_at, disabled_at, native, second_factor, logout, auth_method, jwks, auth_alg, pkce, require_par FROM clients ORDER BY tenant_id, id
 `
 
 func (q *Queries) Clients(ctx context.Context) ([]Client, error) {
@@ -40,6 +40,11 @@ func (q *Queries) Clients(ctx context.Context) ([]Client, error) {
 			&i.Native,
 			&i.SecondFactor,
 			&i.Logout,
+			&i.AuthMethod,
+			&i.Jwks,
+			&i.AuthAlg,
+			&i.Pkce,
+			&i.RequirePar,
 		); err != nil {
 			return nil, err
 		}
@@ -56,13 +61,14 @@ func (q *Queries) Clients(ctx context.Context) ([]Client, error) {
 
 const putClient = `-- name: PutClient :execrows
 INSERT INTO clients (tenant_id, id, kind, app_id, app_name, secrets, redirect_uris, resources, claims, alg, access_token_for,
-    refresh_token_for, created_at, disabled_at, native, second_factor, logout)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    refresh_token_for, created_at, disabled_at, native, second_factor, auth_method, jwks, auth_alg, pkce, require_par, logout)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
 ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, app_id = excluded.app_id, app_name = excluded.app_name,
     secrets = excluded.secrets, redirect_uris = excluded.redirect_uris, resources = excluded.resources, claims = excluded.claims,
     alg = excluded.alg, access_token_for = excluded.access_token_for, refresh_token_for = excluded.refresh_token_for,
     created_at = excluded.created_at, disabled_at = excluded.disabled_at, native = excluded.native,
-    second_factor = excluded.second_factor, logout = excluded.logout
+    second_factor = excluded.second_factor, auth_method = excluded.auth_method, jwks = excluded.jwks, auth_alg = excluded.auth_alg,
+    pkce = excluded.pkce, require_par = excluded.require_par, logout = excluded.logout
 WHERE clients.tenant_id = excluded.tenant_id
 `
 
@@ -83,6 +89,11 @@ type PutClientParams struct {
 	DisabledAt      int64
 	Native          bool
 	SecondFactor    bool
+	AuthMethod      string
+	Jwks            string
+	AuthAlg         string
+	Pkce            string
+	RequirePar      bool
 	Logout          string
 }
 
@@ -105,6 +116,11 @@ func (q *Queries) PutClient(ctx context.Context, arg PutClientParams) (int64, er
 		arg.DisabledAt,
 		arg.Native,
 		arg.SecondFactor,
+		arg.AuthMethod,
+		arg.Jwks,
+		arg.AuthAlg,
+		arg.Pkce,
+		arg.RequirePar,
 		arg.Logout,
 	)
 	if err != nil {

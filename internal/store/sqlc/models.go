@@ -97,6 +97,11 @@ type Client struct {
 	Native          bool
 	SecondFactor    bool
 	Logout          string
+	AuthMethod      string
+	Jwks            string
+	AuthAlg         string
+	Pkce            string
+	RequirePar      bool
 }
 
 type Event struct {

@@ -176,7 +176,8 @@ func clientFixture(t auth.TenantID) auth.Client {
 		Secrets:      []auth.ClientSecret{{Hash: digest("one"), CreatedAt: at(1)}, {Hash: digest("two"), CreatedAt: at(2)}},
 		RedirectURIs: []string{"https://example.com/a", "https://example.com/b"}, Resources: []string{"https://api.example.com"},
 		Claims: []string{"email", "roles"}, Alg: "RS256", AccessTokenFor: time.Hour, RefreshTokenFor: 24 * time.Hour,
-		CreatedAt: at(3), DisabledAt: at(4), Native: true, SecondFactor: true,
+		CreatedAt: at(3), DisabledAt: at(4), Native: true, SecondFactor: true, Auth: auth.ClientAuthKey,
+		JWKS: `{"keys":[]}`, AuthAlg: "PS256", PKCE: auth.PKCEOptional, RequirePAR: true,
 		Logout: auth.ClientLogout{RedirectURIs: []string{"https://example.com/bye"}, URI: "https://example.com/out", SessionRequired: true},
 	}
 }
