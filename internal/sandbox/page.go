@@ -43,7 +43,7 @@ func wantsPage(r *http.Request) bool {
 type frame struct {
 	Title string
 	Style template.CSS
-	Again string // address to load again every few seconds; empty: the reader has stopped that
+	Again string // address to load again every few seconds; empty: the reader did not ask for that
 	Other string // address of the same page that does, or does not
 }
 
@@ -77,19 +77,20 @@ func (p pages) phone(c *call, now time.Time, list []phoneRequest) error {
 	return p.write(c, "phone", phonePage{p.frame(c, "Phone"), c.r.URL.Query().Get("late") == "true", views})
 }
 
-// frame decides whether the page loads itself again: unless its reader has stopped that, which who reads slowly or by ear needs.
+// frame decides whether the page loads itself again: when its reader asks for that, since whoever reads slowly or by ear must not be
+// interrupted unasked (WCAG 2.2.1, failure F41).
 func (p pages) frame(c *call, title string) frame {
 	query := c.r.URL.Query()
 	query.Del("late")
-	stopped := query.Get("refresh") == "off"
+	asked := query.Get("refresh") == "on"
 	query.Del("refresh")
-	running := c.r.URL.Path + "?" + query.Encode()
-	query.Set("refresh", "off")
 	still := c.r.URL.Path + "?" + query.Encode()
-	if stopped {
-		return frame{title, template.CSS(pageStyle), "", running}
+	query.Set("refresh", "on")
+	running := c.r.URL.Path + "?" + query.Encode()
+	if asked {
+		return frame{title, template.CSS(pageStyle), running, still}
 	}
-	return frame{title, template.CSS(pageStyle), running, still}
+	return frame{title, template.CSS(pageStyle), "", running}
 }
 
 func purposeText(purpose string) string {

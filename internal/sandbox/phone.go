@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/hex"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -79,11 +80,8 @@ func (a *API) answerOnPhone(c *call) error {
 	switch {
 	case err != nil:
 		return err
-	case form && !still:
-		c.w.Header().Set("Location", "/sandbox/phone?late=true")
-		c.w.Empty(http.StatusSeeOther)
 	case form:
-		c.w.Header().Set("Location", "/sandbox/phone")
+		c.w.Header().Set("Location", phoneAfter(c, !still))
 		c.w.Empty(http.StatusSeeOther)
 	case !still:
 		return &problem{http.StatusNotFound, "no such request waits on a phone: it was answered, has expired, or never was"}
@@ -91,6 +89,21 @@ func (a *API) answerOnPhone(c *call) error {
 		c.w.Empty(http.StatusNoContent)
 	}
 	return nil
+}
+
+// phoneAfter is the address of the page once a button was pressed: it goes on loading itself again if it did.
+func phoneAfter(c *call, late bool) string {
+	query := url.Values{}
+	if again := c.r.URL.Query().Get("refresh"); again != "" {
+		query.Set("refresh", again)
+	}
+	if late {
+		query.Set("late", "true")
+	}
+	if len(query) == 0 {
+		return "/sandbox/phone"
+	}
+	return "/sandbox/phone?" + query.Encode()
 }
 
 // readForm reads what a button of the page sends.

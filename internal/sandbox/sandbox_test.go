@@ -137,7 +137,7 @@ func TestMistakesAreExplained(t *testing.T) {
 		{httpxtest.Call{Method: "POST", Path: "/sandbox/clock", Body: `advance=1h`,
 			Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}, 415, "not application/json"},
 		{httpxtest.Call{Method: "GET", Path: "/sandbox/in-box"}, 404, "/docs/sandbox.yaml"},
-		{httpxtest.Call{Method: "GET", Path: "/sandbox/inbox?refresh=on"}, 400, "refresh must be one of off"},
+		{httpxtest.Call{Method: "GET", Path: "/sandbox/inbox?refresh=off"}, 400, "refresh must be one of on"},
 		{httpxtest.Call{Method: "POST", Path: "/sandbox/phone/demo/12", Body: `{"decision":"accept"}`}, 400, "approve, deny, fail, expire"},
 		{httpxtest.Call{Method: "POST", Path: "/sandbox/phone/demo/12", Body: `decision=accept`,
 			Header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}, 400, "approve, deny, fail, expire"},

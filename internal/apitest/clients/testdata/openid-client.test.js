@@ -11,7 +11,8 @@ const discover = (client, authentication, metadata = {}) =>
 // authorization is a request with everything that the library checks afterwards.
 async function authorization(config, params = {}) {
   const checks = {
-    pkceCodeVerifier: oidc.randomPKCECodeVerifier(), expectedState: oidc.randomState(), expectedNonce: oidc.randomNonce(), idTokenExpected: true,
+    pkceCodeVerifier: oidc.randomPKCECodeVerifier(), expectedState: oidc.randomState(), expectedNonce: oidc.randomNonce(),
+    idTokenExpected: true,
   };
   const url = oidc.buildAuthorizationUrl(config, {
     redirect_uri: callback, scope: 'openid', state: checks.expectedState, nonce: checks.expectedNonce,

@@ -37,6 +37,7 @@ export async function withTab(use, { origins = [], errors = [], ...options } = {
     const { url } = m.location();
     // That a page came with the status of a refusal is no error of the page.
     const refusal = m.text().startsWith('Failed to load resource: the server responded with a status of 4') && isPage(url);
+    if (url.endsWith('/favicon.ico')) return; // which a browser asks for unasked
     if (['error', 'warning'].includes(m.type()) && !refusal && !errors.some((e) => e.test(m.text()))) trouble.push(`${m.text()} (${url})`);
   });
   try {
