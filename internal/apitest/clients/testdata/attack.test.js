@@ -56,7 +56,9 @@ test('another site gets nothing from a user who is logged in', () => attack(asyn
   html = '<h1>Evil</h1>';
   await page.goto(evil);
   const read = ([url, method]) => fetch(url, { method, credentials: 'include' }).then(() => 'read', () => 'refused');
-  for (const [path, method] of [['/cis/oidc/auth', 'GET'], ['/cis/v1/users', 'GET'], ['/sandbox/inbox', 'GET'], ['/cis/oidc/login', 'POST']]) {
+  for (const [path, method] of [
+    ['/cis/oidc/auth', 'GET'], ['/cis/v1/users', 'GET'], ['/sandbox/inbox', 'GET'], ['/cis/oidc/login', 'POST'],
+  ]) {
     assert.equal(await page.evaluate(read, [base + path, method]), 'refused', path);
   }
 }, [/CORS policy/, /Failed to load resource/]));
@@ -66,7 +68,8 @@ test('no page can be framed', () => attack(async (page) => {
   await logIn(page, 'charles', password);
   await returned(page);
   for (const url of [
-    request({ prompt: 'login' }), request({ prompt: 'consent', scope: 'openid offline_access' }), `${base}/sandbox/inbox`, `${base}/sandbox/phone`,
+    request({ prompt: 'login' }), request({ prompt: 'consent', scope: 'openid offline_access' }),
+    `${base}/sandbox/inbox`, `${base}/sandbox/phone`,
   ]) {
     html = `<iframe src="${url.replaceAll('&', '&amp;')}"></iframe>`;
     const answered = page.waitForResponse((r) => r.url() === url);
