@@ -101,7 +101,7 @@ func isE164(s string) bool {
 }
 
 // identifiersOf computes the identifiers under which a user can be found, their id among them. A username that reads as an e-mail
-// address or a phone number must be the user's own (B-07).
+// address or a phone number must be the user's own (B-07), and none mixes scripts (B-52).
 func identifiersOf(u User) ([]Identifier, error) {
 	ids := []Identifier{{u.Tenant, ByUserID, string(u.ID), u.ID}}
 	for _, in := range []struct {
@@ -120,7 +120,7 @@ func identifiersOf(u User) ([]Identifier, error) {
 				return nil, refuseField(CodeIdentifierInvalid, string(in.kind))
 			}
 		}
-		if in.kind == ByUsername && posesAsAnother(canonical, ids) {
+		if in.kind == ByUsername && (posesAsAnother(canonical, ids) || mixesScripts(canonical)) {
 			return nil, refuseField(CodeIdentifierInvalid, string(in.kind))
 		}
 		ids = append(ids, Identifier{u.Tenant, in.kind, canonical, u.ID})
@@ -150,4 +150,37 @@ func posesAsAnother(username string, own []Identifier) bool {
 		}
 	}
 	return true
+}
+
+// mixesScripts reports whether a name has letters of several scripts, as hardly any person's has, and many a name that is to be taken for
+// somebody else's: an o may be Latin, Greek or Cyrillic. It is the restriction level "highly restrictive" of UTS #39 §5.2, which knows that
+// Chinese, Japanese and Korean write several scripts, and Latin beside them.
+func mixesScripts(name string) bool {
+	scripts := map[string]bool{}
+	for _, r := range name {
+		if s := scriptOf(r); s != "Common" && s != "Inherited" {
+			scripts[s] = true
+		}
+	}
+	for _, together := range [][]string{{"Latin", "Han", "Hiragana", "Katakana"}, {"Latin", "Han", "Bopomofo"}, {"Latin", "Han", "Hangul"}} {
+		among := 0
+		for _, s := range together {
+			if scripts[s] {
+				among++
+			}
+		}
+		if among == len(scripts) {
+			return false
+		}
+	}
+	return len(scripts) > 1
+}
+
+func scriptOf(r rune) string {
+	for name, table := range unicode.Scripts {
+		if unicode.Is(table, r) {
+			return name
+		}
+	}
+	return "Common"
 }
