@@ -39,6 +39,7 @@ type program struct {
 	Key        keyCommand        `cmd:"" help:"List, create or revoke API keys."`
 	Client     clientCommand     `cmd:"" help:"List, create, change, rotate or disable clients."`
 	SigningKey signingKeyCommand `cmd:"" name:"signing-key" help:"List or rotate the keys that sign tokens."`
+	PushKey    pushKeyCommand    `cmd:"" name:"push-key" help:"Make a key for Web Push."`
 	User       userCommand       `cmd:"" help:"Unlock, suspend or resume a user."`
 	Webhook    webhookCommand    `cmd:"" help:"List or replay deliveries to a tenant's webhook."`
 	Identity   identityCommand   `cmd:"" help:"Suspend, resume or verify a consumer or corporate."`

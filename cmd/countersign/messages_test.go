@@ -1,28 +1,37 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"countersign/internal/notify"
+	"countersign/internal/seal"
 )
 
 // TestMessagesAreAsConfigured: every setting arrives, and the environment goes before the file.
 func TestMessagesAreAsConfigured(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "config.yaml")
-	err := os.WriteFile(file, []byte(`
+	dir := t.TempDir()
+	file, secret := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "secret")
+	err := os.WriteFile(file, []byte(strings.NewReplacer("FCM", secret, "APNS", secret).Replace(`
 messages:
   from: no-reply@example.com
   smtp: {host: h, port: 1, tls: implicit, username: u, password: file, timeout: 1s}
   sms:
     http: {url: "https://a", method: PUT, headers: {X: y}, body: b, body_as: form, username: u, secret: file, success: [201], timeout: 2s}
     twilio: {account: a, key: k, secret: file, from: f, service: s, url: "https://b", timeout: 3s}
-  push: {http: {url: "https://c", secret: file}}
-`), 0o600)
-	if err != nil {
+  push:
+    http: {url: "https://c", secret: file}
+    web: {key: file, contact: "mailto:a@b.example", hosts: [h], timeout: 4s}
+    fcm: {account_file: FCM, url: "https://d", timeout: 5s}
+    apns: {key_file: APNS, key_id: k, team: t, topic: b, url: "https://e", timeout: 6s}
+    signed: {url: "https://f", secret: file, timeout: 7s}
+`)), 0o600)
+	if err = errors.Join(err, os.WriteFile(secret, []byte("file"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	read := func(env ...string) notify.Config {
@@ -47,13 +56,19 @@ messages:
 	if w := c.Twilio; w.Account != "a" || w.Key != "k" || w.From != "f" || w.Service != "s" || w.URL != "https://b" || w.Limit != 3*time.Second {
 		t.Errorf("got %+v", w)
 	}
-	if c.Push.URL != "https://c" {
-		t.Errorf("got %+v", c.Push)
+	if w, f, a, s := c.Web, c.FCM, c.APNs, c.Signed; c.Push.URL != "https://c" || w.Contact != "mailto:a@b.example" || w.Hosts[0] != "h" ||
+		w.Limit != 4*time.Second || f.URL != "https://d" || f.Limit != 5*time.Second || a.KeyID != "k" || a.Team != "t" || a.Topic != "b" ||
+		a.URL != "https://e" || a.Limit != 6*time.Second || s.URL != "https://f" || s.Limit != 7*time.Second {
+		t.Errorf("got %+v, %+v, %+v, %+v, %+v", c.Push, w, f, a, s)
 	}
 	for want, c := range map[string]notify.Config{
-		"file": c, "environment": read(envSMTPPassword+"=environment", envSMSSecret+"=environment", envPushSecret+"=environment"),
+		"file": c, "environment": read(envSMTPPassword+"=environment", envSMSSecret+"=environment", envPushSecret+"=environment",
+			envWebPushKey+"=environment", envFCMAccount+"=environment", envAPNsKey+"=environment"),
 	} {
-		for _, got := range []string{c.SMTP.Password.Reveal(), c.SMS.Secret.Reveal(), c.Twilio.Secret.Reveal(), c.Push.Secret.Reveal()} {
+		for _, got := range []seal.Secret{
+			c.SMTP.Password, c.SMS.Secret, c.Twilio.Secret, c.Push.Secret, c.Web.Key, c.FCM.Account, c.APNs.Key, c.Signed.Secret,
+		} {
+			got := got.Reveal()
 			if got != want {
 				t.Errorf("got the secret %q, want that of the %s", got, want)
 			}

@@ -75,7 +75,7 @@ func rules() []rule {
 			internal: []string{"internal/auth", "internal/seal"},
 			modules: []string{
 				"github.com/emersion/go-smtp", "github.com/emersion/go-sasl", "golang.org/x/net/http/httpguts", "golang.org/x/net/idna",
-				"go.yaml.in/yaml/v3",
+				"go.yaml.in/yaml/v3", "github.com/go-jose/go-jose/v4", "golang.org/x/oauth2",
 			},
 			not: []string{"database/sql/...", "log/...", "os/..."}},
 

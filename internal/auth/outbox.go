@@ -76,12 +76,13 @@ const (
 // Message is what a person is sent.
 type Message struct {
 	Template  Template
-	Kind      ParcelKind // ParcelSMS, ParcelEmail or ParcelPush
-	To        string     // E.164 number, e-mail address, or user id for a push
-	Service   string     // who speaks: the tenant's name
-	Name      string     // the person's first name; may be empty
-	Locale    string     // as en or fr-CH; may be empty
-	Brand     string     // of the embedder's template set; may be empty
+	Kind      ParcelKind  // ParcelSMS, ParcelEmail or ParcelPush
+	To        string      // E.164 number, e-mail address, or user id for a push
+	Push      PushAddress // of the device that a push wakes; zero: whoever is behind the gateway knows
+	Service   string      // who speaks: the tenant's name
+	Name      string      // the person's first name; may be empty
+	Locale    string      // as en or fr-CH; may be empty
+	Brand     string      // of the embedder's template set; may be empty
 	Code      string
 	Link      string
 	Challenge ChallengeID // what a push asks to answer

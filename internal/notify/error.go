@@ -15,6 +15,7 @@ import (
 type Error struct {
 	text      string
 	permanent bool
+	gone      bool
 	after     time.Duration
 	cause     error // the end of the context, if it was that
 }
@@ -24,6 +25,9 @@ func (e *Error) Error() string { return e.text }
 
 // Permanent reports whether another try is of no use.
 func (e *Error) Permanent() bool { return e.permanent }
+
+// Gone reports whether the receiver's address is dead and should be forgotten: what a push service says of a device that is no more.
+func (e *Error) Gone() bool { return e.gone }
 
 // RetryAfter is how long the other side asks to be left alone, at most an hour; zero: it did not say.
 func (e *Error) RetryAfter() time.Duration { return e.after }
@@ -35,6 +39,11 @@ func retryable(format string, args ...any) *Error { return &Error{text: fmt.Spri
 
 func permanent(format string, args ...any) *Error {
 	return &Error{text: fmt.Sprintf(format, args...), permanent: true}
+}
+
+// gone is a push to a device that its service does not know any more.
+func gone(format string, args ...any) *Error {
+	return &Error{text: fmt.Sprintf(format, args...), permanent: true, gone: true}
 }
 
 // broken is an exchange that came to no answer. ctx is the caller's.

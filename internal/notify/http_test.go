@@ -339,7 +339,7 @@ func TestWhatIsNotConfigured(t *testing.T) {
 	s := sender(t, notify.Config{})
 	for kind, setting := range map[auth.ParcelKind]string{
 		auth.ParcelSMS: "messages.sms: not configured", auth.ParcelEmail: "messages.smtp: not configured",
-		auth.ParcelPush: "messages.push: not configured", auth.ParcelWebhook: `of kind "webhook"`,
+		auth.ParcelPush: "messages.push.http: not configured", auth.ParcelWebhook: `of kind "webhook"`,
 	} {
 		want{true, setting}.check(t, s.Carry(t.Context(), "p", "demo", message(kind, auth.TemplateStepUp)))
 		if s.Carries(kind) {

@@ -20,11 +20,15 @@ import (
 
 // Config says how messages are sent. The names of settings in its problems are those of `messages` in the configuration file.
 type Config struct {
-	From   string         // sender of e-mails: an address, or "Name <address>". Without a name the tenant's is shown
-	SMTP   *SMTP          // nil: no e-mail
-	SMS    *HTTP          // nil: Twilio, or no SMS
-	Twilio *Twilio        // nil: SMS, or no SMS
-	Push   *HTTP          // nil: no pushes
+	From   string   // sender of e-mails: an address, or "Name <address>". Without a name the tenant's is shown
+	SMTP   *SMTP    // nil: no e-mail
+	SMS    *HTTP    // nil: Twilio, or no SMS
+	Twilio *Twilio  // nil: SMS, or no SMS
+	Push   *HTTP    // pushes to users: whoever is behind the gateway knows their devices. nil: none
+	Web    *WebPush // pushes to devices, each by its own service. nil: none
+	FCM    *FCM
+	APNs   *APNs
+	Signed *Signed        // pushes to all devices whose service has no sender here. nil: none
 	Texts  *Texts         // nil: the built-in words
 	Roots  *x509.CertPool // whose certificates are trusted; nil: the system's
 	Now    func() time.Time
@@ -65,6 +69,18 @@ func (c Config) Problems() []Problem {
 	if c.Push != nil {
 		c.Push.problems("push.http", add)
 	}
+	if c.Web != nil {
+		c.Web.problems(add)
+	}
+	if c.FCM != nil {
+		c.FCM.problems(add)
+	}
+	if c.APNs != nil {
+		c.APNs.problems(add)
+	}
+	if c.Signed != nil {
+		c.Signed.problems(add)
+	}
 	return all
 }
 
@@ -85,6 +101,8 @@ type letter struct {
 type Sender struct {
 	texts            *Texts
 	sms, email, push carrier // nil: none
+	devices          map[auth.PushService]carrier
+	others           carrier // of devices whose service is not among them; nil: none
 }
 
 // New returns a Sender, or every [Problem] joined.
@@ -99,7 +117,7 @@ func New(c Config) (*Sender, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	s := &Sender{texts: c.Texts}
+	s := &Sender{texts: c.Texts, devices: map[auth.PushService]carrier{}}
 	if s.texts == nil {
 		s.texts = builtIn()
 	}
@@ -115,23 +133,40 @@ func New(c Config) (*Sender, error) {
 	if c.Push != nil {
 		s.push = newGateway("push", *c.Push, c)
 	}
+	if c.Web != nil {
+		s.devices[auth.PushWeb] = newWebPusher(*c.Web, c)
+	}
+	if c.FCM != nil {
+		s.devices[auth.PushFCM] = newFCM(*c.FCM, c)
+	}
+	if c.APNs != nil {
+		s.devices[auth.PushAPNs] = newAPNs(*c.APNs, c)
+	}
+	if c.Signed != nil {
+		s.others = newSigned(*c.Signed, c)
+	}
 	return s, nil
 }
 
 // Carries reports whether messages of a kind can be sent at all.
 func (s *Sender) Carries(kind auth.ParcelKind) bool {
-	c, _ := s.carrierOf(kind)
-	return c != nil
+	c, _ := s.carrierOf(auth.Message{Kind: kind})
+	return c != nil || kind == auth.ParcelPush && (len(s.devices) > 0 || s.others != nil)
 }
 
-func (s *Sender) carrierOf(kind auth.ParcelKind) (c carrier, setting string) {
-	switch kind {
-	case auth.ParcelSMS:
+func (s *Sender) carrierOf(m auth.Message) (c carrier, setting string) {
+	switch {
+	case m.Kind == auth.ParcelSMS:
 		return s.sms, "messages.sms"
-	case auth.ParcelEmail:
+	case m.Kind == auth.ParcelEmail:
 		return s.email, "messages.smtp"
-	case auth.ParcelPush:
-		return s.push, "messages.push"
+	case m.Kind == auth.ParcelPush && m.Push.IsZero():
+		return s.push, "messages.push.http"
+	case m.Kind == auth.ParcelPush:
+		if c := s.devices[m.Push.Service]; c != nil {
+			return c, ""
+		}
+		return s.others, "messages.push for devices of the service " + string(m.Push.Service)
 	}
 	return nil, ""
 }
@@ -140,9 +175,9 @@ func (s *Sender) carrierOf(kind auth.ParcelKind) (c carrier, setting string) {
 // has the message already. A nil error means that the next hop took it, no more. Every other error is an [*Error]: one that is permanent is
 // not worth another try. Text, code and receiver are the same on each try (security A-063).
 func (s *Sender) Carry(ctx context.Context, id auth.ParcelID, tenant auth.TenantID, m auth.Message) error {
-	c, setting := s.carrierOf(m.Kind)
+	c, setting := s.carrierOf(m)
 	switch {
-	case setting == "":
+	case c == nil && setting == "":
 		return permanent("no sender carries messages of kind %q", m.Kind)
 	case c == nil:
 		return permanent("%s: not configured, so that no such message can be sent", setting)
