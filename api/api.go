@@ -20,6 +20,9 @@ var cis string
 //go:embed simulate.yaml
 var simulate string
 
+//go:embed device.yaml
+var device string
+
 //go:embed sandbox.yaml
 var sandbox string
 
@@ -31,6 +34,9 @@ func CIS() []byte { return []byte(cis) }
 
 // Simulate returns the document of the paths under /simulate/api, in YAML. The caller owns the bytes.
 func Simulate() []byte { return []byte(simulate) }
+
+// Device returns the document of the paths under /device, in YAML. The caller owns the bytes.
+func Device() []byte { return []byte(device) }
 
 // Sandbox returns the document of the paths under /sandbox, in YAML. The caller owns the bytes.
 func Sandbox() []byte { return []byte(sandbox) }

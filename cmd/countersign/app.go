@@ -17,6 +17,7 @@ import (
 	"countersign/api"
 	"countersign/internal/auth"
 	"countersign/internal/cis"
+	"countersign/internal/device"
 	"countersign/internal/httpx"
 	"countersign/internal/jose"
 	"countersign/internal/multi"
@@ -94,14 +95,34 @@ func newApp(ctx context.Context, s settings) (_ *app, err error) {
 		return nil, err
 	}
 	oidc.New(a.auth, a.publicURL).Mount(mux)
+	if err := a.mountDevice(ctx, mux); err != nil {
+		return nil, err
+	}
 	mux.Handle("GET", "/docs/multi.yaml", document(api.Multi()))
 	mux.Handle("GET", "/docs/cis.yaml", document(api.CIS()))
+	mux.Handle("GET", "/docs/device.yaml", document(api.Device()))
 	if s.clock != nil {
 		mux.Handle("GET", "/docs/sandbox.yaml", document(api.Sandbox()))
 		mux.Handle("GET", "/docs/simulate.yaml", document(api.Simulate()))
 	}
 	a.handler = a.marked(mux.Handler(httpx.Config{Logger: a.logger, TrustedProxies: s.proxies}))
 	return a, nil
+}
+
+// mountDevice adds what devices speak. ctx is done when the server is to stop.
+func (a *app) mountDevice(ctx context.Context, mux *httpx.Mux) error {
+	c := device.Config{Auth: a.auth, Now: a.now(), Stopping: ctx}
+	if w := a.messages.Web; w != nil {
+		var err error
+		if c.WebPush, err = notify.WebPushPublic(w.Key); err != nil {
+			return err
+		}
+	}
+	d, err := device.New(c)
+	if err != nil {
+		return err
+	}
+	return d.Mount(mux)
 }
 
 // makeOutbox makes the worker that carries messages and news.

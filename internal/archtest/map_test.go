@@ -61,6 +61,7 @@ func rules() []rule {
 		dialect("internal/multi", "serves /multi", "api"),
 		dialect("internal/cis", "serves /cis", "api"),
 		dialect("internal/oidc", "serves the OAuth endpoints"),
+		dialect("internal/device", "serves /device", "api"),
 		{path: "internal/sandbox", why: "serves /sandbox and /simulate; the only thing that moves a clock",
 			internal: []string{"api", "internal/auth", "internal/httpx"}, modules: []string{"github.com/go-json-experiment/json"},
 			not: []string{"database/sql/...", "encoding/json", "log/...", "os"}},

@@ -39,7 +39,7 @@ func (s *Service) PendingOnDevice(ctx context.Context) ([]PhoneRequest, error) {
 				return err
 			}
 			for _, c := range pending {
-				if !c.pending(now) {
+				if !c.pending(now) || c.Nonce != "" {
 					continue
 				}
 				account, err := r.AccountByUser(t.ID, c.User)
@@ -73,7 +73,7 @@ func (s *Service) AnswerOnDevice(ctx context.Context, t TenantID, user UserID, i
 	now, by := s.now(), Actor{Tenant: t}
 	return decide(ctx, s, by, func(tx Tx) (bool, *Error, error) {
 		c, err := tx.Challenge(t, id)
-		if errors.Is(err, ErrNotFound) || (err == nil && (c.User == "" || c.User != user)) {
+		if errors.Is(err, ErrNotFound) || (err == nil && (c.User == "" || c.User != user || c.Nonce != "")) { // or a key answers it
 			return false, nil, refuse(CodeNotFound)
 		}
 		if err != nil {
@@ -99,6 +99,7 @@ func (s *Service) answer(tx Tx, by Actor, c Challenge, account Account, d Decisi
 	case !able:
 		return false, s.void(tx, by, c, now)
 	}
+	s.bells.mark(c.Tenant, c.User) // the user's other devices have nothing to show any more
 	switch d {
 	case Approve:
 		return true, s.approve(tx, by, c, account, now)

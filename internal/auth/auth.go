@@ -57,6 +57,7 @@ type Service struct {
 	events    atomic.Uint32 // begun since the start
 	packed    atomic.Bool   // a parcel was written since the last wake
 	wake      chan struct{}
+	bells     bells
 	start     atomic.Pointer[[]tenantRows] // what the sandbox goes back to
 }
 
@@ -65,6 +66,7 @@ type Actor struct {
 	Tenant TenantID
 	Key    string   // APIKey.ID, for /multi
 	Client ClientID // for /cis
+	Device DeviceID // for /device
 	Once   *Once    // the call is to take effect at most once; nil: each time
 	Via
 }
@@ -82,6 +84,8 @@ func (a Actor) String() string {
 		return "client:" + string(a.Client)
 	case a.Key != "":
 		return "key:" + a.Key
+	case a.Device != "":
+		return "device:" + string(a.Device)
 	}
 	return "operator"
 }

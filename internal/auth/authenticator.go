@@ -106,7 +106,7 @@ func (s *Service) BindPhone(ctx context.Context, by Actor, bearer string, channe
 		if err != nil || no != nil {
 			return Challenge{}, no, s.noteChallenge(tx, by, b, PurposeBind, channel, no, err)
 		}
-		if err := s.beginBinding(tx, bound, account.User, channel, now); err != nil {
+		if err := s.beginBinding(tx, bound, account.User, channel, false, now); err != nil {
 			return Challenge{}, nil, err
 		}
 		c := b.challenge(PurposeBind, channel)
@@ -146,7 +146,8 @@ func (s *Service) bindable(tx Tx, b Bearer, channel, want Channel, now time.Time
 }
 
 // beginBinding makes the row of an authenticator that is not bound yet, or takes the one of a former binding.
-func (s *Service) beginBinding(tx Tx, bound []Authenticator, u User, channel Channel, now time.Time) error {
+// keyed is whether a real device answers for the user.
+func (s *Service) beginBinding(tx Tx, bound []Authenticator, u User, channel Channel, keyed bool, now time.Time) error {
 	a := Authenticator{Tenant: u.Tenant, ID: string(newUserID()), User: u.ID, Kind: AuthenticatorDevice, Channel: channel, CreatedAt: now}
 	i := slices.IndexFunc(bound, func(a Authenticator) bool { return a.Channel == channel })
 	if i >= 0 {
@@ -156,7 +157,7 @@ func (s *Service) beginBinding(tx Tx, bound []Authenticator, u User, channel Cha
 	if channel == ChannelSMS {
 		a.Kind, a.Target = AuthenticatorSMS, u.Phone
 	} else {
-		a.Simulated = s.sandbox
+		a.Simulated = s.sandbox && !keyed
 	}
 	if i >= 0 {
 		return tx.PutAuthenticator(a)
@@ -266,7 +267,7 @@ func (s *Service) BindDevice(ctx context.Context, by Actor, bearer string, chann
 	_, err = decide(ctx, s, by, func(tx Tx) (Challenge, *Error, error) {
 		account, bound, no, err := s.bindable(tx, b, channel, ChannelAuthy, now)
 		if err == nil && no == nil {
-			no = s.deviceFit(b, account, now)
+			no, err = s.deviceFit(tx, b, account, now)
 		}
 		if err != nil || no != nil {
 			return Challenge{}, no, s.noteChallenge(tx, by, b, PurposeBind, channel, no, err)
@@ -285,28 +286,31 @@ func (s *Service) BindDevice(ctx context.Context, by Actor, bearer string, chann
 		if _, err := tx.PutAttempts(by.Tenant, c.Subject, AttemptBinding, begun, begun.Version-1); err != nil {
 			return c, nil, err
 		}
-		return c, nil, s.beginBinding(tx, bound, account.User, channel, now)
+		return c, nil, s.beginBinding(tx, bound, account.User, channel, c.Nonce != "", now)
 	})
 	return err
 }
 
 // deviceFit says why a user cannot bind a device, if they cannot.
-func (s *Service) deviceFit(b Bearer, account Account, now time.Time) *Error {
+func (s *Service) deviceFit(r Reads, b Bearer, account Account, now time.Time) (*Error, error) {
+	devices, err := r.Devices(b.Token.Tenant, b.User.ID)
 	switch no := s.phoneFit(b.Token.Tenant, account.User.Phone); {
+	case err != nil:
+		return nil, err
 	case b.Token.Kind != TokenAccess:
-		return refuse(CodeAccessTokenRequired)
-	case !s.sandbox:
-		return refuse(CodeChannelNotReady) // no device speaks with this server yet
+		return refuse(CodeAccessTokenRequired), nil
+	case !s.sandbox && len(devices) == 0:
+		return refuse(CodeChannelNotReady), nil // there is no device that could answer
 	case !s.steppedUp(b, now):
-		return refuse(CodeStepUpRequired)
+		return refuse(CodeStepUpRequired), nil
 	case no != nil && no.Code == CodePhoneInvalid:
-		return refuse(CodePhoneMissing)
+		return refuse(CodePhoneMissing), nil
 	case no != nil:
-		return no
+		return no, nil
 	case account.Password.Hash == "":
-		return refuse(CodePasscodeMissing)
+		return refuse(CodePasscodeMissing), nil
 	}
-	return nil
+	return nil, nil
 }
 
 // countBinding returns the counter of bindings begun with one more, or why there may be no more.
@@ -383,6 +387,9 @@ func (s *Service) UnbindDevice(ctx context.Context, by Actor, bearer string, cha
 
 func (s *Service) unbind(tx Tx, by Actor, b Bearer, c Challenge, a Authenticator, account Account, now time.Time) error {
 	if _, err := tx.DropAuthenticator(a.Tenant, a.ID); err != nil {
+		return err
+	}
+	if err := s.revokeDevices(tx, a, now); err != nil {
 		return err
 	}
 	if err := s.weaken(tx, account.User, now); err != nil {

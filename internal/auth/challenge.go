@@ -108,6 +108,8 @@ type Challenge struct {
 	Identity IdentityRef // on whose behalf; zero: nobody's
 	Target   string      // canonical address the code went to; another address voids the challenge
 	CodeHash [32]byte    // zero: a device answers
+	Nonce    string      // random, when a device's key answers: 32 bytes in base64url
+	Number   string      // two digits that the user carries from the other screen to the device; empty: none
 	Digest   [32]byte    // PurposeConfirm: of exactly what the user is shown
 	Links    []LinkRef   // PurposeConfirm: what is approved
 	Failures int         // wrong codes

@@ -22,37 +22,37 @@ const digestShown = 8
 // Errors: those of begin; CodeLocked, CodeChannelUnsupported, also when the list is too long for a message; CodeChannelUnbound,
 // CodeTooSoon, CodeChallengeLimit, CodeThrottled; CodeNotPermitted for what only a root user confirms; CodeNoChallenge when a resource is
 // unknown or another's, CodeExempt and CodeNotPending when one is not waiting.
-func (s *Service) Confirm(ctx context.Context, by Actor, bearer string, channel Channel, refs []LinkRef) (ChallengeID, error) {
+func (s *Service) Confirm(ctx context.Context, by Actor, bearer string, channel Channel, refs []LinkRef) (Asked, error) {
 	return s.confirm(ctx, by, bearer, channel, channel == ChannelSMS, refs)
 }
 
 // ConfirmDevice asks the user's device to confirm the same (contract/multi §2.9). Errors: those of Confirm, CodeChallengeFlying.
-func (s *Service) ConfirmDevice(ctx context.Context, by Actor, bearer string, channel Channel, refs []LinkRef) (ChallengeID, error) {
+func (s *Service) ConfirmDevice(ctx context.Context, by Actor, bearer string, channel Channel, refs []LinkRef) (Asked, error) {
 	return s.confirm(ctx, by, bearer, channel, channel.Pushed(), refs)
 }
 
-func (s *Service) confirm(ctx context.Context, by Actor, bearer string, channel Channel, fits bool, refs []LinkRef) (ChallengeID, error) {
+func (s *Service) confirm(ctx context.Context, by Actor, bearer string, channel Channel, fits bool, refs []LinkRef) (Asked, error) {
 	b, err := s.begin(ctx, by, bearer, TokenAccess)
 	if err != nil {
-		return "", err
+		return Asked{}, err
 	}
 	if !fits || !s.uses(by.Tenant, channel) {
-		return "", s.refuseChallenge(ctx, by, b, PurposeConfirm, channel, refuse(CodeChannelUnsupported))
+		return Asked{}, s.refuseChallenge(ctx, by, b, PurposeConfirm, channel, refuse(CodeChannelUnsupported))
 	}
 	refs, now := inOrder(refs), s.now()
-	return decide(ctx, s, by, func(tx Tx) (ChallengeID, *Error, error) {
+	return decide(ctx, s, by, func(tx Tx) (Asked, *Error, error) {
 		account, no, err := s.challenged(tx, b, channel, now)
 		var links []DynamicLink
 		if err == nil && no == nil {
 			links, no, err = s.confirmable(tx, b, refs)
 		}
 		if err != nil || no != nil {
-			return "", no, s.noteChallenge(tx, by, b, PurposeConfirm, channel, no, err)
+			return Asked{}, no, s.noteChallenge(tx, by, b, PurposeConfirm, channel, no, err)
 		}
 		c := b.challenge(PurposeConfirm, channel)
 		c.Links, c.Digest = refs, linkDigest(by.Tenant, links)
 		c, no, err = s.ask(tx, by, account.User, c, links, now)
-		return c.ID, no, s.noteChallenge(tx, by, b, PurposeConfirm, channel, no, err)
+		return c.asked(), no, s.noteChallenge(tx, by, b, PurposeConfirm, channel, no, err)
 	})
 }
 

@@ -289,7 +289,7 @@ func TestCodesOfAConfirmationAreBounded(t *testing.T) {
 	token := login(t, e, "ada").Token
 	register(t, e, wanted())
 	id, old := askToConfirm(t, e, token, payment)
-	again := func() (auth.ChallengeID, error) {
+	again := func() (auth.Asked, error) {
 		return e.Confirm(t.Context(), e.Key(), token, auth.ChannelSMS, []auth.LinkRef{payment})
 	}
 	_, err := again()
@@ -297,7 +297,7 @@ func TestCodesOfAConfirmationAreBounded(t *testing.T) {
 	wantRetry(t, err, 15*time.Second)
 	for range 2 {
 		e.Clock.Advance(15 * time.Second)
-		if same, err := again(); err != nil || same != id {
+		if same, err := again(); err != nil || same.ID != id {
 			t.Fatalf("got challenge %s, %v, want %s again", same, err, id)
 		}
 	}
@@ -322,7 +322,7 @@ func TestCodesOfAConfirmationAreBounded(t *testing.T) {
 	if got := linkStatus(t, e, payment); got != auth.LinkPending {
 		t.Errorf("the resource is %s, want it pending", got)
 	}
-	if next, err := again(); err != nil || next == id {
+	if next, err := again(); err != nil || next.ID == id {
 		t.Errorf("got challenge %s, %v, want a new one", next, err)
 	}
 }

@@ -60,10 +60,11 @@ func register(t *testing.T, e *authtest.Env, in auth.Registration) auth.LinkStat
 // askToConfirm begins a confirmation by code and returns its challenge and the code that came.
 func askToConfirm(t *testing.T, e *authtest.Env, token string, refs ...auth.LinkRef) (auth.ChallengeID, string) {
 	t.Helper()
-	id, err := e.Confirm(t.Context(), e.Key(), token, auth.ChannelSMS, refs)
+	idAsked, err := e.Confirm(t.Context(), e.Key(), token, auth.ChannelSMS, refs)
 	if err != nil {
 		t.Fatalf("confirm %v: %v", refs, err)
 	}
+	id := idAsked.ID
 	return id, sentTo(t, e, adaPhone).Code
 }
 
@@ -203,10 +204,11 @@ func TestEvidenceStays(t *testing.T) {
 
 func pushToConfirm(t *testing.T, e *authtest.Env, token string, refs ...auth.LinkRef) auth.ChallengeID {
 	t.Helper()
-	id, err := e.ConfirmDevice(t.Context(), e.Key(), token, auth.ChannelBiometric, refs)
+	idAsked, err := e.ConfirmDevice(t.Context(), e.Key(), token, auth.ChannelBiometric, refs)
 	if err != nil {
 		t.Fatal(err)
 	}
+	id := idAsked.ID
 	return id
 }
 

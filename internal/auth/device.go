@@ -25,17 +25,23 @@ func (s *Service) push(tx Tx, by Actor, u User, c Challenge, m Message, now time
 			return c, nil, err
 		}
 	}
+	devices, err := s.key(tx, &c)
+	if err != nil {
+		return c, nil, err
+	}
 	c.ID, c.Version, c.Status, c.Key = newChallengeID(), 1, ChallengePending, by.Key
 	c.Sends, c.CreatedAt, c.SentAt, c.ExpiresAt = 1, now, now, now.Add(s.settings(c.Tenant).Push.For)
 	if err := tx.AddChallenge(c); err != nil {
 		return c, nil, err
 	}
-	m.Kind, m.To, m.Challenge, m.Channel, m.ExpiresAt = ParcelPush, string(u.ID), c.ID, c.Channel, c.ExpiresAt
-	if err := s.tell(tx, u, now, m); err != nil {
+	if err := s.wakeUp(tx, u, devices, c, m, now); err != nil {
 		return c, nil, err
 	}
 	return c, nil, tx.AddEvents(s.challengeEvent(by, EventChallenged, c, "", now))
 }
+
+// maxDenials is after how many noes a user is left alone for the rest of the window.
+const maxDenials = 2
 
 // mayPush says why a device may not be asked now, if it may not: a person who is asked again and again says yes in the end.
 func (s *Service) mayPush(r Reads, c Challenge, now time.Time) (*Error, error) {
@@ -54,6 +60,13 @@ func (s *Service) mayPush(r Reads, c Challenge, now time.Time) (*Error, error) {
 	if n >= limit.Count {
 		return &Error{Code: CodeChallengeLimit, RetryAfter: limit.Window / time.Duration(limit.Count)}, nil
 	}
+	denied, err := r.CountDenied(c.Tenant, c.Subject, now.Add(-limit.Window))
+	if err != nil {
+		return nil, err
+	}
+	if denied >= maxDenials {
+		return &Error{Code: CodeChallengeLimit, RetryAfter: limit.Window}, nil
+	}
 	return s.mayMessage(r, c.Tenant, c.User, now)
 }
 
@@ -68,19 +81,19 @@ type DeviceLogin struct {
 //
 // Errors: CodeIdentifierInvalid, CodeThrottled, CodeLocked, CodeChannelUnsupported, CodeChannelUnbound, CodeChallengeLimit; CodeUnknownUser,
 // only with Settings.RevealAccounts.
-func (s *Service) LoginDevice(ctx context.Context, by Actor, in DeviceLogin) (ChallengeID, error) {
+func (s *Service) LoginDevice(ctx context.Context, by Actor, in DeviceLogin) (Asked, error) {
 	canonical, err := Canonical(ByEmail, in.Email)
 	if err != nil {
-		return "", err
+		return Asked{}, err
 	}
 	if err := s.charge(by); err != nil {
-		return "", err
+		return Asked{}, err
 	}
 	now, phantom := s.now(), s.phantom(by.Tenant, ByEmail, canonical)
-	id, err := decide(ctx, s, by, func(tx Tx) (ChallengeID, *Error, error) {
+	asked, err := decide(ctx, s, by, func(tx Tx) (Asked, *Error, error) {
 		account, err := tx.AccountByIdentifier(by.Tenant, ByEmail, canonical, phantom)
 		if err != nil {
-			return "", nil, err
+			return Asked{}, nil, err
 		}
 		u := account.User
 		c := Challenge{
@@ -92,14 +105,14 @@ func (s *Service) LoginDevice(ctx context.Context, by Actor, in DeviceLogin) (Ch
 			c, no, err = s.push(tx, by, u, c, Message{Template: TemplateLogin}, now)
 		}
 		if err != nil || no == nil {
-			return c.ID, nil, err
+			return c.asked(), nil, err
 		}
-		return "", no, tx.AddEvents(s.challengeEvent(by, EventChallengeRefused, c, no.Code.String(), now))
+		return Asked{}, no, tx.AddEvents(s.challengeEvent(by, EventChallengeRefused, c, no.Code.String(), now))
 	})
 	if err == nil {
 		s.refund(by)
 	}
-	return id, err
+	return asked, err
 }
 
 // mayLogInByDevice says why a device login is refused, if it is. It reads the same for everybody.

@@ -135,6 +135,16 @@ const (
 	CodeDiligenceRejected
 	CodeIdentityUnapproved // the due diligence of the identity comes first
 
+	CodeTicketInvalid    // a ticket to bind a device: unknown, used, too old, or its session has ended
+	CodeKeyInvalid       // the device's key is weak or of a kind that is not taken, or was not proved; see Error.Field
+	CodePushInvalid      // an address to wake a device at cannot be one
+	CodeNameInvalid      // a device's name is empty, too long or unprintable
+	CodeDeviceBound      // the device's key is bound, or was
+	CodeDeviceLimit      // the user has as many devices as one may have
+	CodeDeviceBlocked    // too many of the device's answers did not hold
+	CodeAssertionInvalid // the device's answer is not by its key, or not to this challenge
+	CodeNumberWrong      // the number that the user carried to the device is another's
+
 	CodeOnceConflict // the same idempotency-ref with another payload
 	CodeReplayed     // not a refusal: see Error.Replay
 
@@ -252,6 +262,15 @@ var codeNames = [codeEnd]string{
 	CodeDiligencePending:    "diligence_pending",
 	CodeDiligenceRejected:   "diligence_rejected",
 	CodeIdentityUnapproved:  "identity_unapproved",
+	CodeTicketInvalid:       "ticket_invalid",
+	CodeKeyInvalid:          "key_invalid",
+	CodePushInvalid:         "push_invalid",
+	CodeNameInvalid:         "name_invalid",
+	CodeDeviceBound:         "device_bound",
+	CodeDeviceLimit:         "device_limit",
+	CodeDeviceBlocked:       "device_blocked",
+	CodeAssertionInvalid:    "assertion_invalid",
+	CodeNumberWrong:         "number_wrong",
 	CodeOnceConflict:        "once_conflict",
 	CodeReplayed:            "replayed",
 }

@@ -67,6 +67,11 @@ const (
 	EventSettingsChanged   EventKind = "settings_changed"   // of a tenant
 	EventWebhookChanged    EventKind = "webhook_changed"    // where a tenant's news go
 	EventDeliveryReplayed  EventKind = "delivery_replayed"  // by an operator
+	EventTicketIssued      EventKind = "ticket_issued"      // for the binding of a device
+	EventAnswered          EventKind = "answered"           // by a device's key; Reason: the decision. Evidence names this event
+	EventAnswerRefused     EventKind = "answer_refused"     // of a device; Reason: which part did not hold
+	EventDeviceBlocked     EventKind = "device_blocked"     // after answers that did not hold; Reason: the device
+	EventReported          EventKind = "reported"           // the user said that it was not them
 	EventReset             EventKind = "reset"              // the sandbox, to its starting state
 )
 

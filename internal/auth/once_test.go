@@ -46,19 +46,19 @@ func once(by auth.Actor, operation, ref, payload string) auth.Actor {
 			if refusal != nil {
 				return 409, []byte(refusal.Code.String())
 			}
-			id, _ := result.(auth.ChallengeID)
-			return 200, []byte("done: " + string(id))
+			done, _ := result.(auth.Asked)
+			return 200, []byte("done: " + string(done.ID))
 		},
 	}
 	return by
 }
 
 // answerOf is what a call is answered: by itself, or as it was before.
-func answerOf(id auth.ChallengeID, err error) string {
+func answerOf(asked auth.Asked, err error) string {
 	var refusal *auth.Error
 	switch {
 	case err == nil:
-		return "done: " + string(id)
+		return "done: " + string(asked.ID)
 	case errors.As(err, &refusal) && refusal.Replay != nil:
 		return string(refusal.Replay.Body)
 	}
@@ -171,7 +171,7 @@ func TestRepeatedWrongCodeCountsOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	verify := func(ref, code string) string {
-		return answerOf("", e.VerifyStepUp(ctx, once(e.Key(), "verify", ref, code), l.Token, auth.ChannelSMS, code))
+		return answerOf(auth.Asked{}, e.VerifyStepUp(ctx, once(e.Key(), "verify", ref, code), l.Token, auth.ChannelSMS, code))
 	}
 	for i, want := range []auth.Code{auth.CodeWrongOTP, auth.CodeOneTryLeft, auth.CodeChallengeLimit} {
 		ref := fmt.Sprint("r", i)
@@ -201,7 +201,7 @@ func TestRepeatedProofIsAProofOnce(t *testing.T) { // A-052
 		t.Fatal(err)
 	}
 	verify := func(ref string) string {
-		return answerOf("", e.VerifyStepUp(ctx, once(e.Key(), "verify", ref, "123456"), l.Token, auth.ChannelSMS, "123456"))
+		return answerOf(auth.Asked{}, e.VerifyStepUp(ctx, once(e.Key(), "verify", ref, "123456"), l.Token, auth.ChannelSMS, "123456"))
 	}
 	first := verify("r1")
 	if got := verify("r1"); got != first || !strings.HasPrefix(got, "done: ") {
@@ -217,7 +217,7 @@ func TestRefusalThatCountsNothingMayBeRetried(t *testing.T) {
 	e := steppers(t)
 	l := login(t, e, "ada")
 	start := func(ref string) string {
-		return answerOf("", e.StepUp(t.Context(), once(e.Key(), "start", ref, ""), l.Token, auth.ChannelSMS))
+		return answerOf(auth.Asked{}, e.StepUp(t.Context(), once(e.Key(), "start", ref, ""), l.Token, auth.ChannelSMS))
 	}
 	start("r1")
 	for range 2 {

@@ -22,6 +22,7 @@ const (
 	ParcelEmail   ParcelKind = "email"
 	ParcelPush    ParcelKind = "push"
 	ParcelWebhook ParcelKind = "webhook"
+	ParcelWake    ParcelKind = "wake"  // to one device, by its own push service; no message that counts
 	ParcelDecoy   ParcelKind = "decoy" // nobody: written where the lack of an e-mail would tell that there is nobody to read it
 )
 
@@ -76,7 +77,7 @@ const (
 // Message is what a person is sent.
 type Message struct {
 	Template  Template
-	Kind      ParcelKind  // ParcelSMS, ParcelEmail or ParcelPush
+	Kind      ParcelKind  // ParcelSMS, ParcelEmail, ParcelPush or ParcelWake
 	To        string      // E.164 number, e-mail address, or user id for a push
 	Push      PushAddress // of the device that a push wakes; zero: whoever is behind the gateway knows
 	Service   string      // who speaks: the tenant's name
@@ -149,19 +150,26 @@ func (p Parcel) place() string { return "outbox/" + string(p.Tenant) + "/" + str
 
 // seal puts the content into a parcel.
 func (s *Service) seal(p Parcel, content any) (Parcel, error) {
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(content); err != nil {
-		return p, fmt.Errorf("pack parcel: %w", err)
-	}
 	var err error
-	p.Sealed, err = s.ring.Seal(p.place(), b.Bytes())
+	p.Sealed, err = s.pack(p.place(), content)
 	return p, err
 }
 
-func (s *Service) open(p Parcel, content any) error {
-	plain, err := s.ring.Open(p.place(), p.Sealed)
+func (s *Service) open(p Parcel, content any) error { return s.unpack(p.place(), p.Sealed, content) }
+
+// pack seals content for a place in the store; unpack opens what was packed for the same place.
+func (s *Service) pack(place string, content any) ([]byte, error) {
+	var b bytes.Buffer
+	if err := gob.NewEncoder(&b).Encode(content); err != nil {
+		return nil, fmt.Errorf("pack: %w", err)
+	}
+	return s.ring.Seal(place, b.Bytes())
+}
+
+func (s *Service) unpack(place string, sealed []byte, content any) error {
+	plain, err := s.ring.Open(place, sealed)
 	if err != nil {
-		return fmt.Errorf("open parcel: %w", err)
+		return fmt.Errorf("unpack: %w", err)
 	}
 	return gob.NewDecoder(bytes.NewReader(plain)).Decode(content)
 }
@@ -230,6 +238,7 @@ func (s *Service) announce(w Writes, t TenantID, news ...News) error {
 
 // nudge wakes the workers after a commit, if a parcel was written. One that is missed is found a second later.
 func (s *Service) nudge() {
+	s.bells.ring()
 	if !s.packed.Swap(false) {
 		return
 	}
@@ -359,11 +368,28 @@ func (s *Service) SettleParcel(ctx context.Context, d Delivery, outcome error) e
 	}
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	return s.store.Write(ctx, func(w Writes) error {
+	err := s.store.Write(ctx, func(w Writes) error {
 		if ours, err := w.SettleParcel(p); err != nil || !ours {
 			return err
 		}
 		return w.AddEvents(events...)
+	})
+	var dead interface{ Gone() bool }
+	if err != nil || p.Kind != ParcelWake || !errors.As(outcome, &dead) || !dead.Gone() {
+		return err
+	}
+	return s.forgetPush(ctx, d)
+}
+
+// forgetPush drops the address of a device that its push service does not know any more, unless the device has given another since.
+func (s *Service) forgetPush(ctx context.Context, d Delivery) error {
+	return s.store.Update(ctx, func(tx Tx) error {
+		device, err := tx.Device(DeviceID(d.Message.To))
+		if err != nil || s.pushAddress(device).Token != d.Message.Push.Token {
+			return ignoreMissing(err)
+		}
+		device.Push = nil
+		return putDevice(tx, device)
 	})
 }
 
@@ -440,7 +466,7 @@ func (s *Service) Inbox(ctx context.Context, to string, n int) ([]InboxItem, err
 		return nil, refuse(CodeNotFound)
 	}
 	var parcels []Parcel
-	f := ParcelFilter{Kinds: []ParcelKind{ParcelSMS, ParcelEmail, ParcelPush}}
+	f := ParcelFilter{Kinds: []ParcelKind{ParcelSMS, ParcelEmail, ParcelPush, ParcelWake}}
 	if err := s.store.View(ctx, func(r Reads) (err error) { parcels, err = r.Parcels(f, inboxScan); return err }); err != nil {
 		return nil, err
 	}

@@ -166,24 +166,24 @@ func (s *Service) raise(tx Tx, by Actor, c Challenge, token TokenHash, account A
 //
 // Errors: those of begin; CodeLocked, CodeChannelUnsupported, CodeChannelUnbound, CodeChallengeFlying when one is in flight or the
 // token is raised already, CodeChallengeLimit, CodeThrottled.
-func (s *Service) StepUpDevice(ctx context.Context, by Actor, bearer string, channel Channel) (ChallengeID, error) {
+func (s *Service) StepUpDevice(ctx context.Context, by Actor, bearer string, channel Channel) (Asked, error) {
 	b, err := s.begin(ctx, by, bearer, TokenAuth, TokenAccess)
 	if err != nil {
-		return "", err
+		return Asked{}, err
 	}
 	if !channel.Pushed() || !s.uses(by.Tenant, channel) {
-		return "", s.refuseChallenge(ctx, by, b, PurposeStepUp, channel, refuse(CodeChannelUnsupported))
+		return Asked{}, s.refuseChallenge(ctx, by, b, PurposeStepUp, channel, refuse(CodeChannelUnsupported))
 	}
 	now := s.now()
-	return decide(ctx, s, by, func(tx Tx) (ChallengeID, *Error, error) {
+	return decide(ctx, s, by, func(tx Tx) (Asked, *Error, error) {
 		account, no, err := s.challenged(tx, b, channel, now)
 		if err == nil && no == nil && s.steppedUp(b, now) {
 			no = refuse(CodeChallengeFlying)
 		}
 		if err != nil || no != nil {
-			return "", no, s.noteChallenge(tx, by, b, PurposeStepUp, channel, no, err)
+			return Asked{}, no, s.noteChallenge(tx, by, b, PurposeStepUp, channel, no, err)
 		}
 		c, no, err := s.push(tx, by, account.User, b.challenge(PurposeStepUp, channel), Message{Template: TemplateStepUp}, now)
-		return c.ID, no, s.noteChallenge(tx, by, b, PurposeStepUp, channel, no, err)
+		return c.asked(), no, s.noteChallenge(tx, by, b, PurposeStepUp, channel, no, err)
 	})
 }

@@ -180,14 +180,16 @@ func TestLockEndsWhatIsInFlight(t *testing.T) {
 	token := login(t, e, "ada").Token
 	stepUp(t, e, token)
 	other := login(t, e, "ada").Token
-	push, err := e.StepUpDevice(t.Context(), e.Key(), other, auth.ChannelBiometric)
+	pushAsked, err := e.StepUpDevice(t.Context(), e.Key(), other, auth.ChannelBiometric)
 	if err != nil {
 		t.Fatal(err)
 	}
-	device, err := e.LoginDevice(t.Context(), e.Key(), auth.DeviceLogin{Email: "ada@example.com"})
+	push := pushAsked.ID
+	deviceAsked, err := e.LoginDevice(t.Context(), e.Key(), auth.DeviceLogin{Email: "ada@example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	device := deviceAsked.ID
 	lock(t, e, "ada")
 	wantCode(t, prove(t, e, token, code), auth.CodeLocked)
 	e.Clock.Advance(time.Minute)
@@ -265,10 +267,11 @@ func TestDeviceStepsUp(t *testing.T) {
 	} {
 		e := authtest.New(t, withFactors)
 		token := login(t, e, "ada").Token
-		id, err := e.StepUpDevice(t.Context(), e.Key(), token, auth.ChannelBiometric)
+		idAsked, err := e.StepUpDevice(t.Context(), e.Key(), token, auth.ChannelBiometric)
 		if err != nil {
 			t.Fatal(err)
 		}
+		id := idAsked.ID
 		for i, want := range []bool{true, false} { // the second answer finds it answered
 			got, err := e.AnswerOnDevice(t.Context(), authtest.Demo, authtest.Ada, id, tt.say)
 			if err != nil || got != want {
@@ -290,10 +293,11 @@ func TestDeviceAnswersItsOwn(t *testing.T) {
 	t.Parallel()
 	begin := func(e *authtest.Env, t *testing.T) (string, auth.ChallengeID) {
 		token := login(t, e, "ada").Token
-		id, err := e.StepUpDevice(t.Context(), e.Key(), token, auth.ChannelBiometric)
+		idAsked, err := e.StepUpDevice(t.Context(), e.Key(), token, auth.ChannelBiometric)
 		if err != nil {
 			t.Fatal(err)
 		}
+		id := idAsked.ID
 		return token, id
 	}
 	e := authtest.New(t, withFactors)
@@ -334,10 +338,11 @@ func TestDeviceAnswersItsOwn(t *testing.T) {
 func TestLoginByDevice(t *testing.T) {
 	t.Parallel()
 	e := authtest.New(t, withFactors)
-	id, err := e.LoginDevice(t.Context(), e.Key(), auth.DeviceLogin{Email: "Charles@example.com"})
+	idAsked, err := e.LoginDevice(t.Context(), e.Key(), auth.DeviceLogin{Email: "Charles@example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	id := idAsked.ID
 	if r, err := e.CollectLogin(t.Context(), e.Key(), id); err != nil || r.Status != auth.ChallengePending || r.Token != "" {
 		t.Fatalf("before the answer: got %+v, %v", r, err)
 	}

@@ -63,6 +63,17 @@ type Reads interface {
 	// TOTP returns the user's authenticator of codes by time.
 	TOTP(t TenantID, id UserID) (TOTP, error)
 
+	// Device returns one device, revoked ones too.
+	Device(id DeviceID) (Device, error)
+	// Devices lists the user's devices that are not revoked, the first bound first.
+	Devices(t TenantID, id UserID) ([]Device, error)
+	// Ticket returns a ticket by the hash of its secret, used or not.
+	Ticket(hash TokenHash) (Ticket, error)
+	// Approval returns what a device answered to a challenge.
+	Approval(t TenantID, id ChallengeID) (Approval, error)
+	// CountDenied counts the subject's challenges that were denied on a device since the time.
+	CountDenied(t TenantID, subject Subject, since time.Time) (int, error)
+
 	// Challenge returns one challenge.
 	Challenge(t TenantID, id ChallengeID) (Challenge, error)
 	// LatestChallenge returns the subject's newest challenge for the purpose, of the session unless that is empty.
@@ -157,6 +168,18 @@ type Writes interface {
 	PutTOTP(a TOTP, from int64) (bool, error)
 	// DropTOTP deletes the user's; false when there was none.
 	DropTOTP(t TenantID, id UserID) (bool, error)
+
+	// AddDevice inserts a device with Version 1; ErrExists when its key is bound, or was, to anybody.
+	AddDevice(Device) error
+	// PutDevice replaces name, address, status and counters of a device if its version is still from, and reports whether it did. d.Version
+	// is the new version.
+	PutDevice(d Device, from int64) (bool, error)
+	// AddTicket inserts a ticket and marks the user's older ones as used.
+	AddTicket(Ticket) error
+	// UseTicket marks a ticket as used; false when it was used before.
+	UseTicket(hash TokenHash, at time.Time) (bool, error)
+	// AddApproval inserts what a device answered; ErrExists when the challenge has an answer.
+	AddApproval(Approval) error
 
 	// AddPassword inserts the user's password; ErrExists when there is one.
 	AddPassword(Password) error

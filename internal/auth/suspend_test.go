@@ -56,10 +56,11 @@ func TestLockedUserCollectsNothing(t *testing.T) {
 		"idle":      {func(e *authtest.Env) { e.Clock.Advance(6 * time.Minute) }, auth.ChallengeExpired},
 	} {
 		e := payments(t)
-		id, err := e.LoginDevice(t.Context(), e.Key(), auth.DeviceLogin{Email: "charles@example.com"})
+		idAsked, err := e.LoginDevice(t.Context(), e.Key(), auth.DeviceLogin{Email: "charles@example.com"})
 		if err != nil {
 			t.Fatal(err)
 		}
+		id := idAsked.ID
 		if done, err := e.AnswerOnDevice(t.Context(), authtest.Demo, authtest.Charles, id, auth.Approve); !done || err != nil {
 			t.Fatalf("answer: %t, %v", done, err)
 		}
@@ -74,10 +75,11 @@ func TestLockedUserCollectsNothing(t *testing.T) {
 func TestSuspensionEndsWhatIsInFlight(t *testing.T) {
 	t.Parallel()
 	e := payments(t)
-	id, err := e.LoginDevice(t.Context(), e.Key(), auth.DeviceLogin{Email: "charles@example.com"})
+	idAsked, err := e.LoginDevice(t.Context(), e.Key(), auth.DeviceLogin{Email: "charles@example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}
+	id := idAsked.ID
 	start(t, e, "charles")
 	code := sentTo(t, e, "charles@example.com").Code
 	if err := e.Suspend(t.Context(), authtest.Demo, authtest.Charles); err != nil {

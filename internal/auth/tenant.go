@@ -68,6 +68,10 @@ type OTPPolicy struct {
 type PushPolicy struct {
 	For   time.Duration // until it expires unanswered
 	Limit Limit         // pushes to one user
+
+	Number         NumberMatching // which challenges want a number; empty: NumberForLogin
+	PIN            bool           // a device may ask for its own PIN instead of biometrics
+	ReportSuspends bool           // a user who says that it was not them is suspended, until an operator resumes them
 }
 
 // SessionPolicy holds the two ends of a session.

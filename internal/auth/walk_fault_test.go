@@ -376,7 +376,7 @@ func (f stillActive) DeactivateMember(ctx context.Context, by auth.Actor, bearer
 // raisesEverything has a device raise every token that it can find in the session's place.
 type raisesEverything struct{ *authtest.Env }
 
-func (f raisesEverything) StepUpDevice(ctx context.Context, by auth.Actor, bearer string, c auth.Channel) (auth.ChallengeID, error) {
+func (f raisesEverything) StepUpDevice(ctx context.Context, by auth.Actor, bearer string, c auth.Channel) (auth.Asked, error) {
 	id, err := f.Env.StepUpDevice(ctx, by, bearer, c)
 	if err == nil {
 		_ = raise(ctx, f.Env, bearer) // before anybody has answered

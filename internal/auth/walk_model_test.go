@@ -19,12 +19,12 @@ type service interface {
 
 	StepUp(context.Context, auth.Actor, string, auth.Channel) error
 	VerifyStepUp(ctx context.Context, by auth.Actor, bearer string, c auth.Channel, code string) error
-	StepUpDevice(context.Context, auth.Actor, string, auth.Channel) (auth.ChallengeID, error)
+	StepUpDevice(context.Context, auth.Actor, string, auth.Channel) (auth.Asked, error)
 	BindPhone(context.Context, auth.Actor, string, auth.Channel) error
 	VerifyBindPhone(ctx context.Context, by auth.Actor, bearer string, c auth.Channel, code string) error
 	BindDevice(context.Context, auth.Actor, string, auth.Channel) error
 	UnbindDevice(context.Context, auth.Actor, string, auth.Channel) error
-	LoginDevice(context.Context, auth.Actor, auth.DeviceLogin) (auth.ChallengeID, error)
+	LoginDevice(context.Context, auth.Actor, auth.DeviceLogin) (auth.Asked, error)
 	CollectLogin(context.Context, auth.Actor, auth.ChallengeID) (auth.DeviceLoginResult, error)
 	AnswerOnDevice(context.Context, auth.TenantID, auth.UserID, auth.ChallengeID, auth.Decision) (bool, error)
 
@@ -45,8 +45,8 @@ type service interface {
 	ResumeIdentity(context.Context, auth.TenantID, auth.IdentityRef) error
 
 	RegisterLink(context.Context, auth.Actor, auth.Registration) (auth.LinkState, error)
-	Confirm(context.Context, auth.Actor, string, auth.Channel, []auth.LinkRef) (auth.ChallengeID, error)
-	ConfirmDevice(context.Context, auth.Actor, string, auth.Channel, []auth.LinkRef) (auth.ChallengeID, error)
+	Confirm(context.Context, auth.Actor, string, auth.Channel, []auth.LinkRef) (auth.Asked, error)
+	ConfirmDevice(context.Context, auth.Actor, string, auth.Channel, []auth.LinkRef) (auth.Asked, error)
 	VerifyConfirm(ctx context.Context, by auth.Actor, bearer string, c auth.Channel, id auth.ChallengeID, kind, code string) error
 
 	Suspend(context.Context, auth.TenantID, auth.UserID) error

@@ -163,7 +163,9 @@ func elsewhere(c auth.Code) wire {
 		auth.CodeUserNotFound, auth.CodeUserExists, auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeSessionNotFound,
 		auth.CodeSessionForeign, auth.CodeNotMember, auth.CodeInvalidTarget, auth.CodeInvalidScope, auth.CodeInputTooLong,
 		auth.CodeNotFound, auth.CodeRecoveryInvalid, auth.CodeEmailUnverified, auth.CodePhoneUnverified,
-		auth.CodeSearchInvalid, auth.CodePrimaryIdentifier:
+		auth.CodeSearchInvalid, auth.CodePrimaryIdentifier,
+		auth.CodeTicketInvalid, auth.CodeKeyInvalid, auth.CodePushInvalid, auth.CodeNameInvalid, auth.CodeDeviceBound,
+		auth.CodeDeviceLimit, auth.CodeDeviceBlocked, auth.CodeAssertionInvalid, auth.CodeNumberWrong:
 		return wire{http.StatusBadRequest, "bad_request", "The request is not possible here"}
 	}
 	return wire{}

@@ -99,6 +99,9 @@ func (p PublicKey) ID() string { return p.id }
 // Alg returns the one algorithm the key verifies.
 func (p PublicKey) Alg() Alg { return p.alg }
 
+// Renamed returns the same key with its thumbprint as its kid, whatever kid its owner gave it.
+func (p PublicKey) Renamed() (PublicKey, error) { return newPublicKey(p.alg, p.key, "") }
+
 // String returns the key as a JWK with public members alone: kty, use, kid, alg
 // and either n and e, or crv and x, or crv, x and y.
 func (p PublicKey) String() string { return p.text }

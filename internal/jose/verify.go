@@ -82,6 +82,19 @@ func (s *Set) Verify(token string, want Want) (Claims, error) {
 	return claims, nil
 }
 
+// KeyID returns the kid that a token claims, unverified: it says which key to verify with, and nothing else.
+func KeyID(token string) (string, bool) {
+	parts, err := split(token)
+	if err != nil {
+		return "", false
+	}
+	header, ok := parseObject(parts.header)
+	if !ok {
+		return "", false
+	}
+	return header.String("kid")
+}
+
 type parts struct{ header, payload, signature []byte }
 
 // split decodes the three parts of a token, after making sure that this is

@@ -24,7 +24,8 @@ func (in confirmRequest) refs() []auth.LinkRef {
 }
 
 type confirmReply struct {
-	ID string `json:"scaChallengeId"`
+	ID     string `json:"scaChallengeId"`
+	Number string `json:"number,omitzero"` // ours: to be shown, and carried to the device
 }
 
 type verifyConfirmRequest struct {
@@ -39,19 +40,19 @@ func (a *API) confirm(c *call) error { return confirmBy(c, a.auth.Confirm) }
 func (a *API) confirmDevice(c *call) error { return confirmBy(c, a.auth.ConfirmDevice) }
 
 // starter begins a confirmation over one channel or another.
-type starter = func(context.Context, auth.Actor, string, auth.Channel, []auth.LinkRef) (auth.ChallengeID, error)
+type starter = func(context.Context, auth.Actor, string, auth.Channel, []auth.LinkRef) (auth.Asked, error)
 
 func confirmBy(c *call, start starter) error {
 	var in confirmRequest
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	body := func(id auth.ChallengeID) any { return confirmReply{string(id)} }
-	id, err := start(c.r.Context(), answering(c, body), c.bearer(), c.channel(), in.refs())
+	body := func(asked auth.Asked) any { return confirmReply{string(asked.ID), asked.Number} }
+	asked, err := start(c.r.Context(), answering(c, body), c.bearer(), c.channel(), in.refs())
 	if err != nil {
 		return stateInvalid(err, auth.CodeExempt, auth.CodeNotPending)
 	}
-	return c.w.JSON(http.StatusOK, body(id))
+	return c.w.JSON(http.StatusOK, body(asked))
 }
 
 // verifyConfirm is the end of a confirmation by code; contract/multi §2.9.

@@ -13,6 +13,7 @@ type biometricLoginRequest struct {
 
 type biometricLoginReply struct {
 	ChallengeID string `json:"challengeId"`
+	Number      string `json:"number,omitzero"` // ours: to be shown, and carried to the device
 }
 
 // loginViaBiometrics is contract/multi §2.2.2.
@@ -22,11 +23,11 @@ func (a *API) loginViaBiometrics(c *call) error {
 		return err
 	}
 	ref := auth.IdentityRef{Type: auth.IdentityType(in.Identity.Type), ID: in.Identity.ID}
-	id, err := a.auth.LoginDevice(c.r.Context(), c.by, auth.DeviceLogin{Email: in.Email, Identity: ref})
+	asked, err := a.auth.LoginDevice(c.r.Context(), c.by, auth.DeviceLogin{Email: in.Email, Identity: ref})
 	if err != nil {
 		return err
 	}
-	return c.w.JSON(http.StatusOK, biometricLoginReply{string(id)})
+	return c.w.JSON(http.StatusOK, biometricLoginReply{string(asked.ID), asked.Number})
 }
 
 type biometricLoginResult struct {

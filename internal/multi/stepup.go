@@ -28,7 +28,8 @@ type verifyRequest struct {
 }
 
 type challengeReply struct {
-	ID string `json:"id"`
+	ID     string `json:"id"`
+	Number string `json:"number,omitzero"` // ours: to be shown, and carried to the device
 }
 
 // done answers a call that has nothing to tell.
@@ -61,10 +62,10 @@ func (a *API) stepUpDevice(c *call) error {
 	if err := c.decode(nil); err != nil {
 		return err
 	}
-	body := func(id auth.ChallengeID) any { return challengeReply{string(id)} }
-	id, err := a.auth.StepUpDevice(c.r.Context(), answering(c, body), c.bearer(), c.channel())
+	body := func(asked auth.Asked) any { return challengeReply{string(asked.ID), asked.Number} }
+	asked, err := a.auth.StepUpDevice(c.r.Context(), answering(c, body), c.bearer(), c.channel())
 	if err != nil {
 		return err
 	}
-	return c.w.JSON(http.StatusOK, body(id))
+	return c.w.JSON(http.StatusOK, body(asked))
 }

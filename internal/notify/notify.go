@@ -151,7 +151,7 @@ func New(c Config) (*Sender, error) {
 // Carries reports whether messages of a kind can be sent at all.
 func (s *Sender) Carries(kind auth.ParcelKind) bool {
 	c, _ := s.carrierOf(auth.Message{Kind: kind})
-	return c != nil || kind == auth.ParcelPush && (len(s.devices) > 0 || s.others != nil)
+	return c != nil || kind == auth.ParcelWake && (len(s.devices) > 0 || s.others != nil)
 }
 
 func (s *Sender) carrierOf(m auth.Message) (c carrier, setting string) {
@@ -160,9 +160,9 @@ func (s *Sender) carrierOf(m auth.Message) (c carrier, setting string) {
 		return s.sms, "messages.sms"
 	case m.Kind == auth.ParcelEmail:
 		return s.email, "messages.smtp"
-	case m.Kind == auth.ParcelPush && m.Push.IsZero():
-		return s.push, "messages.push.http"
 	case m.Kind == auth.ParcelPush:
+		return s.push, "messages.push.http"
+	case m.Kind == auth.ParcelWake:
 		if c := s.devices[m.Push.Service]; c != nil {
 			return c, ""
 		}
@@ -181,7 +181,7 @@ func (s *Sender) Carry(ctx context.Context, id auth.ParcelID, tenant auth.Tenant
 		return permanent("no sender carries messages of kind %q", m.Kind)
 	case c == nil:
 		return permanent("%s: not configured, so that no such message can be sent", setting)
-	case m.Kind != auth.ParcelPush && isCoded(m.Template) && m.Code == "":
+	case m.Kind != auth.ParcelPush && m.Kind != auth.ParcelWake && isCoded(m.Template) && m.Code == "":
 		return permanent("the message %q has no code", m.Template)
 	}
 	subject, text := s.texts.Text(m)

@@ -143,7 +143,7 @@ func (b browser) decrypt(t *testing.T, body []byte) string {
 }
 
 func push(to auth.PushAddress) auth.Message {
-	m := message(auth.ParcelPush, auth.TemplateConfirm)
+	m := message(auth.ParcelWake, auth.TemplateConfirm)
 	m.Push, m.Challenge, m.ExpiresAt = to, "77", clock().Add(2*time.Minute)
 	return m
 }

@@ -85,7 +85,7 @@ func (t *Texts) Text(m auth.Message) (subject, body string) {
 			return "", ""
 		}
 		return oneLine(say(partSubject)), say(partGreeting) + "\n\n" + body + "\n\n" + say(partFarewell) + "\n"
-	case auth.ParcelPush:
+	case auth.ParcelPush, auth.ParcelWake:
 		return oneLine(say(partPushTitle)), say(partPushBody)
 	}
 	return "", ""

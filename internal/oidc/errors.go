@@ -108,7 +108,9 @@ func elsewhere(c auth.Code) *oauthError {
 		auth.CodeUserNotFound, auth.CodeUserExists, auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeSessionNotFound,
 		auth.CodeSessionForeign, auth.CodeNotMember, auth.CodeInvalidTarget, auth.CodeInvalidScope, auth.CodeInputTooLong,
 		auth.CodeNotFound,
-		auth.CodeSearchInvalid, auth.CodePrimaryIdentifier:
+		auth.CodeSearchInvalid, auth.CodePrimaryIdentifier,
+		auth.CodeTicketInvalid, auth.CodeKeyInvalid, auth.CodePushInvalid, auth.CodeNameInvalid, auth.CodeDeviceBound,
+		auth.CodeDeviceLimit, auth.CodeDeviceBlocked, auth.CodeAssertionInvalid, auth.CodeNumberWrong:
 		return &oauthError{http.StatusBadRequest, "invalid_request", "The request is not possible here"}
 	}
 	return nil

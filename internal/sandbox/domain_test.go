@@ -58,11 +58,11 @@ func (s *server) login(t *testing.T, name string) string {
 func (s *server) push(t *testing.T) (token string, id auth.ChallengeID) {
 	t.Helper()
 	token = s.login(t, "ada")
-	id, err := s.service.StepUpDevice(t.Context(), s.Key(), token, auth.ChannelBiometric)
+	idAsked, err := s.service.StepUpDevice(t.Context(), s.Key(), token, auth.ChannelBiometric)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return token, id
+	return token, idAsked.ID
 }
 
 func (s *server) steppedUp(t *testing.T, token string) bool {

@@ -49,7 +49,15 @@ func (a *API) inboxItem(item auth.InboxItem) inboxItem {
 	m := item.Message
 	subject, text := a.Render(m)
 	return inboxItem{
-		To: m.To, Channel: strings.ToUpper(string(m.Kind)), Kind: string(m.Template), Subject: subject, Text: text, Code: m.Code,
+		To: m.To, Channel: channelOf(m.Kind), Kind: string(m.Template), Subject: subject, Text: text, Code: m.Code,
 		Link: m.Link, Challenge: string(m.Challenge), Tenant: string(item.Tenant), At: item.At,
 	}
+}
+
+// channelOf is the way a message goes: one to a device is a push like another.
+func channelOf(k auth.ParcelKind) string {
+	if k == auth.ParcelWake {
+		k = auth.ParcelPush
+	}
+	return strings.ToUpper(string(k))
 }

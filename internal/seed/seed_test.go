@@ -39,7 +39,7 @@ tenants:
       reveal_accounts: true
       maintenance: true
       otp: {for: 3m, tries: 4, sends: 2, wait: 20s}
-      push: {for: 1m, limit: {count: 5, window: 1h}}
+      push: {for: 1m, limit: {count: 5, window: 1h}, number: always, pin: true, report_suspends: true}
       channels: [AUTHY, SMS]
       step_up: {for: 10m}
       phone_countries: [MT, DE]
@@ -125,7 +125,9 @@ func TestParseReadsEveryKey(t *testing.T) {
 	settings.UserLimits, settings.MessageLimits = nil, []auth.Limit{{Count: 1, Window: time.Hour}}
 	settings.RateLimits, settings.RevealAccounts, settings.Maintenance = false, true, true
 	settings.OTP = auth.OTPPolicy{For: 3 * time.Minute, Tries: 4, Sends: 2, Wait: 20 * time.Second}
-	settings.Push = auth.PushPolicy{For: time.Minute, Limit: auth.Limit{Count: 5, Window: time.Hour}}
+	settings.Push = auth.PushPolicy{
+		For: time.Minute, Limit: auth.Limit{Count: 5, Window: time.Hour}, Number: auth.NumberAlways, PIN: true, ReportSuspends: true,
+	}
 	settings.Channels, settings.StepUpFor = []auth.Channel{auth.ChannelAuthy, auth.ChannelSMS}, 10*time.Minute
 	settings.PhoneCountries, settings.BlockedDomains = []string{"MT", "DE"}, []string{"mail.example"}
 	settings.PhoneChanges, settings.EmailEvery, settings.MultiIdentity = 0, 0, false

@@ -41,6 +41,8 @@ func challenge(row sqlc.Challenge) (auth.Challenge, error) {
 		SentAt:    moment(row.SentAt),
 		ExpiresAt: moment(row.ExpiresAt),
 		EndedAt:   moment(row.EndedAt),
+		Nonce:     row.Nonce,
+		Number:    row.Number,
 	}
 	var links []linkRef
 	err := errors.Join(badToken, badCode, badDigest, decode(row.Links, &links))
@@ -108,6 +110,13 @@ func (r reads) CountPushed(t auth.TenantID, subject auth.Subject, since time.Tim
 	return int(n), err
 }
 
+// CountDenied implements auth.Reads.
+func (r reads) CountDenied(t auth.TenantID, subject auth.Subject, since time.Time) (int, error) {
+	rows, err := r.q.CountDenied(r.ctx, sqlc.CountDeniedParams{TenantID: string(t), Subject: string(subject), Since: micros(since)})
+	n, err := one(r, "count denials", rows, err)
+	return int(n), err
+}
+
 func linksOf(c auth.Challenge) (string, error) {
 	links := make([]linkRef, len(c.Links))
 	for i, l := range c.Links {
@@ -146,6 +155,8 @@ func (w writes) AddChallenge(c auth.Challenge) error {
 		SentAt:       micros(c.SentAt),
 		ExpiresAt:    micros(c.ExpiresAt),
 		EndedAt:      micros(c.EndedAt),
+		Nonce:        c.Nonce,
+		Number:       c.Number,
 	})
 	return w.added(verb, n, err)
 }

@@ -37,6 +37,9 @@ func (w writes) Sweep(before time.Time, n int) (int, error) {
 		func() (int64, error) {
 			return w.q.SweepChallenges(w.ctx, sqlc.SweepChallengesParams{Before: b, N: max})
 		},
+		func() (int64, error) {
+			return w.q.SweepTickets(w.ctx, sqlc.SweepTicketsParams{Before: b, N: max})
+		},
 		func() (int64, error) { return w.sweepParcels(auth.ParcelDelivered, before, max) },
 		func() (int64, error) { return w.sweepParcels(auth.ParcelFailed, before.Add(-keepFailed), max) },
 		func() (int64, error) {
@@ -59,7 +62,7 @@ func (w writes) sweepParcels(s auth.ParcelStatus, before time.Time, n int32) (in
 // Clear implements auth.Writes.
 func (w writes) Clear() error {
 	for _, table := range []string{
-		"answers", "outbox", "links", "challenges", "events", "grants", "refresh_tokens", "tokens", "sessions", "attempts",
+		"approvals", "devices", "tickets", "answers", "outbox", "links", "challenges", "events", "grants", "refresh_tokens", "tokens", "sessions", "attempts",
 		"password_history", "passwords", "totps", "authenticators", "memberships", "identities", "identifiers", "users", "former_users",
 		"clients", "programme_keys", "api_keys", "tenants", // each after what refers to it
 	} {

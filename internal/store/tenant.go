@@ -49,6 +49,10 @@ type otpPolicy struct {
 type pushPolicy struct {
 	For   time.Duration `json:"for"`
 	Limit rateLimit     `json:"limit"`
+
+	Number         auth.NumberMatching `json:"number,omitzero"`
+	PIN            bool                `json:"pin,omitzero"`
+	ReportSuspends bool                `json:"report_suspends,omitzero"`
 }
 
 // rateLimit is auth.Limit as JSON.
@@ -83,7 +87,7 @@ func toSettings(s auth.Settings) settings {
 		RevealAccounts:  s.RevealAccounts,
 		Maintenance:     s.Maintenance,
 		OTP:             otpPolicy(s.OTP),
-		Push:            pushPolicy{s.Push.For, rateLimit(s.Push.Limit)},
+		Push:            pushPolicy{s.Push.For, rateLimit(s.Push.Limit), s.Push.Number, s.Push.PIN, s.Push.ReportSuspends},
 		Channels:        s.Channels,
 		StepUpFor:       s.StepUpFor,
 		PhoneCountries:  s.PhoneCountries,
@@ -111,7 +115,9 @@ func (s settings) auth() auth.Settings {
 		RevealAccounts:  s.RevealAccounts,
 		Maintenance:     s.Maintenance,
 		OTP:             auth.OTPPolicy(s.OTP),
-		Push:            auth.PushPolicy{For: s.Push.For, Limit: s.Push.Limit.auth()},
+		Push:            auth.PushPolicy{
+			For: s.Push.For, Limit: s.Push.Limit.auth(), Number: s.Push.Number, PIN: s.Push.PIN, ReportSuspends: s.Push.ReportSuspends,
+		},
 		Channels:        orNil(s.Channels),
 		StepUpFor:       s.StepUpFor,
 		PhoneCountries:  orNil(s.PhoneCountries),

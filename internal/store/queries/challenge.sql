@@ -29,8 +29,8 @@ WHERE tenant_id = sqlc.arg(tenant_id) AND subject = sqlc.arg(subject) AND channe
 
 -- name: AddChallenge :execrows
 INSERT INTO challenges (tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type,
-    identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at)
-VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+    identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number)
+VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
 ON CONFLICT DO NOTHING;
 
 -- name: PutChallenge :execrows

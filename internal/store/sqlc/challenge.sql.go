@@ -11,8 +11,8 @@ import (
 
 const addChallenge = `-- name: AddChallenge :execrows
 INSERT INTO challenges (tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type,
-    identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at)
-VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+    identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number)
+VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
 ON CONFLICT DO NOTHING
 `
 
@@ -39,6 +39,8 @@ type AddChallengeParams struct {
 	SentAt       int64
 	ExpiresAt    int64
 	EndedAt      int64
+	Nonce        string
+	Number       string
 }
 
 func (q *Queries) AddChallenge(ctx context.Context, arg AddChallengeParams) (int64, error) {
@@ -65,6 +67,8 @@ func (q *Queries) AddChallenge(ctx context.Context, arg AddChallengeParams) (int
 		arg.SentAt,
 		arg.ExpiresAt,
 		arg.EndedAt,
+		arg.Nonce,
+		arg.Number,
 	)
 	if err != nil {
 		return 0, err
@@ -100,7 +104,7 @@ func (q *Queries) CancelChallenges(ctx context.Context, arg CancelChallengesPara
 }
 
 const challenge = `-- name: Challenge :many
-SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at FROM challenges WHERE tenant_id = $1 AND id = $2
+SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number FROM challenges WHERE tenant_id = $1 AND id = $2
 `
 
 type ChallengeParams struct {
@@ -141,6 +145,8 @@ func (q *Queries) Challenge(ctx context.Context, arg ChallengeParams) ([]Challen
 			&i.SentAt,
 			&i.ExpiresAt,
 			&i.EndedAt,
+			&i.Nonce,
+			&i.Number,
 		); err != nil {
 			return nil, err
 		}
@@ -223,7 +229,7 @@ func (q *Queries) HasChallenge(ctx context.Context, arg HasChallengeParams) ([]s
 }
 
 const latestChallenge = `-- name: LatestChallenge :many
-SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at FROM challenges
+SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number FROM challenges
 WHERE tenant_id = $1 AND subject = $2 AND purpose = $3
     AND (CAST($4 AS TEXT) = '' OR session_id = CAST($4 AS TEXT))
 ORDER BY created_at DESC, LENGTH(id) DESC, id DESC LIMIT 1
@@ -275,6 +281,8 @@ func (q *Queries) LatestChallenge(ctx context.Context, arg LatestChallengeParams
 			&i.SentAt,
 			&i.ExpiresAt,
 			&i.EndedAt,
+			&i.Nonce,
+			&i.Number,
 		); err != nil {
 			return nil, err
 		}
@@ -290,7 +298,7 @@ func (q *Queries) LatestChallenge(ctx context.Context, arg LatestChallengeParams
 }
 
 const overdueChallenges = `-- name: OverdueChallenges :many
-SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at FROM challenges
+SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number FROM challenges
 WHERE status = 'pending' AND expires_at <= $1 ORDER BY expires_at, tenant_id, id LIMIT $2
 `
 
@@ -332,6 +340,8 @@ func (q *Queries) OverdueChallenges(ctx context.Context, arg OverdueChallengesPa
 			&i.SentAt,
 			&i.ExpiresAt,
 			&i.EndedAt,
+			&i.Nonce,
+			&i.Number,
 		); err != nil {
 			return nil, err
 		}
@@ -347,7 +357,7 @@ func (q *Queries) OverdueChallenges(ctx context.Context, arg OverdueChallengesPa
 }
 
 const pendingChallenges = `-- name: PendingChallenges :many
-SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at FROM challenges
+SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number FROM challenges
 WHERE tenant_id = $1 AND status = 'pending' AND channel IN ('BIOMETRIC', 'AUTHY')
 ORDER BY created_at, LENGTH(id), id LIMIT $2
 `
@@ -390,6 +400,8 @@ func (q *Queries) PendingChallenges(ctx context.Context, arg PendingChallengesPa
 			&i.SentAt,
 			&i.ExpiresAt,
 			&i.EndedAt,
+			&i.Nonce,
+			&i.Number,
 		); err != nil {
 			return nil, err
 		}
@@ -405,7 +417,7 @@ func (q *Queries) PendingChallenges(ctx context.Context, arg PendingChallengesPa
 }
 
 const pendingChallengesOf = `-- name: PendingChallengesOf :many
-SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at FROM challenges
+SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number FROM challenges
 WHERE tenant_id = $1 AND subject = $2 AND status = 'pending' AND channel IN ('BIOMETRIC', 'AUTHY')
 ORDER BY created_at, LENGTH(id), id LIMIT $3
 `
@@ -449,6 +461,8 @@ func (q *Queries) PendingChallengesOf(ctx context.Context, arg PendingChallenges
 			&i.SentAt,
 			&i.ExpiresAt,
 			&i.EndedAt,
+			&i.Nonce,
+			&i.Number,
 		); err != nil {
 			return nil, err
 		}

@@ -26,6 +26,18 @@ type ApiKey struct {
 	RevokedAt int64
 }
 
+type Approval struct {
+	TenantID    string
+	ChallengeID string
+	UserID      string
+	DeviceID    string
+	Decision    string
+	Answer      string
+	Certificate string
+	EventID     string
+	AnsweredAt  int64
+}
+
 type Attempt struct {
 	TenantID    string
 	Subject     string
@@ -77,6 +89,8 @@ type Challenge struct {
 	SentAt       int64
 	ExpiresAt    int64
 	EndedAt      int64
+	Nonce        string
+	Number       string
 }
 
 type Client struct {
@@ -102,6 +116,22 @@ type Client struct {
 	AuthAlg         string
 	Pkce            string
 	RequirePar      bool
+}
+
+type Device struct {
+	ID          string
+	TenantID    string
+	UserID      string
+	Version     int64
+	Name        string
+	PublicKey   string
+	Push        []byte
+	Certificate string
+	Status      string
+	Failures    int64
+	BoundAt     int64
+	UsedAt      int64
+	EndedAt     int64
 }
 
 type Event struct {
@@ -258,6 +288,16 @@ type Tenant struct {
 	Settings  string
 	Webhook   string
 	CreatedAt int64
+}
+
+type Ticket struct {
+	Hash      []byte
+	TenantID  string
+	UserID    string
+	SessionID string
+	CreatedAt int64
+	ExpiresAt int64
+	UsedAt    int64
 }
 
 type Token struct {

@@ -26,6 +26,13 @@ func testNotFound(t *testing.T, s auth.Store) {
 		"Session elsewhere":       func(tx auth.Tx) error { return found(tx.Session("none", w.session.ID)) },
 		"Refresh":                 func(tx auth.Tx) error { return found(tx.Refresh(none)) },
 		"Grant":                   func(tx auth.Tx) error { return found(tx.Grant(none)) },
+		"Device":                  func(tx auth.Tx) error { return found(tx.Device("none")) },
+		"PutDevice":               func(tx auth.Tx) error { return found(tx.PutDevice(auth.Device{ID: "none", Tenant: "demo"}, 1)) },
+		"PutDevice elsewhere":     func(tx auth.Tx) error { return found(tx.PutDevice(auth.Device{ID: w.device.ID, Tenant: "none"}, 1)) },
+		"AddDevice":               func(tx auth.Tx) error { return tx.AddDevice(auth.Device{ID: "new", Tenant: "demo", User: "none"}) },
+		"Ticket":                  func(tx auth.Tx) error { return found(tx.Ticket(none)) },
+		"UseTicket":               func(tx auth.Tx) error { return found(tx.UseTicket(none, at(1))) },
+		"Approval":                func(tx auth.Tx) error { return found(tx.Approval("none", "900")) },
 		"UseGrant":                func(tx auth.Tx) error { return found(tx.UseGrant(none, at(1))) },
 		"Identity": func(tx auth.Tx) error {
 			return found(tx.Identity("demo", auth.IdentityRef{Type: auth.Consumer, ID: "114"}))
@@ -111,6 +118,8 @@ func testNothing(t *testing.T, s auth.Store) {
 		"Authenticators":    func(r auth.Reads) (int, error) { a, err := r.Authenticators("demo", "none"); return len(a), err },
 		"PendingChallenges": func(r auth.Reads) (int, error) { c, err := r.PendingChallenges("none", "", 9); return len(c), err },
 		"OverdueChallenges": func(r auth.Reads) (int, error) { c, err := r.OverdueChallenges(at(28), 9); return len(c), err },
+		"Devices":           func(r auth.Reads) (int, error) { d, err := r.Devices("none", "17"); return len(d), err },
+		"CountDenied":       func(r auth.Reads) (int, error) { return r.CountDenied("demo", "none", time.Time{}) },
 		"CountPushed":       func(r auth.Reads) (int, error) { return r.CountPushed("demo", "none", time.Time{}) },
 		"People": func(r auth.Reads) (int, error) {
 			p, n, err := r.People("demo", auth.IdentityRef{}, auth.PersonFilter{})

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"countersign/internal/jose"
 	"testing"
 	"time"
 
@@ -31,6 +32,9 @@ type world struct {
 	link          auth.DynamicLink
 	parcel        auth.Parcel
 	answer        auth.Answer
+	device        auth.Device
+	ticket        auth.Ticket
+	approval      auth.Approval
 }
 
 // at is a time with every digit that is stored.
@@ -95,6 +99,7 @@ func newWorld(t auth.TenantID) world {
 		},
 	}
 	w.addChallenge(t, ref)
+	w.addDevice(t)
 	w.membership = auth.Membership{
 		Tenant: t, User: "17", Identity: w.identity, Credential: auth.Root, Position: 2, LastUsedAt: at(3),
 		Roles: []auth.Role{auth.RoleAdmin, auth.RoleCardAssignee}, Tag: "tag", SuspendedAt: at(8),
@@ -125,13 +130,32 @@ func (w *world) addChallenge(t auth.TenantID, ref auth.IdentityRef) {
 	}
 }
 
+// addDevice adds a device, what binds another, and what it answered. No two devices have one key, in whichever tenant.
+func (w *world) addDevice(t auth.TenantID) {
+	key, err := jose.Generate(jose.ES256)
+	if err != nil {
+		panic(err)
+	}
+	w.device = auth.Device{
+		ID: auth.DeviceID(key.ID()), Tenant: t, User: "17", Version: 1, Name: "Ada's phone", Key: key.Public(), Push: []byte{0, 1},
+		Certificate: "a.b.c", Status: auth.DeviceBlocked, Failures: 5, BoundAt: at(4), UsedAt: at(5), EndedAt: at(6),
+	}
+	w.ticket = auth.Ticket{
+		Hash: digest("ticket of " + string(t)), Tenant: t, User: "17", Session: "ses-1", CreatedAt: at(4), ExpiresAt: at(5), UsedAt: at(6),
+	}
+	w.approval = auth.Approval{
+		Tenant: t, Challenge: "900", User: "17", Device: w.device.ID, Decision: auth.Approve, Answer: "d.e.f", Certificate: "a.b.c",
+		Event: "ev-1", AnsweredAt: at(14),
+	}
+}
+
 func challengeFixture(t auth.TenantID) auth.Challenge {
 	return auth.Challenge{
 		Tenant: t, ID: "900", Version: 1, Purpose: auth.PurposeConfirm, Channel: auth.ChannelBiometric, Status: auth.ChallengeApproved,
 		Subject: auth.SubjectOf("17"), User: "17", Session: "ses-1", Token: digest("token" + string(t)), Key: "backend",
 		Identity: auth.IdentityRef{Type: auth.Corporate, ID: "114"}, Target: "+35699000001", CodeHash: digest("code"), Digest: digest("shown"),
 		Links:    []auth.LinkRef{{Type: "sends", ID: "31"}, {Type: "outgoing_wire_transfers", ID: "30"}},
-		Failures: 1, Sends: 2, CreatedAt: at(13), SentAt: at(14), ExpiresAt: at(15), EndedAt: at(16),
+		Failures: 1, Sends: 2, CreatedAt: at(13), SentAt: at(14), ExpiresAt: at(15), EndedAt: at(16), Nonce: "nonce", Number: "42",
 	}
 }
 
@@ -154,18 +178,20 @@ func tenantFixture(t auth.TenantID) auth.Tenant {
 			RevealAccounts:  true,
 			Maintenance:     true,
 			OTP:             auth.OTPPolicy{For: time.Minute, Tries: 4, Sends: 5, Wait: time.Second},
-			Push:            auth.PushPolicy{For: time.Minute, Limit: auth.Limit{Count: 2, Window: time.Hour}},
-			Channels:        []auth.Channel{auth.ChannelEmail, auth.ChannelSMS},
-			StepUpFor:       time.Minute,
-			PhoneCountries:  []string{"MT", "CH"},
-			BlockedDomains:  []string{"example.net"},
-			PhoneChanges:    4,
-			EmailEvery:      time.Hour,
-			MultiIdentity:   true,
-			AppURL:          "https://app.example.com",
-			MessageLimits:   []auth.Limit{{Count: 1, Window: time.Second}},
-			KeyLimits:       []auth.Limit{{Count: 2, Window: time.Second}, {Count: 3, Window: time.Minute}},
-			UserLimits:      []auth.Limit{{Count: 4, Window: time.Hour}},
+			Push: auth.PushPolicy{
+				For: time.Minute, Limit: auth.Limit{Count: 2, Window: time.Hour}, Number: auth.NumberAlways, PIN: true, ReportSuspends: true,
+			},
+			Channels:       []auth.Channel{auth.ChannelEmail, auth.ChannelSMS},
+			StepUpFor:      time.Minute,
+			PhoneCountries: []string{"MT", "CH"},
+			BlockedDomains: []string{"example.net"},
+			PhoneChanges:   4,
+			EmailEvery:     time.Hour,
+			MultiIdentity:  true,
+			AppURL:         "https://app.example.com",
+			MessageLimits:  []auth.Limit{{Count: 1, Window: time.Second}},
+			KeyLimits:      []auth.Limit{{Count: 2, Window: time.Second}, {Count: 3, Window: time.Minute}},
+			UserLimits:     []auth.Limit{{Count: 4, Window: time.Hour}},
 		},
 	}
 }
@@ -245,6 +271,9 @@ func (w world) add(tx auth.Writes) error {
 		func() error { _, err := tx.PutLink(w.link, 0); return err },
 		func() error { return tx.AddParcels(w.parcel) },
 		func() error { return tx.AddAnswer(w.answer) },
+		func() error { return tx.AddDevice(w.device) },
+		func() error { return tx.AddTicket(w.ticket) },
+		func() error { return tx.AddApproval(w.approval) },
 	)
 }
 

@@ -96,6 +96,18 @@ func movesOfChallenges(w world) map[string]func(auth.Writes, int) (bool, error) 
 			c.Version, c.Failures = 2, i
 			return tx.PutChallenge(c, 1)
 		},
+		"PutDevice": func(tx auth.Writes, i int) (bool, error) {
+			d := w.device
+			d.Version, d.Failures = 2, i
+			return tx.PutDevice(d, 1)
+		},
+		"AddDevice": func(tx auth.Writes, _ int) (bool, error) {
+			return inserted(tx.AddDevice(auth.Device{ID: "new", Tenant: "demo", User: "17"}))
+		},
+		"UseTicket": func(tx auth.Writes, i int) (bool, error) { return tx.UseTicket(w.ticket.Hash, at(i+1)) },
+		"AddApproval": func(tx auth.Writes, i int) (bool, error) {
+			return inserted(tx.AddApproval(auth.Approval{Tenant: "demo", Challenge: "901", AnsweredAt: at(i + 1)}))
+		},
 		"PutLink": func(tx auth.Writes, i int) (bool, error) {
 			l := w.link
 			l.Version, l.Amount = 2, int64(i)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"countersign/internal/jose"
 	"reflect"
 	"slices"
 	"strings"
@@ -71,6 +72,14 @@ func testRoundTripOfChallenges(t *testing.T, s auth.Store, w world) {
 			return r.LatestChallenge("demo", w.challenge.Subject, w.challenge.Purpose, session)
 		}), w.challenge)
 	}
+	if !move(t, s, func(tx auth.Writes) (bool, error) { return tx.UseTicket(w.ticket.Hash, w.ticket.UsedAt) }) {
+		t.Error("the ticket was used before")
+	}
+	same(t, "Ticket", read(t, s, func(r auth.Reads) (auth.Ticket, error) { return r.Ticket(w.ticket.Hash) }), w.ticket)
+	if diff := cmp.Diff(w.device, read(t, s, func(r auth.Reads) (auth.Device, error) { return r.Device(w.device.ID) }), cmp.Comparer(jose.PublicKey.Equal)); diff != "" {
+		t.Errorf("Device (-want +got):\n%s", diff)
+	}
+	same(t, "Approval", read(t, s, func(r auth.Reads) (auth.Approval, error) { return r.Approval("demo", "900") }), w.approval)
 	same(t, "Link", read(t, s, func(r auth.Reads) (auth.DynamicLink, error) { return r.Link("demo", w.link.Ref) }), w.link)
 	same(t, "Parcels", read(t, s, func(r auth.Reads) ([]auth.Parcel, error) { return r.Parcels(auth.ParcelFilter{}, 9) }),
 		[]auth.Parcel{w.parcel})

@@ -79,6 +79,7 @@ func ofSome() map[string]part {
 		"People":           testPeople,
 		"Authenticators":   testAuthenticators,
 		"TOTPs":            testTOTPs,
+		"Devices":          testDevices,
 		"SessionsOf":       testSessionsOf,
 		"StepUp":           testStepUp,
 		"Challenges":       testChallenges,

@@ -13,7 +13,7 @@ import (
 
 func (w *world) endAt(end time.Time) {
 	w.session.EndsAt, w.root.ExpiresAt, w.leaf.ExpiresAt, w.attempts.ExpiresAt = end, end, end, end
-	w.challenge.ExpiresAt, w.answer.ExpiresAt, w.grant.ExpiresAt = end, end, end
+	w.challenge.ExpiresAt, w.answer.ExpiresAt, w.grant.ExpiresAt, w.ticket.ExpiresAt = end, end, end, end
 }
 
 // testSweep sweeps at a time between two ends.
@@ -34,7 +34,7 @@ func testSweep(t *testing.T, s auth.Store) {
 	for _, step := range []struct {
 		before time.Time
 		want   int
-	}{{at(19), 0}, {at(20), 0}, {at(21), 8}, {at(21), 0}} {
+	}{{at(19), 0}, {at(20), 0}, {at(21), 9}, {at(21), 0}} {
 		if n := sweep(step.before); n != step.want {
 			t.Errorf("before %v: got %d rows, want %d", step.before, n, step.want)
 		}
@@ -45,6 +45,7 @@ func testSweep(t *testing.T, s auth.Store) {
 			"Bearer":       func(r auth.Reads) error { _, err := r.Bearer(w.token.Hash); return err },
 			"Challenge":    func(r auth.Reads) error { _, err := r.Challenge(w.tenant.ID, "900"); return err },
 			"Answer":       func(r auth.Reads) error { _, err := r.Answer(w.answer.OnceKey); return err },
+			"Ticket":       func(r auth.Reads) error { _, err := r.Ticket(w.ticket.Hash); return err },
 			"Grant":        func(r auth.Reads) error { _, err := r.Grant(w.grant.Hash); return err },
 			"Refresh root": func(r auth.Reads) error { _, err := r.Refresh(w.root.Hash); return err },
 			"Refresh leaf": func(r auth.Reads) error { _, err := r.Refresh(w.leaf.Hash); return err },

@@ -1,0 +1,60 @@
+package device
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"countersign/internal/auth"
+	"countersign/internal/httpx"
+)
+
+type problemBody struct {
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Code   string `json:"code"` // for programs
+	Detail string `json:"detail,omitzero"`
+}
+
+// writeProblem answers with an RFC 9457 document.
+func writeProblem(w *httpx.Response, _ *http.Request, err error) {
+	w.Cause = err
+	var invalid *httpx.Invalid
+	var known *auth.Error
+	status, code, detail := httpx.StatusOf(err), "", ""
+	switch {
+	case errors.As(err, &invalid):
+		status, code, detail = invalid.Status, "invalid_request", detailOf(invalid)
+		if status != http.StatusBadRequest {
+			code = codeName(status)
+		}
+	case errors.As(err, &known):
+		entry := refusalOf(known.Code)
+		status, code, detail = entry.status, known.Code.String(), entry.detail
+		if status == http.StatusInternalServerError {
+			code = codeName(status)
+		}
+		httpx.Refused(w.Header(), status, known.RetryAfter, known.Limits)
+	default:
+		code = codeName(status)
+	}
+	w.Code = code
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	// The body always encodes, and there is no one left to tell of a connection that broke.
+	_ = w.JSON(status, problemBody{http.StatusText(status), status, code, detail})
+}
+
+// detailOf lists what is wrong with a request in one sentence.
+func detailOf(e *httpx.Invalid) string {
+	if len(e.Fields) == 0 {
+		return e.Message
+	}
+	parts := make([]string, len(e.Fields))
+	for i, f := range e.Fields {
+		parts[i] = f.Detail
+	}
+	return strings.Join(parts, "; ")
+}
