@@ -23,7 +23,7 @@ import (
 // prefixes are what the documents describe.
 var prefixes = map[string]string{
 	"multi": "/docs/multi.yaml", "cis": "/docs/cis.yaml", "oidc": "/docs/cis.yaml", "sandbox": "/docs/sandbox.yaml",
-	"simulate": "/docs/simulate.yaml",
+	"simulate": "/docs/simulate.yaml", "device": deviceDoc,
 }
 
 // everyAnswer are the headers that any answer may have; all others must be in the document.

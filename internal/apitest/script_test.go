@@ -38,6 +38,10 @@ import (
 //	fill VAR COUNT TEXT             VAR becomes TEXT that many times
 //	bytes FILE TEXT                 writes a file from text with the escapes of Go, such as \x00
 //	totp VAR SECRET                 VAR becomes the code that an app with this secret shows now, by the sandbox's clock
+//	device NAME key [EdDSA]         makes a device's key, ES256 by itself; saves KEY, a JWK
+//	device NAME proof TICKET LABEL  saves PROOF, which binds the device under this label
+//	device NAME token               saves DEVICE, a token for its calls
+//	device NAME answer DECISION [NUMBER] [UV]   saves ANSWER, to the first request of the last answer
 //	flip VAR OLD                    VAR becomes OLD with one character changed
 //
 //	status 200                      of the last answer
@@ -55,7 +59,7 @@ import (
 //	metric NAME [VALUE]             of the operators' listener; +VALUE is since it was last read
 //	[!] log REGEX                   the server has logged this
 //
-// Every exchange below /multi, /cis, /oidc, /sandbox and /simulate is checked against the OpenAPI documents that the server serves: requests unless -bad,
+// Every exchange below /multi, /cis, /oidc, /device, /sandbox and /simulate is checked against the OpenAPI documents that the server serves: requests unless -bad,
 // answers always. When a script ends, no secret that occurred in it may be in the server's log or in the body of a refusal, no refusal
 // may speak of the machinery, and no answer may have been a 500.
 
@@ -74,6 +78,7 @@ func (s *suite) run(t *testing.T) {
 		})
 	})
 	t.Run("sweep", s.sweep)
+	t.Run("stream", s.stream)
 	if !t.Failed() && testing.CoverMode() == "" && wholeRun() {
 		s.coverage.judge(t)
 		s.coverage.judgeWords(t)
@@ -112,6 +117,7 @@ type script struct {
 	kept     map[string]*reply
 	metrics  map[string]float64 // as last read
 	secrets  *secrets
+	devices  map[string]*handset
 }
 
 type scriptKey struct{}
@@ -121,7 +127,7 @@ func (s *suite) setup(env *testscript.Env) error {
 	if !ok {
 		return fmt.Errorf("%T is no testing.TB", env.T())
 	}
-	sc := &script{tb: tb, suite: s, options: Options{Data: s.data(tb)}, kept: make(map[string]*reply), metrics: make(map[string]float64), secrets: newSecrets()}
+	sc := &script{tb: tb, suite: s, options: Options{Data: s.data(tb)}, kept: make(map[string]*reply), metrics: make(map[string]float64), secrets: newSecrets(), devices: make(map[string]*handset)}
 	env.Values[scriptKey{}] = sc
 	env.Defer(sc.finish)
 	return nil
@@ -149,6 +155,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"fill":     {false, (*script).fill},
 		"bytes":    {false, (*script).bytes},
 		"totp":     {false, (*script).totp},
+		"device":   {false, (*script).device},
 		"flip":     {false, (*script).flip},
 		"status":   {false, (*script).status},
 		"header":   {true, (*script).header},

@@ -23,10 +23,11 @@ type sweeper struct {
 	token string // temporary: good for no operation but one
 }
 
-const multiDoc, cisDoc = "/docs/multi.yaml", "/docs/cis.yaml"
+const multiDoc, cisDoc, deviceDoc = "/docs/multi.yaml", "/docs/cis.yaml", "/docs/device.yaml"
 
 // sweep runs all of it over the Multi contract, and the last over both.
 func (s *suite) sweep(t *testing.T) {
+	s.sweepDevices(t)
 	open := s.sweeper(t, multiDoc, "{}")
 	open.token = open.temporary()
 	closed := s.sweeper(t, multiDoc, "{maintenance: true}")
@@ -225,4 +226,20 @@ func (w *sweeper) send(method, path string, body []byte, headers ...string) *rep
 		w.noted.note(op, code)
 	}
 	return r
+}
+
+// sweepDevices does the same over the document of devices. What needs a bound device is left to scripts.
+func (s *suite) sweepDevices(t *testing.T) {
+	w := s.sweeper(t, deviceDoc, "{}")
+	for path, item := range w.doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			if !takes(w.doc, op, "deviceToken") { // others are asked for it first
+				w.want(method, path+"?%ff=1", op, http.StatusBadRequest)
+			}
+			w.want(otherMethod(item), path, op, http.StatusMethodNotAllowed)
+			if op.Responses.Status(http.StatusUnauthorized) != nil {
+				w.want(method, path, op, http.StatusUnauthorized, "api-key", "")
+			}
+		}
+	}
 }
