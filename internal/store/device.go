@@ -70,6 +70,7 @@ func (w writes) AddDevice(d auth.Device) error {
 
 // PutDevice implements auth.Writes.
 func (w writes) PutDevice(d auth.Device, from int64) (bool, error) {
+	const verb = "put device"
 	n, err := w.q.PutDevice(w.ctx, sqlc.PutDeviceParams{
 		ID:          string(d.ID),
 		TenantID:    string(d.Tenant),
@@ -82,7 +83,9 @@ func (w writes) PutDevice(d auth.Device, from int64) (bool, error) {
 		EndedAt:     micros(d.EndedAt),
 		FromVersion: from,
 	})
-	return n > 0, w.h.fail(w.ctx, "put device", err)
+	return moved(w, verb, n, err, func() ([]string, error) {
+		return w.q.HasDevice(w.ctx, sqlc.HasDeviceParams{ID: string(d.ID), TenantID: string(d.Tenant)})
+	})
 }
 
 // Ticket implements auth.Reads.
@@ -123,7 +126,7 @@ func (w writes) AddTicket(t auth.Ticket) error {
 // UseTicket implements auth.Writes.
 func (w writes) UseTicket(hash auth.TokenHash, at time.Time) (bool, error) {
 	n, err := w.q.UseTicket(w.ctx, sqlc.UseTicketParams{At: micros(at), Hash: hash[:]})
-	return n > 0, w.h.fail(w.ctx, "use ticket", err)
+	return moved(w, "use ticket", n, err, func() ([][]byte, error) { return w.q.HasTicket(w.ctx, hash[:]) })
 }
 
 // Approval implements auth.Reads.

@@ -115,20 +115,20 @@ func (s settings) auth() auth.Settings {
 		RevealAccounts:  s.RevealAccounts,
 		Maintenance:     s.Maintenance,
 		OTP:             auth.OTPPolicy(s.OTP),
-		Push:            auth.PushPolicy{
+		Push: auth.PushPolicy{
 			For: s.Push.For, Limit: s.Push.Limit.auth(), Number: s.Push.Number, PIN: s.Push.PIN, ReportSuspends: s.Push.ReportSuspends,
 		},
-		Channels:        orNil(s.Channels),
-		StepUpFor:       s.StepUpFor,
-		PhoneCountries:  orNil(s.PhoneCountries),
-		BlockedDomains:  orNil(s.BlockedDomains),
-		PhoneChanges:    s.PhoneChanges,
-		EmailEvery:      s.EmailEvery,
-		MultiIdentity:   s.MultiIdentity,
-		AppURL:          s.AppURL,
-		MessageLimits:   mapped(s.MessageLimits, rateLimit.auth),
-		KeyLimits:       mapped(s.KeyLimits, rateLimit.auth),
-		UserLimits:      mapped(s.UserLimits, rateLimit.auth),
+		Channels:       orNil(s.Channels),
+		StepUpFor:      s.StepUpFor,
+		PhoneCountries: orNil(s.PhoneCountries),
+		BlockedDomains: orNil(s.BlockedDomains),
+		PhoneChanges:   s.PhoneChanges,
+		EmailEvery:     s.EmailEvery,
+		MultiIdentity:  s.MultiIdentity,
+		AppURL:         s.AppURL,
+		MessageLimits:  mapped(s.MessageLimits, rateLimit.auth),
+		KeyLimits:      mapped(s.KeyLimits, rateLimit.auth),
+		UserLimits:     mapped(s.UserLimits, rateLimit.auth),
 	}
 }
 

@@ -14,6 +14,9 @@ UPDATE devices SET version = sqlc.arg(version), name = sqlc.arg(name), push = sq
     failures = sqlc.arg(failures), used_at = sqlc.arg(used_at), ended_at = sqlc.arg(ended_at)
 WHERE id = sqlc.arg(id) AND tenant_id = sqlc.arg(tenant_id) AND version = sqlc.arg(from_version);
 
+-- name: HasDevice :many
+SELECT id FROM devices WHERE id = $1 AND tenant_id = $2;
+
 -- name: DropDevicesOf :exec
 DELETE FROM devices WHERE tenant_id = $1 AND user_id = $2;
 
@@ -27,6 +30,9 @@ ON CONFLICT DO NOTHING;
 
 -- name: UseTicket :execrows
 UPDATE tickets SET used_at = sqlc.arg(at) WHERE hash = sqlc.arg(hash) AND used_at = 0;
+
+-- name: HasTicket :many
+SELECT hash FROM tickets WHERE hash = $1;
 
 -- name: UseTicketsOf :execrows
 UPDATE tickets SET used_at = sqlc.arg(at) WHERE tenant_id = sqlc.arg(tenant_id) AND user_id = sqlc.arg(user_id) AND used_at = 0;

@@ -295,6 +295,65 @@ func (q *Queries) DropDevicesOf(ctx context.Context, arg DropDevicesOfParams) er
 	return err
 }
 
+const hasDevice = `-- name: HasDevice :many
+SELECT id FROM devices WHERE id = $1 AND tenant_id = $2
+`
+
+type HasDeviceParams struct {
+	ID       string
+	TenantID string
+}
+
+func (q *Queries) HasDevice(ctx context.Context, arg HasDeviceParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, hasDevice, arg.ID, arg.TenantID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const hasTicket = `-- name: HasTicket :many
+SELECT hash FROM tickets WHERE hash = $1
+`
+
+func (q *Queries) HasTicket(ctx context.Context, hash []byte) ([][]byte, error) {
+	rows, err := q.db.QueryContext(ctx, hasTicket, hash)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items [][]byte
+	for rows.Next() {
+		var hash []byte
+		if err := rows.Scan(&hash); err != nil {
+			return nil, err
+		}
+		items = append(items, hash)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const putDevice = `-- name: PutDevice :execrows
 UPDATE devices SET version = $1, name = $2, push = $3, status = $4,
     failures = $5, used_at = $6, ended_at = $7

@@ -99,7 +99,6 @@ func newWorld(t auth.TenantID) world {
 		},
 	}
 	w.addChallenge(t, ref)
-	w.addDevice(t)
 	w.membership = auth.Membership{
 		Tenant: t, User: "17", Identity: w.identity, Credential: auth.Root, Position: 2, LastUsedAt: at(3),
 		Roles: []auth.Role{auth.RoleAdmin, auth.RoleCardAssignee}, Tag: "tag", SuspendedAt: at(8),
@@ -110,8 +109,9 @@ func newWorld(t auth.TenantID) world {
 	return w
 }
 
-// addChallenge adds an authenticator of codes, a challenge, what it confirms, what it sends and what its caller was answered.
+// addChallenge adds a device, an authenticator of codes, a challenge, what it confirms, what it sends and what its caller was answered.
 func (w *world) addChallenge(t auth.TenantID, ref auth.IdentityRef) {
+	w.addDevice(t)
 	w.challenge = challengeFixture(t)
 	w.totp = auth.TOTP{
 		Tenant: t, User: "17", Version: 3, Label: "Ada's phone", Sealed: []byte{0, 2, 0xff}, Step: 58_000_000, CreatedAt: at(4), UsedAt: at(5),

@@ -165,6 +165,8 @@ func testZeroValues(t *testing.T, s auth.Store) {
 		parcel:        auth.Parcel{Tenant: "t"},
 		answer:        auth.Answer{OnceKey: auth.OnceKey{Tenant: "t"}},
 	}
+	w.addDevice("t") // no key is zero
+	w.device.User, w.ticket, w.approval = "u", auth.Ticket{Tenant: "t"}, auth.Approval{Tenant: "t"}
 	added(t, s, w)
 	equal := func(name string, got, want any) {
 		t.Helper()
