@@ -5,8 +5,10 @@
 package clients_test
 
 import (
-	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +22,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"countersign/internal/apitest"
 )
@@ -83,6 +87,7 @@ func TestIncompleteRunsAreNoSuccess(t *testing.T) {
 type site struct {
 	*apitest.Server
 	app string // base URL of the application, whose /cb is registered as a redirect URI
+	key string // of the client that proves itself by one, private
 }
 
 // start starts the server of testdata/seed.yaml.
@@ -97,11 +102,34 @@ func start(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	key := newKey(t)
 	path := filepath.Join(t.TempDir(), "seed.yaml")
-	if err := os.WriteFile(path, bytes.ReplaceAll(seed, []byte("http://APP"), []byte(app.URL)), 0o600); err != nil {
+	text := strings.NewReplacer("http://APP", app.URL, "JWKS", `{"keys":[`+key.Public+`]}`).Replace(string(seed))
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return &site{apitest.Start(t, apitest.Options{Seed: path}), app.URL}
+	return &site{apitest.Start(t, apitest.Options{Seed: path}), app.URL, key.Private}
+}
+
+// clientKey is a key of ES256 in the form of a JWK.
+type clientKey struct{ Public, Private string }
+
+func newKey(t *testing.T) clientKey {
+	t.Helper()
+	secret, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := jose.JSONWebKey{Key: secret, KeyID: "1", Use: "sig", Algorithm: "ES256"}
+	private, err := key.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := key.Public().MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return clientKey{string(public), string(private)}
 }
 
 // node runs a script of testdata, which finds its surroundings in the environment, and returns what it printed.
@@ -115,7 +143,7 @@ func (s *site) node(t *testing.T, stdin io.Reader, args ...string) (string, erro
 	cmd.Dir = "testdata"
 	cmd.Stdin = stdin
 	cmd.Env = append(os.Environ(),
-		"COUNTERSIGN_URL="+s.URL, "APP_URL="+s.app, "CHROMIUM="+program(t, "chromium", "chromium-browser", "google-chrome"))
+		"COUNTERSIGN_URL="+s.URL, "APP_URL="+s.app, "CLIENT_KEY="+s.key, "CHROMIUM="+program(t, "chromium", "chromium-browser", "google-chrome"))
 	if _, err := os.Stat("testdata/node_modules/.installed"); err != nil {
 		t.Fatal("the client libraries are not installed; scripts/setup installs them")
 	}

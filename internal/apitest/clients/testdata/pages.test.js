@@ -39,6 +39,10 @@ const pages = {
     await logIn(page, 'mary', password);
     await page.getByLabel('Code').waitFor();
   },
+  'code-asked': async (page) => {
+    await page.goto(request({ acr_values: 'mfa' }));
+    await page.getByRole('button', { name: 'Send me a code' }).waitFor();
+  },
   'consent': async (page) => {
     await page.goto(request({ prompt: 'login consent', scope: 'openid email phone offline_access' }));
     await logIn(page, 'charles', password);

@@ -11,6 +11,7 @@ export const base = given('COUNTERSIGN_URL');
 export const app = given('APP_URL');
 export const callback = `${app}/cb`;
 export const issuer = `${base}/cis/oidc`;
+export const clientKey = JSON.parse(given('CLIENT_KEY')); // of the client `key`, private
 export const password = 'Pa55word!';
 
 export const secrets = { web: 'web-secret', mfa: 'mfa-secret', rsa: 'rsa-secret', native: 'native-secret' };
