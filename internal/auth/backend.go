@@ -90,10 +90,6 @@ func (s *Service) admission(
 	if err != nil {
 		return admission{}, err
 	}
-	org, err := organization(account.Memberships, g.OrgID)
-	if err != nil {
-		return admission{}, err
-	}
 	in := admission{joins: live != nil}
 	switch {
 	case !in.joins:
@@ -107,8 +103,8 @@ func (s *Service) admission(
 		}
 		in.session.AuthAt, in.session.SeenAt = now, now
 	}
-	if !org.IsZero() {
-		in.session.Org = org
+	if in.session.Org, err = client.organization(u, account.Memberships, in.session.Org, g.OrgID); err != nil {
+		return admission{}, err
 	}
 	in.tokens, in.leaf, err = s.issue(client, g, audience, issuance{
 		user: u, memberships: account.Memberships, session: in.session, lastAuth: account.Attempts.SucceededAt, now: now,
@@ -198,19 +194,6 @@ func (s *Service) refuseProved(ctx context.Context, a *attempt, why error) error
 	return why
 }
 
-// organization finds the corporate identity of a membership by id; an empty id is no organization.
-func organization(ms []Membership, id string) (IdentityRef, error) {
-	if id == "" {
-		return IdentityRef{}, nil
-	}
-	for _, m := range ms {
-		if m.Identity.Ref == (IdentityRef{Corporate, id}) {
-			return m.Identity.Ref, nil
-		}
-	}
-	return IdentityRef{}, refuseField(CodeNotMember, "org_id")
-}
-
 // liveSession finds a live session of /cis in the actor's tenant; CodeSessionNotFound otherwise.
 func (s *Service) liveSession(ctx context.Context, by Actor, id SessionID, now time.Time) (*LiveSession, error) {
 	var live LiveSession
@@ -256,8 +239,8 @@ func (s *Service) AuthenticateSession(ctx context.Context, by Actor, id SessionI
 	if err == nil && now.Before(live.LockedUntil) {
 		err = &Error{Code: CodeLocked, RetryAfter: live.LockedUntil.Sub(now)}
 	}
-	if err == nil && g.OrgID != "" {
-		live.Session.Org, err = organization(live.Memberships, g.OrgID)
+	if err == nil {
+		live.Session.Org, err = client.organization(live.User, live.Memberships, live.Session.Org, g.OrgID)
 	}
 	if err != nil {
 		return TokenSet{}, s.refuseToken(ctx, by, Bearer{LiveSession: *live}, err)
@@ -333,7 +316,7 @@ func (s *Service) family(c *Client, audience string, i issuance) (TokenSet, Refr
 func (s *Service) tokens(c *Client, audience string, i issuance) (TokenSet, error) {
 	set := TokenSet{ExpiresIn: c.accessTokenFor(), Scope: i.scope, Session: i.session.ID}
 	access := s.baseClaims(c, string(i.user.ID), audience, i.now)
-	access["scope"], access["roles"], access["sid"] = i.scope, []string{}, string(i.session.ID)
+	access["scope"], access["roles"], access["sid"] = i.scope, i.roles(), string(i.session.ID)
 	access["auth_time"], access["amr"] = i.session.AuthAt, i.session.amr()
 	if acr := i.session.acr(); acr != "" {
 		access["acr"] = acr

@@ -63,7 +63,9 @@ func (i issuance) claim(c *Client, name string, fields []string) (value any, ok 
 		return customClaim(p.CustomData, fields)
 	case "custom_app_data":
 		return customClaim(p.CustomAppData, fields)
-	case "groups", "roles", "role_values", "permissions":
+	case "roles", "role_values":
+		return i.roles(), true
+	case "groups", "permissions":
 		return []string{}, true
 	case "webauthn", "new_user":
 		return false, true

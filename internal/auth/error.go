@@ -100,6 +100,10 @@ const (
 	CodeLinkEmpty       // there is nothing of it to show; see Error.Field
 	CodeAlreadyVerified // it was proved before
 
+	CodeOrganizationExists // the name or a domain is another organization's; see Error.Field
+	CodeMemberExists       // the user is a member already
+	CodeAppNotFound        // no such application
+
 	CodeNoPasswordPolicy // no policy for users of this kind
 	CodeActsForNobody    // the user has no identity
 	CodeRecoveryInvalid  // unknown address, wrong or old code: not to be told apart
@@ -229,6 +233,9 @@ var codeNames = [codeEnd]string{
 	CodeLinkInvalid:         "link_invalid",
 	CodeLinkEmpty:           "link_empty",
 	CodeAlreadyVerified:     "already_verified",
+	CodeOrganizationExists:  "organization_exists",
+	CodeMemberExists:        "member_exists",
+	CodeAppNotFound:         "app_not_found",
 	CodeNoPasswordPolicy:    "no_password_policy",
 	CodeActsForNobody:       "acts_for_nobody",
 	CodeRecoveryInvalid:     "recovery_invalid",

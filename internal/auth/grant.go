@@ -118,7 +118,7 @@ func (s *Service) issueCode(ctx context.Context, p *page) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	org, err := organization(p.session.Memberships, in.OrgID)
+	org, err := p.client.organization(p.session.User, p.session.Memberships, IdentityRef{}, in.OrgID)
 	if err != nil {
 		return "", err
 	}
@@ -197,7 +197,7 @@ func (s *Service) readGrant(ctx context.Context, by Actor, hash TokenHash) (Gran
 // refuses says why a grant that was not used is not redeemed. Each single mismatch is enough (B-42, B-43).
 func (g Grant) refuses(by Actor, in Redemption, live LiveSession, now time.Time) *Error {
 	switch {
-	case g.Client != by.Client, g.RedirectURI != in.RedirectURI, !proves(in.Verifier, g.Challenge), !now.Before(g.ExpiresAt), !live.alive(now):
+	case g.Client != by.Client, g.RedirectURI != in.RedirectURI, !proves(in.Verifier, g.Challenge), !now.Before(g.ExpiresAt), !live.alive(now), !live.stands(g.Org):
 		return refuse(CodeInvalidCode)
 	case now.Before(live.LockedUntil):
 		return &Error{Code: CodeLocked, RetryAfter: live.LockedUntil.Sub(now)}

@@ -47,6 +47,13 @@ func Canonical(kind IdentifierKind, raw string) (string, error) {
 	return canonical, nil
 }
 
+// CanonicalDomain returns the one form of a domain of e-mail addresses, which has a dot; false when it is none.
+func CanonicalDomain(raw string) (string, bool) {
+	address, ok := canonicalEmail("a@" + raw)
+	domain := strings.TrimPrefix(address, "a@")
+	return domain, ok && strings.Contains(domain, ".")
+}
+
 func canonicalEmail(raw string) (string, bool) {
 	local, domain, found := strings.Cut(raw, "@")
 	if !found || len(raw) > maxEmailBytes || len(local) > maxLocalBytes || strings.HasSuffix(domain, ".") {

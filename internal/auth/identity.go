@@ -44,6 +44,8 @@ type Identity struct {
 	Diligence   Diligence
 	CreatedAt   time.Time
 	SuspendedAt time.Time // zero: active; nobody acts for a suspended identity
+
+	Organization Organization
 }
 
 // Diligence is where an identity's due diligence stands. We do none: it is told to us.
@@ -76,6 +78,7 @@ type Membership struct {
 	Roles       []Role
 	Tag         string    // the embedder's
 	SuspendedAt time.Time // zero: active
+	Info        MemberInfo
 }
 
 // Role is what a member may do for an identity; a root user may do everything. The names are those of contract/multi §1.5.
@@ -193,46 +196,58 @@ func (s *Service) settleDiligence(ctx context.Context, t TenantID, ref IdentityR
 // SuspendIdentity keeps everybody from acting for an identity, at once on every node, until ResumeIdentity; an operator's. The tenant's
 // webhook is told why (contract/multi §4.2). Error: CodeNotFound.
 func (s *Service) SuspendIdentity(ctx context.Context, t TenantID, ref IdentityRef, reason string) error {
-	return s.moveIdentity(ctx, t, ref, reason, EventIdentitySuspended, NewsIdentityDeactivated)
+	return s.moveIdentity(ctx, t, ref, true, reason)
 }
 
 // ResumeIdentity lets an identity's users act for it again. Error: CodeNotFound.
 func (s *Service) ResumeIdentity(ctx context.Context, t TenantID, ref IdentityRef) error {
-	return s.moveIdentity(ctx, t, ref, "", EventIdentityResumed, NewsIdentityActivated)
+	return s.moveIdentity(ctx, t, ref, false, "")
 }
 
-func (s *Service) moveIdentity(ctx context.Context, t TenantID, ref IdentityRef, reason string, kind EventKind, news NewsKind) error {
+func (s *Service) moveIdentity(ctx context.Context, t TenantID, ref IdentityRef, suspend bool, reason string) error {
 	now := s.now()
 	err := s.store.Update(ctx, func(tx Tx) error {
 		i, err := tx.Identity(t, ref)
 		if errors.Is(err, ErrNotFound) {
 			return refuse(CodeNotFound)
 		}
-		if err != nil || i.SuspendedAt.IsZero() == (kind == EventIdentityResumed) {
+		if err != nil || i.SuspendedAt.IsZero() != suspend {
 			return err
 		}
-		i.SuspendedAt = time.Time{}
-		if kind == EventIdentitySuspended {
-			i.SuspendedAt = now
-		}
-		if err := tx.PutIdentity(i); err != nil {
+		if err := s.shiftIdentity(tx, Actor{Tenant: t}, &i, suspend, reason, now); err != nil {
 			return err
 		}
-		n := News{Kind: news, At: now, Identity: ref, DoneBy: "ADMIN", Reason: reason}
-		roots, _, err := tx.People(t, ref, PersonFilter{Credential: Root, Limit: 1})
-		if err != nil {
-			return err
-		}
-		if len(roots) > 0 {
-			n.User, n.Email = roots[0].User.ID, roots[0].User.Email
-		}
-		if err := s.announce(tx, t, n); err != nil {
-			return err
-		}
-		e := s.event(Actor{Tenant: t}, kind, now)
-		e.Identity, e.Reason = ref, reason
-		return tx.AddEvents(e)
+		return tx.PutIdentity(i)
 	})
 	s.nudge()
 	return err
+}
+
+// shiftIdentity suspends or resumes an identity, which the caller then writes.
+func (s *Service) shiftIdentity(tx Tx, by Actor, i *Identity, suspend bool, reason string, now time.Time) error {
+	i.SuspendedAt = time.Time{}
+	kind, news := EventIdentityResumed, NewsIdentityActivated
+	if suspend {
+		i.SuspendedAt = now
+		kind, news = EventIdentitySuspended, NewsIdentityDeactivated
+	}
+	if err := s.announceIdentity(tx, *i, news, reason, now); err != nil {
+		return err
+	}
+	e := s.event(by, kind, now)
+	e.Identity, e.Reason = i.Ref, reason
+	return tx.AddEvents(e)
+}
+
+// announceIdentity tells the tenant's webhook, and in whose name, what has become of an identity (contract/multi §4.2).
+func (s *Service) announceIdentity(tx Tx, i Identity, kind NewsKind, reason string, now time.Time) error {
+	n := News{Kind: kind, At: now, Identity: i.Ref, DoneBy: "ADMIN", Reason: reason}
+	roots, _, err := tx.People(i.Tenant, i.Ref, PersonFilter{Credential: Root, Limit: 1})
+	if err != nil {
+		return err
+	}
+	if len(roots) > 0 {
+		n.User, n.Email = roots[0].User.ID, roots[0].User.Email
+	}
+	return s.announce(tx, i.Tenant, n)
 }

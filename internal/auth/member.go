@@ -255,6 +255,9 @@ func (s *Service) deactivate(tx Tx, by Actor, d dealing, now time.Time) (*Error,
 	if err := tx.PutMembership(d.with); err != nil {
 		return nil, err
 	}
+	if err := s.endMembership(tx, by, u.ID, d.with.Identity.Ref, now); err != nil {
+		return nil, err
+	}
 	events := []Event{d.event(s, by, EventMemberSuspended, now)}
 	if to, ok := u.Status.next(UserIsSuspended); ok && !d.actsElsewhere() {
 		if moved, err := tx.MoveUserStatus(u.Tenant, u.ID, u.Status, to, now); err != nil || !moved {

@@ -73,9 +73,8 @@ func (e *edit) fillRoles(in PersonFields) *Error {
 		}
 	}
 	m := &e.person.Membership
-	same := len(roles) == len(m.Roles) && !slices.ContainsFunc(roles, func(r Role) bool { return !slices.Contains(m.Roles, r) })
 	switch {
-	case same:
+	case sameRoles(roles, m.Roles):
 		return nil
 	case e.person.User.ID == e.caller.User.ID:
 		return refuse(CodeOwnRoles)
@@ -194,8 +193,14 @@ func (s *Service) write(tx Tx, e *edit, kind EventKind) error {
 	if err := s.writeUser(tx, e); err != nil {
 		return err
 	}
-	if err := tx.PutMembership(e.person.Membership); err != nil {
+	m := e.person.Membership
+	if err := tx.PutMembership(m); err != nil {
 		return err
+	}
+	if slices.Contains(e.changed, "roles") { // they are in the tokens of /cis
+		if _, err := tx.RevokeRefreshOf(m.Tenant, m.User, m.Identity.Ref, e.now); err != nil {
+			return err
+		}
 	}
 	return tx.AddEvents(e.event(s, kind))
 }

@@ -88,11 +88,15 @@ func (s *Service) readRefresh(ctx context.Context, by Actor, hash TokenHash, now
 		return live, err
 	}
 	t := live.Token
+	client, err := s.clientOf(by)
+	if err != nil {
+		return live, err
+	}
 	switch {
 	case t.Tenant != by.Tenant:
 		return live, refuse(CodeInvalidRefresh) // and no event: a tenant's events do not name another's users
 	case t.Client != by.Client || !live.RevokedAt.IsZero() || !live.alive(now) ||
-		!now.Before(t.ExpiresAt) || !now.Before(live.FamilyEndsAt):
+		!now.Before(t.ExpiresAt) || !now.Before(live.FamilyEndsAt) || !t.Org.IsZero() && !client.acts(live.Memberships, t.Org):
 		return live, s.refuseToken(ctx, by, Bearer{LiveSession: live.LiveSession}, refuse(CodeInvalidRefresh))
 	case now.Before(live.LockedUntil):
 		locked := &Error{Code: CodeLocked, RetryAfter: live.LockedUntil.Sub(now)}

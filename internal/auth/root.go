@@ -75,9 +75,9 @@ func (s *Service) CreateIdentity(ctx context.Context, by Actor, in NewIdentity) 
 	return o, err
 }
 
-// orVerdict makes a refusal an error that undoes what was written before it.
+// orVerdict makes a refusal, if there is one, an error that undoes what was written before it.
 func orVerdict(err error, no *Error) error {
-	if err != nil {
+	if err != nil || no == nil {
 		return err
 	}
 	return no
@@ -139,7 +139,8 @@ func areCountries(codes []string) *Error {
 	return nil
 }
 
-// owned reads the identity that a user acts for, with the root user who is the caller, or else its first.
+// owned reads the identity that a user acts for, with the root user who is the caller, or else its first. One that /cis made may have none:
+// then the caller stands for them.
 func (s *Service) owned(r Reads, a acting) (Owned, error) {
 	i, err := r.Identity(a.Token.Tenant, a.as.Identity.Ref)
 	o := Owned{Identity: i, Root: Person{a.User, a.as}}
@@ -148,7 +149,7 @@ func (s *Service) owned(r Reads, a acting) (Owned, error) {
 	}
 	roots, _, err := r.People(i.Tenant, i.Ref, PersonFilter{Credential: Root, Limit: 1})
 	if err != nil || len(roots) == 0 {
-		return o, orRefuse(err, CodeNotFound)
+		return o, err
 	}
 	o.Root = roots[0]
 	return o, nil
@@ -270,7 +271,7 @@ func (s *Service) changeIdentity(tx Tx, e *edit, in RootChange) (Owned, error) {
 	if p := e.person.User.Profile; i.Ref.Type == Consumer && (p.FirstName != e.before.Profile.FirstName || p.LastName != e.before.Profile.LastName) {
 		o.Identity.Name = strings.TrimSpace(p.FirstName + " " + p.LastName)
 	}
-	if o.Identity == i {
+	if o.Identity.Name == i.Name && o.Identity.Details == i.Details {
 		return o, nil
 	}
 	if err := tx.PutIdentity(o.Identity); err != nil {

@@ -94,7 +94,13 @@ func (b Bearer) standing() Membership {
 func (l LiveSession) alive(now time.Time) bool {
 	s := l.Session
 	return s.EndedAt.IsZero() && now.Before(s.EndsAt) && now.Before(s.SeenAt.Add(s.IdleLimit)) &&
-		s.Epoch == l.User.Epoch && l.User.Status != UserSuspended
+		s.Epoch == l.User.Epoch && l.User.Status != UserSuspended && l.stands(s.Org)
+}
+
+// stands reports whether the user still acts for an organization, if there is one.
+func (l LiveSession) stands(org IdentityRef) bool {
+	_, ok := memberOf(l.Memberships, org)
+	return ok || org.IsZero()
 }
 
 // amr lists the session's methods, with mfa when there are two different ones (contract/cis §2.6).

@@ -116,6 +116,9 @@ type Reads interface {
 
 	// Identity returns one identity.
 	Identity(t TenantID, ref IdentityRef) (Identity, error)
+	// Organizations lists corporate identities without their Details, by the time they were made and then by id, and counts all that the
+	// filter lets through.
+	Organizations(t TenantID, f OrganizationFilter) ([]Identity, int, error)
 	// Events returns events of a tenant after the given id (empty: from the first) in order of id, at most n.
 	Events(t TenantID, after EventID, n int) ([]Event, error)
 }
@@ -149,12 +152,17 @@ type Writes interface {
 	// PutUser writes what a user is and is called: everything but status, epoch and password. ids replace all of their identifiers;
 	// ErrExists when one is taken.
 	PutUser(u User, ids []Identifier) error
+	// AddIdentity inserts an identity; ErrExists also when one of its domains is another's.
 	AddIdentity(Identity) error
-	// PutIdentity replaces an identity; ErrNotFound when there is none.
+	// PutIdentity replaces an identity; ErrNotFound when there is none, ErrExists when one of its domains is another's.
 	PutIdentity(Identity) error
+	// DeleteIdentity deletes an identity with its memberships and domains; ErrNotFound when there is none.
+	DeleteIdentity(t TenantID, ref IdentityRef) error
 	AddMembership(Membership) error
-	// PutMembership replaces roles, tag and suspension of a membership; ErrNotFound when there is none.
+	// PutMembership replaces roles, tag, suspension and Info of a membership; ErrNotFound when there is none.
 	PutMembership(Membership) error
+	// DropMembership deletes a membership; false when it was gone.
+	DropMembership(t TenantID, id UserID, ref IdentityRef) (bool, error)
 	// TouchMembership notes that the user last worked for this identity.
 	TouchMembership(t TenantID, id UserID, ref IdentityRef, at time.Time) error
 	// AddAuthenticator inserts an authenticator; ErrExists when the user has one of the channel.
@@ -228,6 +236,8 @@ type Writes interface {
 	RotateRefresh(hash TokenHash, at time.Time) (bool, error)
 	// RevokeRefreshFamily revokes a whole family by its root; false when it was revoked before.
 	RevokeRefreshFamily(root TokenHash, at time.Time) (bool, error)
+	// RevokeRefreshOf revokes all families of a user that are for one organization, and returns how many.
+	RevokeRefreshOf(t TenantID, id UserID, org IdentityRef, at time.Time) (int, error)
 	AddGrant(Grant) error
 	// UseGrant marks a grant as redeemed; false when it was before.
 	UseGrant(hash TokenHash, at time.Time) (bool, error)

@@ -134,10 +134,7 @@ type NewUser struct {
 // Errors: CodeIdentifierInvalid, CodeIdentifierRequired, CodeUserExists, CodeInputTooLong, the policy's, CodeOverloaded.
 func (s *Service) CreateUser(ctx context.Context, by Actor, in NewUser) (Account, error) {
 	now := s.now()
-	u := User{
-		Tenant: by.Tenant, ID: newUserID(), Status: UserPending, StatusChangedAt: now, Epoch: 1, Email: in.Email, Phone: in.Phone,
-		Username: in.Username, Profile: in.Profile, CreatedAt: now, UpdatedAt: now,
-	}
+	u := in.user(by.Tenant, now)
 	if no := profileFit(u.Profile); no != nil {
 		return Account{}, no
 	}
@@ -151,29 +148,34 @@ func (s *Service) CreateUser(ctx context.Context, by Actor, in NewUser) (Account
 			return Account{}, err
 		}
 	}
-	created := s.event(by, EventUserCreated, now)
-	created.User = u.ID
-	added := s.event(by, EventPasswordAdded, now)
-	added.User = u.ID
-	err = s.update(ctx, by, func(tx Tx) error {
-		if err := tx.AddUser(u, ids); err != nil {
-			return err
-		}
-		if password == nil {
-			return tx.AddEvents(created)
-		}
-		if err := tx.AddPassword(*password); err != nil {
-			return err
-		}
-		return tx.AddEvents(created, added)
-	})
-	if errors.Is(err, ErrExists) {
-		return Account{}, refuse(CodeUserExists)
-	}
-	if err != nil {
+	if err := s.update(ctx, by, func(tx Tx) error { return s.addUser(tx, by, u, ids, password, now) }); err != nil {
 		return Account{}, err
 	}
 	return s.account(ctx, by, u.ID)
+}
+
+// user is a new user as they begin.
+func (in NewUser) user(t TenantID, now time.Time) User {
+	return User{
+		Tenant: t, ID: newUserID(), Status: UserPending, StatusChangedAt: now, Epoch: 1, Email: in.Email, Phone: in.Phone,
+		Username: in.Username, Profile: in.Profile, CreatedAt: now, UpdatedAt: now,
+	}
+}
+
+// addUser writes a new user with their password, if they have one. Error: CodeUserExists.
+func (s *Service) addUser(tx Tx, by Actor, u User, ids []Identifier, password *Password, now time.Time) error {
+	if err := taken(tx.AddUser(u, ids)); err != nil {
+		return err
+	}
+	created, added := s.event(by, EventUserCreated, now), s.event(by, EventPasswordAdded, now)
+	created.User, added.User = u.ID, u.ID
+	if password == nil {
+		return tx.AddEvents(created)
+	}
+	if err := tx.AddPassword(*password); err != nil {
+		return err
+	}
+	return tx.AddEvents(created, added)
 }
 
 func (s *Service) checkedPassword(ctx context.Context, u User, in NewPassword) (*Password, error) {

@@ -8,12 +8,13 @@ import (
 )
 
 // AuthenticateUserToken lets the bearer of a user's access token in: the user and the client that it was issued for (contract/cis §0.2,
-// UserAccessToken). It is good as long as its session. A client's own token, or one made for another audience, is refused.
+// UserAccessToken). It is good as long as its session, and one for an organization as long as the user acts for that. A client's own
+// token, or one made for another audience, is refused.
 //
 // Errors: CodeInvalidToken, CodeMaintenance, CodeThrottled.
 func (s *Service) AuthenticateUserToken(ctx context.Context, token string, via Via) (Actor, LiveSession, error) {
 	by := Actor{Via: via}
-	var subject, session string
+	var subject, session, org string
 	err := s.lookup(ctx, func(d *directory) error {
 		claims, err := d.public.Verify(token, jose.Want{
 			Typ: []string{typAccess}, Issuer: s.issuer, Audience: DefaultAudience, Now: s.now(),
@@ -24,6 +25,7 @@ func (s *Service) AuthenticateUserToken(ctx context.Context, token string, via V
 		id, _ := claims.String("client_id")
 		subject, _ = claims.String("sub")
 		session, _ = claims.String("sid")
+		org, _ = claims.String("org_id")
 		c := d.clients[ClientID(id)]
 		if c == nil || session == "" || !c.DisabledAt.IsZero() {
 			return refuse(CodeInvalidToken)
@@ -38,6 +40,9 @@ func (s *Service) AuthenticateUserToken(ctx context.Context, token string, via V
 	live, err := s.liveSession(ctx, by, SessionID(session), now)
 	if CodeOf(err) == CodeSessionNotFound || err == nil && string(live.User.ID) != subject {
 		err = refuse(CodeInvalidToken)
+	}
+	if err == nil {
+		err = live.bearerFor(s.dir.Load().clients[by.Client], org)
 	}
 	if err != nil {
 		return by, LiveSession{}, err

@@ -68,7 +68,8 @@ func (s *server) call(method, path, body string) httpxtest.Call {
 
 // bearer is a token that opens an operation: of a user where it needs one, else the client's own.
 func (s *server) bearer(op *httpx.Operation) string {
-	if security := s.doc.Paths.Value(op.Path).GetOperation(op.Method).Security; security == nil {
+	security := s.doc.Paths.Value(op.Path).GetOperation(op.Method).Security
+	if security == nil || slices.ContainsFunc(*security, func(r openapi3.SecurityRequirement) bool { return r["ClientAccessToken"] != nil }) {
 		return s.app
 	}
 	return s.user().AccessToken

@@ -45,7 +45,7 @@ func wireOf(c auth.Code) wire {
 	case auth.CodeClientRefused, auth.CodeWrongTokenKind, auth.CodeForeignIdentity, auth.CodeIdentityRequired:
 		return wire{http.StatusForbidden, "insufficient_permissions", "The client may not do this"}
 	case auth.CodeNotMember:
-		return wire{http.StatusForbidden, "insufficient_permissions", "The user is not a member of the organization"}
+		return wire{http.StatusForbidden, "insufficient_permissions", "The user cannot act for the organization"}
 	case auth.CodeBusy, auth.CodeThrottled, auth.CodeTooSoon, auth.CodeChallengeLimit:
 		return wire{http.StatusTooManyRequests, "too_many_requests", "Too many requests"}
 	case auth.CodeOverloaded, auth.CodeMaintenance:
@@ -133,6 +133,23 @@ func ofReset(c auth.Code) wire {
 	case auth.CodePhoneUnverified:
 		return wire{http.StatusForbidden, "", "The phone number is not verified"}
 	}
+	return ofOrganizations(c)
+}
+
+// ofOrganizations is for the refusals of calls about organizations and their members; contract/cis §1.7.
+func ofOrganizations(c auth.Code) wire {
+	switch c {
+	case auth.CodeOrganizationExists:
+		return wire{http.StatusConflict, "organization_already_exists", "An organization with this name or domain exists"}
+	case auth.CodeMemberExists:
+		return wire{http.StatusConflict, "member_already_exists", "The user is a member of the organization"}
+	case auth.CodeAppNotFound:
+		return wire{http.StatusNotFound, "app_not_found", "App not found"}
+	case auth.CodeRoleNotFound:
+		return wire{http.StatusNotFound, "role_not_found", "Role not found"}
+	case auth.CodeNotPermitted, auth.CodeAdminRemoval:
+		return wire{http.StatusForbidden, "insufficient_permissions", "Not allowed"}
+	}
 	return elsewhere(c)
 }
 
@@ -140,6 +157,7 @@ func ofReset(c auth.Code) wire {
 func elsewhere(c auth.Code) wire {
 	switch c {
 	case auth.CodeAccessTokenRequired, auth.CodeNotPermitted, auth.CodeIdentitySuspended,
+		auth.CodeOrganizationExists, auth.CodeMemberExists, auth.CodeAppNotFound,
 		auth.CodeCredentialsInactive, auth.CodeChannelUnsupported,
 		auth.CodeChannelNotReady, auth.CodePhoneMissing, auth.CodePhoneInvalid, auth.CodePhoneCountry, auth.CodeBindingUnsupported,
 		auth.CodeBindingLimit, auth.CodePasscodeMissing, auth.CodeTooSoon, auth.CodeChallengeLimit, auth.CodeOneTryLeft,

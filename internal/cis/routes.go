@@ -89,6 +89,41 @@ func routes() []route {
 	}
 }
 
+// organizationRoutes are for clients that administer the tenant: each needs a client's own access token, of which the domain asks more.
+func organizationRoutes() []route {
+	return []route{
+		{"POST", "/cis/v1/organizations", numeric, (*API).createOrganization},
+		{"GET", "/cis/v1/organizations", numeric, (*API).listOrganizations},
+		{"GET", "/cis/v1/organizations/{organization_id}", numeric, (*API).getOrganization},
+		{"PUT", "/cis/v1/organizations/{organization_id}", numeric, (*API).changeOrganization},
+		{"DELETE", "/cis/v1/organizations/{organization_id}", numeric, (*API).deleteOrganization},
+		{"GET", "/cis/v1/organizations/name/{organization_name}", numeric, (*API).getOrganization},
+		{"PUT", "/cis/v1/organizations/{organization_id}/apps", numeric, (*API).addApps},
+		{"DELETE", "/cis/v1/organizations/{organization_id}/apps", numeric, (*API).removeApps},
+		{
+			"POST", "/cis/v1/organizations/{organization_id}/applications/{app_id}/managed-organizations", numeric,
+			(*API).createManagedOrganization,
+		},
+		{"GET", "/cis/v1/applications/{app_id}/organizations/{organization_id}/role-groups", numeric, (*API).listRoleGroups},
+		{"POST", "/cis/v1/applications/{app_id}/organizations/{organization_id}/role-groups/set", numeric, (*API).setRoleGroups},
+		{"POST", "/cis/v1/applications/{app_id}/organizations/{organization_id}/members/{member_id}/roles", numeric, (*API).setMemberRoles},
+	}
+}
+
+// managerRoutes are for who manages members: each needs a client's own access token, or that of an organization's administrator.
+func managerRoutes() []route {
+	const members = "/cis/v1/organizations/{organization_id}/members"
+	return []route{
+		{"POST", members, numeric, (*API).addMember},
+		{"GET", members, numeric, (*API).listMembers},
+		{"GET", members + "/{user_id}", numeric, (*API).getMember},
+		{"PUT", members + "/{user_id}", numeric, (*API).changeMember},
+		{"PATCH", members + "/{user_id}", numeric, (*API).changeMemberUser},
+		{"DELETE", members + "/{user_id}", numeric, (*API).removeMember},
+		{"GET", "/cis/v1/members/{member_id}/organizations", numeric, (*API).listMemberOrganizations},
+	}
+}
+
 // userRoutes are for users themselves: each needs the access token that a user's authentication returned.
 func userRoutes() []route {
 	return []route{
@@ -119,6 +154,8 @@ type call struct {
 	op   *httpx.Operation
 	by   auth.Actor
 	live auth.LiveSession // of the user whose token it came with; zero for a client's
+
+	manager auth.MemberManager // of managerRoutes
 }
 
 // via is how the call reached us.
@@ -140,6 +177,16 @@ func (a *API) Mount(m *httpx.Mux) error {
 			return err
 		}
 	}
+	for _, route := range organizationRoutes() {
+		if err := a.mount(m, route, a.client); err != nil {
+			return err
+		}
+	}
+	for _, route := range managerRoutes() {
+		if err := a.mount(m, route, a.manage); err != nil {
+			return err
+		}
+	}
 	for _, route := range publicRoutes() {
 		if err := a.mount(m, route, anybody); err != nil {
 			return err
@@ -155,7 +202,7 @@ func (a *API) mount(m *httpx.Mux, route route, admit func(*call) error) error {
 		return err
 	}
 	handle := m.Handle
-	if strings.HasPrefix(route.path, "/cis/v1/users/{") { // an identifier may be any word
+	if strings.HasPrefix(route.path, "/cis/v1/users/{") || strings.HasPrefix(route.path, "/cis/v1/organizations/{") { // an identifier may be any word
 		handle = m.HandleAfter
 	}
 	handle(route.method, route.path, func(w *httpx.Response, r *http.Request) error {
@@ -184,6 +231,13 @@ func (a *API) client(c *call) (err error) {
 // user lets a user in by the access token of their authentication.
 func (a *API) user(c *call) (err error) {
 	c.by, c.live, err = a.auth.AuthenticateUserToken(c.r.Context(), httpx.Credentials(c.r, "Bearer"), c.via())
+	return err
+}
+
+// manage lets a client in by its own access token, or a user by theirs, who has to be an administrator of their organization.
+func (a *API) manage(c *call) (err error) {
+	c.manager, err = a.auth.AuthenticateMemberManager(c.r.Context(), httpx.Credentials(c.r, "Bearer"), c.via())
+	c.by = c.manager.Actor
 	return err
 }
 

@@ -30,18 +30,18 @@ func (a *API) listUsers(c *call) error {
 		return err
 	}
 	query := c.r.URL.Query()
-	page := auth.UserPage{
+	part := auth.UserPage{
 		Order: auth.UserOrder(query.Get("sort_field")), Descending: query.Get("sort_order") == "desc",
 		Offset: number(query.Get("page_offset"), 0), Limit: number(query.Get("page_limit"), pageLimit),
 	}
-	search := auth.UserSearch{Filter: query.Get("search"), Prefix: query.Get("search_prefix"), Page: page, Member: member}
+	search := auth.UserSearch{Filter: query.Get("search"), Prefix: query.Get("search_prefix"), Page: part, Member: member}
 	found, count, err := a.auth.Users(c.r.Context(), c.by, search)
 	if err != nil {
 		return err
 	}
 	list := userList{
 		TotalCount: count, Result: make([]apiUser, len(found)),
-		PageInfo: pageInfo{HasNextPage: page.Offset+len(found) < count && len(found) > 0, HasPreviousPage: page.Offset > 0 && count > 0},
+		PageInfo: page(part.Offset, len(found), count),
 	}
 	for i, account := range found {
 		list.Result[i] = a.userOf(c, account)

@@ -61,7 +61,7 @@ func wireOf(c auth.Code) wire {
 	case auth.CodeLinkEmpty:
 		return wire{http.StatusBadRequest, fields, "AT_LEAST"}
 	case auth.CodeLinkInvalid, auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeInvalidTarget, auth.CodeInvalidScope,
-		auth.CodeSearchInvalid, auth.CodePrimaryIdentifier:
+		auth.CodeSearchInvalid, auth.CodePrimaryIdentifier, auth.CodeOrganizationExists, auth.CodeMemberExists, auth.CodeAppNotFound:
 		return wire{http.StatusBadRequest, fields, "REGEX"}
 	case auth.CodeUserNotFound, auth.CodeNotFound:
 		return wire{http.StatusNotFound, general, "NOT_FOUND"}

@@ -97,7 +97,7 @@ func elsewhere(c auth.Code) *oauthError {
 		auth.CodeRootExists, auth.CodeRootInactive, auth.CodeRootUnverified, auth.CodeRootProfile, auth.CodeDiligenceMissing,
 		auth.CodeProfileNotFound, auth.CodeConsumerExists, auth.CodeConsumerVerified, auth.CodeRootVerified, auth.CodeEmailUnverified,
 		auth.CodePhoneUnverified, auth.CodeDiligenceApproved, auth.CodeDiligencePending, auth.CodeDiligenceRejected,
-		auth.CodeIdentityUnapproved, auth.CodeOnceConflict, auth.CodeInternal, auth.CodeUnknownKey,
+		auth.CodeIdentityUnapproved, auth.CodeOrganizationExists, auth.CodeMemberExists, auth.CodeAppNotFound, auth.CodeOnceConflict, auth.CodeInternal, auth.CodeUnknownKey,
 		auth.CodeUnknownClient, auth.CodeClientRefused, auth.CodeInvalidToken, auth.CodeWrongTokenKind, auth.CodeInvalidRefresh,
 		auth.CodeRedirectInvalid, auth.CodeRequestInvalid, auth.CodeResponseType, auth.CodeLoginRequired, auth.CodeFactorsUnmet,
 		auth.CodeAccessDenied, auth.CodeInvalidCode, auth.CodeReusedCode, auth.CodeFormInvalid,

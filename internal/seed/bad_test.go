@@ -143,6 +143,17 @@ var badFiles = []struct {
 
 	{"bad identity type", tenant("    identities: [{type: PERSON, id: '1', name: A}]\n"), 4, []string{`"PERSON"`, "CONSUMER, CORPORATE"}},
 	{"numeric identity id", tenant("    identities: [{type: CONSUMER, id: 1, name: A}]\n"), 4, []string{"a number", "in quotes"}},
+	{"domains of a consumer", tenant("    identities: [{type: CONSUMER, id: '1', name: A, domains: [a.example]}]\n"), 4, []string{"domains of a consumer", "CORPORATE"}},
+	{"apps of a consumer", tenant("    identities: [{type: CONSUMER, id: '1', name: A, apps: []}]\n"), 4, []string{"apps of a consumer", "CORPORATE"}},
+	{"alias of a consumer", tenant("    identities: [{type: CONSUMER, id: '1', name: A, alias: a}]\n"), 4, []string{"alias of a consumer", "CORPORATE"}},
+	{"no domain", tenant("    identities: [{type: CORPORATE, id: '1', name: A, domains: [a@b.example]}]\n"), 4, []string{`"a@b.example"`, "acme.example"}},
+	{"top domain", tenant("    identities: [{type: CORPORATE, id: '1', name: A, domains: [example]}]\n"), 4, []string{`"example"`, "acme.example"}},
+	{
+		"domain of two",
+		tenant("    identities:\n      - {type: CORPORATE, id: '1', name: A, domains: [a.example]}\n      - {type: CORPORATE, id: '2', name: B, domains: [A.example]}\n"),
+		6, []string{`"a.example" again`, "line 5"},
+	},
+	{"app of nobody", tenant("    identities: [{type: CORPORATE, id: '1', name: A, apps: [app]}]\n"), 4, []string{`"app"`, "app_id of no client"}},
 	{"long identity id", tenant("    identities: [{type: CONSUMER, id: '1234567890123456789', name: A}]\n"), 4, []string{"1 to 18"}},
 	{
 		"same identity",

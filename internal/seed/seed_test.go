@@ -78,7 +78,7 @@ tenants:
       - {id: public, kind: application, auth_method: none, pkce: required}
     identities:
       - {type: CONSUMER, id: "1", name: Ada}
-      - {type: CORPORATE, id: "123456789012345678", name: Engines, profile_id: "7001", diligence: approved}
+      - {type: CORPORATE, id: "123456789012345678", name: Engines, profile_id: "7001", diligence: approved, domains: [B.example, a.example], apps: [public], alias: e}
     users:
       - id: "7"
         name: Ada
@@ -156,7 +156,9 @@ func TestParseReadsEveryKey(t *testing.T) {
 				ID: "public", Kind: auth.ClientApplication, Auth: auth.ClientAuthNone, PKCE: auth.PKCERequired,
 			}},
 			Identities: []auth.Identity{
-				{Ref: consumer, Name: "Ada"}, {Ref: corporate, Name: "Engines", Profile: "7001", Diligence: auth.DiligenceApproved},
+				{Ref: consumer, Name: "Ada"}, {Ref: corporate, Name: "Engines", Profile: "7001", Diligence: auth.DiligenceApproved, Organization: auth.Organization{
+					Domains: []string{"b.example", "a.example"}, Limited: true, Apps: []string{"public"}, Alias: "e",
+				}},
 			},
 			Users: []auth.UserSetup{
 				{

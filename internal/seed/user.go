@@ -2,6 +2,7 @@ package seed
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -36,8 +37,55 @@ func (u *users) identity(n *yaml.Node) (i auth.Identity) {
 		need("name", text(u.reader, "identity name", &i.Name)),
 		may("profile_id", match(u.reader, "profile_id", &i.Profile, digits, digitsAllowed)),
 		may("diligence", choice(u.reader, "diligence", &i.Diligence, auth.DiligencePending, auth.DiligenceApproved, auth.DiligenceRejected)),
+		may("domains", u.ofCorporate(&i, "domains", list(u.reader, "domains", &i.Organization.Domains, u.domain))),
+		may("apps", u.ofCorporate(&i, "apps", func(n *yaml.Node) {
+			i.Organization.Limited = true
+			list(u.reader, "apps", &i.Organization.Apps, u.app)(n)
+			slices.Sort(i.Organization.Apps)
+		})),
+		may("alias", u.ofCorporate(&i, "alias", text(u.reader, "alias", &i.Organization.Alias))),
 	)
 	return i
+}
+
+// ofCorporate reads what only an organization has.
+func (u *users) ofCorporate(i *auth.Identity, what string, read func(*yaml.Node)) func(*yaml.Node) {
+	return func(n *yaml.Node) {
+		if i.Ref.Type != auth.Corporate {
+			u.fail(n.Line, "identity: found %s of a consumer; allowed: with type CORPORATE", what)
+			return
+		}
+		read(n)
+	}
+}
+
+// domain reads one of the e-mail addresses of an organization, which is no other's in the tenant.
+func (u *users) domain(n *yaml.Node) string {
+	var raw string
+	text(u.reader, "domain", &raw)(n)
+	if raw == "" {
+		return ""
+	}
+	domain, ok := auth.CanonicalDomain(raw)
+	if !ok {
+		u.fail(n.Line, "domain: found %s; allowed: a domain such as acme.example", quote(raw))
+		return ""
+	}
+	u.unique(n, u.scope+"domain", domain, "the domain "+quote(domain))
+	return domain
+}
+
+// app reads the id of an application of the tenant: the app_id of a client, or else its id.
+func (u *users) app(n *yaml.Node) string {
+	var id string
+	text(u.reader, "app", &id)(n)
+	known := slices.ContainsFunc(u.tenant.Clients, func(c auth.ClientSetup) bool {
+		return c.Kind == auth.ClientApplication && (c.AppID == id || c.AppID == "" && string(c.ID) == id)
+	})
+	if id != "" && !known {
+		u.fail(n.Line, "app: found %s, which is the app_id of no client of kind application", quote(id))
+	}
+	return id
 }
 
 func (u *users) user(n *yaml.Node) (p auth.UserSetup) {

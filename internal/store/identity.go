@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"database/sql"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -18,6 +19,10 @@ func (r reads) Identity(t auth.TenantID, ref auth.IdentityRef) (auth.Identity, e
 	if err != nil {
 		return auth.Identity{}, err
 	}
+	org, err := organizationOf(row.Organization, row.Manager)
+	if err != nil {
+		return auth.Identity{}, fmt.Errorf("read identity: %w", err)
+	}
 	return auth.Identity{
 		Tenant:      auth.TenantID(row.TenantID),
 		Ref:         auth.IdentityRef{Type: auth.IdentityType(row.Type), ID: row.ID},
@@ -27,11 +32,17 @@ func (r reads) Identity(t auth.TenantID, ref auth.IdentityRef) (auth.Identity, e
 		Diligence:   auth.Diligence(row.Diligence),
 		CreatedAt:   moment(row.CreatedAt),
 		SuspendedAt: moment(row.SuspendedAt),
+
+		Organization: org,
 	}, nil
 }
 
 // AddIdentity implements auth.Writes.
 func (w writes) AddIdentity(i auth.Identity) error {
+	org, err := organizationText(i.Organization)
+	if err != nil {
+		return err
+	}
 	n, err := w.q.AddIdentity(w.ctx, sqlc.AddIdentityParams{
 		TenantID:    string(i.Tenant),
 		Type:        string(i.Ref.Type),
@@ -42,12 +53,22 @@ func (w writes) AddIdentity(i auth.Identity) error {
 		Diligence:   string(i.Diligence),
 		CreatedAt:   micros(i.CreatedAt),
 		SuspendedAt: micros(i.SuspendedAt),
+
+		Organization: org,
+		Manager:      i.Organization.Manager,
 	})
-	return w.added("add identity", n, err)
+	if err := w.added("add identity", n, err); err != nil {
+		return err
+	}
+	return w.putDomains("add identity", i)
 }
 
 // PutIdentity implements auth.Writes.
 func (w writes) PutIdentity(i auth.Identity) error {
+	org, err := organizationText(i.Organization)
+	if err != nil {
+		return err
+	}
 	n, err := w.q.PutIdentity(w.ctx, sqlc.PutIdentityParams{
 		TenantID:    string(i.Tenant),
 		Type:        string(i.Ref.Type),
@@ -58,12 +79,22 @@ func (w writes) PutIdentity(i auth.Identity) error {
 		Diligence:   string(i.Diligence),
 		CreatedAt:   micros(i.CreatedAt),
 		SuspendedAt: micros(i.SuspendedAt),
+
+		Organization: org,
+		Manager:      i.Organization.Manager,
 	})
-	return w.replaced("put identity", n, err)
+	if err := w.replaced("put identity", n, err); err != nil {
+		return err
+	}
+	return w.putDomains("put identity", i)
 }
 
 // AddMembership implements auth.Writes. Of m.Identity only the reference is stored; the identity has a row of its own.
 func (w writes) AddMembership(m auth.Membership) error {
+	member, err := encode(toMemberInfo(m.Info))
+	if err != nil {
+		return err
+	}
 	n, err := w.q.AddMembership(w.ctx, sqlc.AddMembershipParams{
 		TenantID:     string(m.Tenant),
 		UserID:       string(m.User),
@@ -75,12 +106,17 @@ func (w writes) AddMembership(m auth.Membership) error {
 		Roles:        joinSet(m.Roles),
 		Tag:          m.Tag,
 		SuspendedAt:  micros(m.SuspendedAt),
+		Member:       member,
 	})
 	return w.added("add membership", n, err)
 }
 
 // PutMembership implements auth.Writes.
 func (w writes) PutMembership(m auth.Membership) error {
+	member, err := encode(toMemberInfo(m.Info))
+	if err != nil {
+		return err
+	}
 	n, err := w.q.PutMembership(w.ctx, sqlc.PutMembershipParams{
 		TenantID:     string(m.Tenant),
 		UserID:       string(m.User),
@@ -89,6 +125,7 @@ func (w writes) PutMembership(m auth.Membership) error {
 		Roles:        joinSet(m.Roles),
 		Tag:          m.Tag,
 		SuspendedAt:  micros(m.SuspendedAt),
+		Member:       member,
 	})
 	return w.replaced("put membership", n, err)
 }
@@ -111,14 +148,24 @@ type membershipColumns struct {
 	position, lastUsedAt                   sql.NullInt64
 	roles, tag                             sql.NullString
 	suspendedAt                            sql.NullInt64
+	member                                 sql.NullString
 	identityName, profile, diligence       sql.NullString
 	identityCreatedAt, identitySuspendedAt sql.NullInt64
+	organization, manager                  sql.NullString
 }
 
 // memberships returns the membership in one row, or none. The details of its identity, which may be long, are left to reads.Identity.
-func memberships(t auth.TenantID, user string, c membershipColumns) []auth.Membership {
+func memberships(t auth.TenantID, user string, c membershipColumns) ([]auth.Membership, error) {
 	if !c.identityID.Valid {
-		return nil
+		return nil, nil
+	}
+	org, err := organizationOf(c.organization.String, c.manager.String)
+	if err != nil {
+		return nil, err
+	}
+	var info memberInfo
+	if err := decode(c.member.String, &info); err != nil {
+		return nil, err
 	}
 	return []auth.Membership{{
 		Tenant: t,
@@ -131,6 +178,8 @@ func memberships(t auth.TenantID, user string, c membershipColumns) []auth.Membe
 			Diligence:   auth.Diligence(c.diligence.String),
 			CreatedAt:   moment(c.identityCreatedAt.Int64),
 			SuspendedAt: moment(c.identitySuspendedAt.Int64),
+
+			Organization: org,
 		},
 		Credential:  auth.CredentialType(c.credential.String),
 		Position:    int(c.position.Int64),
@@ -138,7 +187,8 @@ func memberships(t auth.TenantID, user string, c membershipColumns) []auth.Membe
 		Roles:       splitSet[auth.Role](c.roles.String),
 		Tag:         c.tag.String,
 		SuspendedAt: moment(c.suspendedAt.Int64),
-	}}
+		Info:        info.auth(),
+	}}, nil
 }
 
 // People implements auth.Reads, in two statements: a page beyond the last person still has a count.
@@ -165,7 +215,7 @@ WHERE TRUE`}
 SELECT u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at,
     u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at,
     m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
-    i.name, i.profile, i.diligence, i.created_at, i.suspended_at` + f.text + `
+    m.member, i.name, i.profile, i.diligence, i.created_at, i.suspended_at, i.organization, i.manager` + f.text + `
 ORDER BY u.created_at, u.id`
 	size := p.Limit
 	if size == 0 {
@@ -211,13 +261,21 @@ func (p *personRow) fields() []any {
 		&u.TenantID, &u.ID, &u.Status, &u.StatusChangedAt, &u.Epoch, &u.Email, &u.EmailVerifiedAt, &u.Phone, &u.PhoneVerifiedAt,
 		&u.Username, &u.Profile, &u.CreatedAt, &u.UpdatedAt, &u.EmailChangedAt, &u.PhoneChanges, &u.WeakenedAt,
 		&m.identityType, &m.identityID, &m.credential, &m.position, &m.lastUsedAt, &m.roles, &m.tag, &m.suspendedAt,
-		&m.identityName, &m.profile, &m.diligence, &m.identityCreatedAt, &m.identitySuspendedAt,
+		&m.member, &m.identityName, &m.profile, &m.diligence, &m.identityCreatedAt, &m.identitySuspendedAt,
+		&m.organization, &m.manager,
 	}
 }
 
 func (p personRow) person() (auth.Person, error) {
 	u, err := user(p.user)
-	return auth.Person{User: u, Membership: memberships(u.Tenant, p.user.ID, p.membership)[0]}, err
+	if err != nil {
+		return auth.Person{}, err
+	}
+	ms, err := memberships(u.Tenant, p.user.ID, p.membership)
+	if err != nil {
+		return auth.Person{}, err
+	}
+	return auth.Person{User: u, Membership: ms[0]}, nil
 }
 
 func sortMemberships(ms []auth.Membership) {

@@ -39,10 +39,14 @@ func liveSession(verb string, rows []sqlc.SessionRow) (auth.LiveSession, error) 
 		Revision:    row.Revision,
 	}
 	for _, m := range rows {
-		l.Memberships = append(l.Memberships, memberships(u.Tenant, string(u.ID), membershipColumns{
-			m.IdentityType, m.IdentityID, m.Credential, m.Position, m.LastUsedAt, m.Roles, m.Tag, m.SuspendedAt,
-			m.IdentityName, m.IdentityProfile, m.Diligence, m.IdentityCreatedAt, m.IdentitySuspendedAt,
-		})...)
+		ms, err := memberships(u.Tenant, string(u.ID), membershipColumns{
+			m.IdentityType, m.IdentityID, m.Credential, m.Position, m.LastUsedAt, m.Roles, m.Tag, m.SuspendedAt, m.Member,
+			m.IdentityName, m.IdentityProfile, m.Diligence, m.IdentityCreatedAt, m.IdentitySuspendedAt, m.Organization, m.Manager,
+		})
+		if err != nil {
+			return auth.LiveSession{}, fmt.Errorf("%s: %w", verb, err)
+		}
+		l.Memberships = append(l.Memberships, ms...)
 	}
 	sortMemberships(l.Memberships)
 	return l, nil

@@ -62,7 +62,7 @@ func (w writes) sweepParcels(s auth.ParcelStatus, before time.Time, n int32) (in
 // Clear implements auth.Writes.
 func (w writes) Clear() error {
 	for _, table := range []string{
-		"approvals", "devices", "tickets", "answers", "outbox", "links", "challenges", "events", "grants", "refresh_tokens", "tokens", "sessions", "attempts",
+		"organization_domains", "approvals", "devices", "tickets", "answers", "outbox", "links", "challenges", "events", "grants", "refresh_tokens", "tokens", "sessions", "attempts",
 		"password_history", "passwords", "totps", "authenticators", "memberships", "identities", "identifiers", "users", "former_users",
 		"clients", "programme_keys", "api_keys", "tenants", // each after what refers to it
 	} {

@@ -33,11 +33,14 @@ func (r reads) Bearer(hash auth.TokenHash) (auth.Bearer, error) {
 			Roles:               f.Roles,
 			Tag:                 f.Tag,
 			SuspendedAt:         f.SuspendedAt,
+			Member:              f.Member,
 			IdentityName:        f.IdentityName,
 			IdentityProfile:     f.IdentityProfile,
 			Diligence:           f.Diligence,
 			IdentityCreatedAt:   f.IdentityCreatedAt,
 			IdentitySuspendedAt: f.IdentitySuspendedAt,
+			Organization:        f.Organization,
+			Manager:             f.Manager,
 		}
 	}
 	live, err := liveSession(verb, rows)
@@ -121,11 +124,14 @@ func (r reads) Refresh(hash auth.TokenHash) (auth.LiveRefresh, error) {
 			Roles:               f.Roles,
 			Tag:                 f.Tag,
 			SuspendedAt:         f.SuspendedAt,
+			Member:              f.Member,
 			IdentityName:        f.IdentityName,
 			IdentityProfile:     f.IdentityProfile,
 			Diligence:           f.Diligence,
 			IdentityCreatedAt:   f.IdentityCreatedAt,
 			IdentitySuspendedAt: f.IdentitySuspendedAt,
+			Organization:        f.Organization,
+			Manager:             f.Manager,
 		}
 	}
 	live, err := liveSession(verb, rows)
@@ -193,6 +199,14 @@ func (w writes) RotateRefresh(hash auth.TokenHash, at time.Time) (bool, error) {
 func (w writes) RevokeRefreshFamily(root auth.TokenHash, at time.Time) (bool, error) {
 	n, err := w.q.RevokeRefreshFamily(w.ctx, sqlc.RevokeRefreshFamilyParams{Root: root[:], At: micros(at)})
 	return moved(w, "revoke refresh tokens", n, err, w.hasRefresh(root))
+}
+
+// RevokeRefreshOf implements auth.Writes.
+func (w writes) RevokeRefreshOf(t auth.TenantID, id auth.UserID, org auth.IdentityRef, at time.Time) (int, error) {
+	n, err := w.q.RevokeRefreshOf(w.ctx, sqlc.RevokeRefreshOfParams{
+		TenantID: string(t), UserID: string(id), OrgType: string(org.Type), OrgID: org.ID, At: micros(at),
+	})
+	return int(n), w.h.fail(w.ctx, "revoke refresh tokens of a user", err)
 }
 
 func (w writes) hasRefresh(hash auth.TokenHash) func() ([][]byte, error) {

@@ -205,10 +205,14 @@ func account(t auth.TenantID, rows []sqlc.AccountByIdentifierRow) (auth.Account,
 		})
 	}
 	for _, m := range rows {
-		a.Memberships = append(a.Memberships, memberships(t, row.UserID.String, membershipColumns{
-			m.IdentityType, m.IdentityID, m.Credential, m.Position, m.LastUsedAt, m.Roles, m.Tag, m.SuspendedAt,
-			m.IdentityName, m.IdentityProfile, m.Diligence, m.IdentityCreatedAt, m.IdentitySuspendedAt,
-		})...)
+		ms, err := memberships(t, row.UserID.String, membershipColumns{
+			m.IdentityType, m.IdentityID, m.Credential, m.Position, m.LastUsedAt, m.Roles, m.Tag, m.SuspendedAt, m.Member,
+			m.IdentityName, m.IdentityProfile, m.Diligence, m.IdentityCreatedAt, m.IdentitySuspendedAt, m.Organization, m.Manager,
+		})
+		if err != nil {
+			return auth.Account{}, fmt.Errorf("read account: %w", err)
+		}
+		a.Memberships = append(a.Memberships, ms...)
 	}
 	sortMemberships(a.Memberships)
 	var err error

@@ -14,9 +14,9 @@ SELECT
     p.version AS password_version, p.hash, p.shape, p.set_at, p.expires_at AS password_expires_at, p.expired, p.temporary,
     a.version AS attempts_version, a.failures, a.pending, a.pending_at, a.failed_at, a.locked_until, a.succeeded_at,
     a.expires_at AS attempts_expires_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at, m.member,
     i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
-    i.suspended_at AS identity_suspended_at
+    i.suspended_at AS identity_suspended_at, i.organization, i.manager
 FROM directory d
 LEFT JOIN identifiers n ON n.tenant_id = sqlc.arg(tenant_id) AND n.kind = sqlc.arg(kind) AND n.canonical = sqlc.arg(canonical)
 LEFT JOIN users u ON u.tenant_id = n.tenant_id AND u.id = n.user_id
@@ -35,9 +35,9 @@ SELECT
     p.version AS password_version, p.hash, p.shape, p.set_at, p.expires_at AS password_expires_at, p.expired, p.temporary,
     a.version AS attempts_version, a.failures, a.pending, a.pending_at, a.failed_at, a.locked_until, a.succeeded_at,
     a.expires_at AS attempts_expires_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at, m.member,
     i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
-    i.suspended_at AS identity_suspended_at
+    i.suspended_at AS identity_suspended_at, i.organization, i.manager
 FROM directory d
 LEFT JOIN users u ON u.tenant_id = sqlc.arg(tenant_id) AND u.id = sqlc.arg(user_id)
 LEFT JOIN passwords p ON p.tenant_id = u.tenant_id AND p.user_id = u.id

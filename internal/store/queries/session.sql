@@ -1,9 +1,9 @@
 -- name: Session :many
 SELECT
     sqlc.embed(s), sqlc.embed(u), d.revision, a.locked_until, a.succeeded_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at, m.member,
     i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
-    i.suspended_at AS identity_suspended_at
+    i.suspended_at AS identity_suspended_at, i.organization, i.manager
 FROM sessions s
 JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
 CROSS JOIN directory d

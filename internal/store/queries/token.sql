@@ -1,9 +1,9 @@
 -- name: Bearer :many
 SELECT
     sqlc.embed(t), sqlc.embed(s), sqlc.embed(u), d.revision, a.locked_until, a.succeeded_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at, m.member,
     i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
-    i.suspended_at AS identity_suspended_at
+    i.suspended_at AS identity_suspended_at, i.organization, i.manager
 FROM tokens t
 JOIN sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id
 JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
@@ -17,9 +17,9 @@ WHERE d.id = 1 AND t.hash = sqlc.arg(hash);
 SELECT
     sqlc.embed(r), f.expires_at AS family_ends_at, f.revoked_at AS family_revoked_at,
     sqlc.embed(s), sqlc.embed(u), d.revision, a.locked_until, a.succeeded_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at, m.member,
     i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
-    i.suspended_at AS identity_suspended_at
+    i.suspended_at AS identity_suspended_at, i.organization, i.manager
 FROM refresh_tokens r
 JOIN refresh_tokens f ON f.hash = r.root AND f.tenant_id = r.tenant_id
 JOIN sessions s ON s.tenant_id = r.tenant_id AND s.id = r.session_id
@@ -68,6 +68,12 @@ WHERE refresh_tokens.hash = sqlc.arg(hash) AND rotated_at = 0
 
 -- name: RevokeRefreshFamily :execrows
 UPDATE refresh_tokens SET revoked_at = sqlc.arg(at) WHERE hash = sqlc.arg(root) AND revoked_at = 0;
+
+-- RevokeRefreshOf revokes the families of a user that are for one identity: those that are not revoked yet.
+-- name: RevokeRefreshOf :execrows
+UPDATE refresh_tokens SET revoked_at = sqlc.arg(at)
+WHERE tenant_id = sqlc.arg(tenant_id) AND user_id = sqlc.arg(user_id) AND org_type = sqlc.arg(org_type) AND org_id = sqlc.arg(org_id)
+    AND hash = root AND revoked_at = 0;
 
 -- name: HasRefresh :many
 SELECT hash FROM refresh_tokens WHERE hash = $1;

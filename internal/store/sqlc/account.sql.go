@@ -19,9 +19,9 @@ SELECT
     p.version AS password_version, p.hash, p.shape, p.set_at, p.expires_at AS password_expires_at, p.expired, p.temporary,
     a.version AS attempts_version, a.failures, a.pending, a.pending_at, a.failed_at, a.locked_until, a.succeeded_at,
     a.expires_at AS attempts_expires_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at, m.member,
     i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
-    i.suspended_at AS identity_suspended_at
+    i.suspended_at AS identity_suspended_at, i.organization, i.manager
 FROM directory d
 LEFT JOIN identifiers n ON n.tenant_id = $1 AND n.kind = $2 AND n.canonical = $3
 LEFT JOIN users u ON u.tenant_id = n.tenant_id AND u.id = n.user_id
@@ -80,11 +80,14 @@ type AccountByIdentifierRow struct {
 	Roles               sql.NullString
 	Tag                 sql.NullString
 	SuspendedAt         sql.NullInt64
+	Member              sql.NullString
 	IdentityName        sql.NullString
 	IdentityProfile     sql.NullString
 	Diligence           sql.NullString
 	IdentityCreatedAt   sql.NullInt64
 	IdentitySuspendedAt sql.NullInt64
+	Organization        sql.NullString
+	Manager             sql.NullString
 }
 
 // What a login needs of a user. One row per membership, one with empty
@@ -148,11 +151,14 @@ func (q *Queries) AccountByIdentifier(ctx context.Context, arg AccountByIdentifi
 			&i.Roles,
 			&i.Tag,
 			&i.SuspendedAt,
+			&i.Member,
 			&i.IdentityName,
 			&i.IdentityProfile,
 			&i.Diligence,
 			&i.IdentityCreatedAt,
 			&i.IdentitySuspendedAt,
+			&i.Organization,
+			&i.Manager,
 		); err != nil {
 			return nil, err
 		}
@@ -175,9 +181,9 @@ SELECT
     p.version AS password_version, p.hash, p.shape, p.set_at, p.expires_at AS password_expires_at, p.expired, p.temporary,
     a.version AS attempts_version, a.failures, a.pending, a.pending_at, a.failed_at, a.locked_until, a.succeeded_at,
     a.expires_at AS attempts_expires_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at, m.member,
     i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
-    i.suspended_at AS identity_suspended_at
+    i.suspended_at AS identity_suspended_at, i.organization, i.manager
 FROM directory d
 LEFT JOIN users u ON u.tenant_id = $1 AND u.id = $2
 LEFT JOIN passwords p ON p.tenant_id = u.tenant_id AND p.user_id = u.id
@@ -232,11 +238,14 @@ type AccountByUserRow struct {
 	Roles               sql.NullString
 	Tag                 sql.NullString
 	SuspendedAt         sql.NullInt64
+	Member              sql.NullString
 	IdentityName        sql.NullString
 	IdentityProfile     sql.NullString
 	Diligence           sql.NullString
 	IdentityCreatedAt   sql.NullInt64
 	IdentitySuspendedAt sql.NullInt64
+	Organization        sql.NullString
+	Manager             sql.NullString
 }
 
 func (q *Queries) AccountByUser(ctx context.Context, arg AccountByUserParams) ([]AccountByUserRow, error) {
@@ -288,11 +297,14 @@ func (q *Queries) AccountByUser(ctx context.Context, arg AccountByUserParams) ([
 			&i.Roles,
 			&i.Tag,
 			&i.SuspendedAt,
+			&i.Member,
 			&i.IdentityName,
 			&i.IdentityProfile,
 			&i.Diligence,
 			&i.IdentityCreatedAt,
 			&i.IdentitySuspendedAt,
+			&i.Organization,
+			&i.Manager,
 		); err != nil {
 			return nil, err
 		}

@@ -9,22 +9,48 @@ import (
 	"context"
 )
 
+const addDomain = `-- name: AddDomain :execrows
+INSERT INTO organization_domains (tenant_id, domain, identity_type, identity_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING
+`
+
+type AddDomainParams struct {
+	TenantID     string
+	Domain       string
+	IdentityType string
+	IdentityID   string
+}
+
+func (q *Queries) AddDomain(ctx context.Context, arg AddDomainParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, addDomain,
+		arg.TenantID,
+		arg.Domain,
+		arg.IdentityType,
+		arg.IdentityID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const addIdentity = `-- name: AddIdentity :execrows
-INSERT INTO identities (tenant_id, type, id, name, profile, details, diligence, created_at, suspended_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO identities (tenant_id, type, id, name, profile, details, diligence, created_at, suspended_at, organization, manager)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT DO NOTHING
 `
 
 type AddIdentityParams struct {
-	TenantID    string
-	Type        string
-	ID          string
-	Name        string
-	Profile     string
-	Details     string
-	Diligence   string
-	CreatedAt   int64
-	SuspendedAt int64
+	TenantID     string
+	Type         string
+	ID           string
+	Name         string
+	Profile      string
+	Details      string
+	Diligence    string
+	CreatedAt    int64
+	SuspendedAt  int64
+	Organization string
+	Manager      string
 }
 
 func (q *Queries) AddIdentity(ctx context.Context, arg AddIdentityParams) (int64, error) {
@@ -38,6 +64,8 @@ func (q *Queries) AddIdentity(ctx context.Context, arg AddIdentityParams) (int64
 		arg.Diligence,
 		arg.CreatedAt,
 		arg.SuspendedAt,
+		arg.Organization,
+		arg.Manager,
 	)
 	if err != nil {
 		return 0, err
@@ -47,8 +75,8 @@ func (q *Queries) AddIdentity(ctx context.Context, arg AddIdentityParams) (int64
 
 const addMembership = `-- name: AddMembership :execrows
 INSERT INTO memberships (tenant_id, user_id, identity_type, identity_id, credential, position, last_used_at, roles, tag,
-    suspended_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    suspended_at, member)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT DO NOTHING
 `
 
@@ -63,6 +91,7 @@ type AddMembershipParams struct {
 	Roles        string
 	Tag          string
 	SuspendedAt  int64
+	Member       string
 }
 
 func (q *Queries) AddMembership(ctx context.Context, arg AddMembershipParams) (int64, error) {
@@ -77,6 +106,7 @@ func (q *Queries) AddMembership(ctx context.Context, arg AddMembershipParams) (i
 		arg.Roles,
 		arg.Tag,
 		arg.SuspendedAt,
+		arg.Member,
 	)
 	if err != nil {
 		return 0, err
@@ -84,8 +114,119 @@ func (q *Queries) AddMembership(ctx context.Context, arg AddMembershipParams) (i
 	return result.RowsAffected()
 }
 
+const domainsOf = `-- name: DomainsOf :many
+SELECT domain FROM organization_domains WHERE tenant_id = $1 AND identity_type = $2 AND identity_id = $3 ORDER BY domain
+`
+
+type DomainsOfParams struct {
+	TenantID     string
+	IdentityType string
+	IdentityID   string
+}
+
+func (q *Queries) DomainsOf(ctx context.Context, arg DomainsOfParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, domainsOf, arg.TenantID, arg.IdentityType, arg.IdentityID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var domain string
+		if err := rows.Scan(&domain); err != nil {
+			return nil, err
+		}
+		items = append(items, domain)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const dropDomain = `-- name: DropDomain :exec
+DELETE FROM organization_domains WHERE tenant_id = $1 AND domain = $2 AND identity_type = $3 AND identity_id = $4
+`
+
+type DropDomainParams struct {
+	TenantID     string
+	Domain       string
+	IdentityType string
+	IdentityID   string
+}
+
+func (q *Queries) DropDomain(ctx context.Context, arg DropDomainParams) error {
+	_, err := q.db.ExecContext(ctx, dropDomain,
+		arg.TenantID,
+		arg.Domain,
+		arg.IdentityType,
+		arg.IdentityID,
+	)
+	return err
+}
+
+const dropIdentity = `-- name: DropIdentity :execrows
+DELETE FROM identities WHERE tenant_id = $1 AND type = $2 AND id = $3
+`
+
+type DropIdentityParams struct {
+	TenantID string
+	Type     string
+	ID       string
+}
+
+func (q *Queries) DropIdentity(ctx context.Context, arg DropIdentityParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, dropIdentity, arg.TenantID, arg.Type, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const dropMembership = `-- name: DropMembership :execrows
+DELETE FROM memberships WHERE tenant_id = $1 AND user_id = $2 AND identity_type = $3 AND identity_id = $4
+`
+
+type DropMembershipParams struct {
+	TenantID     string
+	UserID       string
+	IdentityType string
+	IdentityID   string
+}
+
+func (q *Queries) DropMembership(ctx context.Context, arg DropMembershipParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, dropMembership,
+		arg.TenantID,
+		arg.UserID,
+		arg.IdentityType,
+		arg.IdentityID,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const dropMembershipsOfIdentity = `-- name: DropMembershipsOfIdentity :exec
+DELETE FROM memberships WHERE tenant_id = $1 AND identity_type = $2 AND identity_id = $3
+`
+
+type DropMembershipsOfIdentityParams struct {
+	TenantID     string
+	IdentityType string
+	IdentityID   string
+}
+
+func (q *Queries) DropMembershipsOfIdentity(ctx context.Context, arg DropMembershipsOfIdentityParams) error {
+	_, err := q.db.ExecContext(ctx, dropMembershipsOfIdentity, arg.TenantID, arg.IdentityType, arg.IdentityID)
+	return err
+}
+
 const identity = `-- name: Identity :many
-SELECT tenant_id, type, id, name, created_at, profile, details, diligence, suspended_at FROM identities WHERE tenant_id = $1 AND type = $2 AND id = $3
+SELECT tenant_id, type, id, name, created_at, profile, details, diligence, suspended_at, organization, manager FROM identities WHERE tenant_id = $1 AND type = $2 AND id = $3
 `
 
 type IdentityParams struct {
@@ -113,6 +254,8 @@ func (q *Queries) Identity(ctx context.Context, arg IdentityParams) ([]Identity,
 			&i.Details,
 			&i.Diligence,
 			&i.SuspendedAt,
+			&i.Organization,
+			&i.Manager,
 		); err != nil {
 			return nil, err
 		}
@@ -129,20 +272,23 @@ func (q *Queries) Identity(ctx context.Context, arg IdentityParams) ([]Identity,
 
 const putIdentity = `-- name: PutIdentity :execrows
 UPDATE identities SET name = $1, profile = $2, details = $3,
-    diligence = $4, created_at = $5, suspended_at = $6
-WHERE tenant_id = $7 AND type = $8 AND id = $9
+    diligence = $4, created_at = $5, suspended_at = $6,
+    organization = $7, manager = $8
+WHERE tenant_id = $9 AND type = $10 AND id = $11
 `
 
 type PutIdentityParams struct {
-	Name        string
-	Profile     string
-	Details     string
-	Diligence   string
-	CreatedAt   int64
-	SuspendedAt int64
-	TenantID    string
-	Type        string
-	ID          string
+	Name         string
+	Profile      string
+	Details      string
+	Diligence    string
+	CreatedAt    int64
+	SuspendedAt  int64
+	Organization string
+	Manager      string
+	TenantID     string
+	Type         string
+	ID           string
 }
 
 func (q *Queries) PutIdentity(ctx context.Context, arg PutIdentityParams) (int64, error) {
@@ -153,6 +299,8 @@ func (q *Queries) PutIdentity(ctx context.Context, arg PutIdentityParams) (int64
 		arg.Diligence,
 		arg.CreatedAt,
 		arg.SuspendedAt,
+		arg.Organization,
+		arg.Manager,
 		arg.TenantID,
 		arg.Type,
 		arg.ID,
@@ -164,15 +312,17 @@ func (q *Queries) PutIdentity(ctx context.Context, arg PutIdentityParams) (int64
 }
 
 const putMembership = `-- name: PutMembership :execrows
-UPDATE memberships SET roles = $1, tag = $2, suspended_at = $3
-WHERE tenant_id = $4 AND user_id = $5
-    AND identity_type = $6 AND identity_id = $7
+UPDATE memberships SET roles = $1, tag = $2, suspended_at = $3,
+    member = $4
+WHERE tenant_id = $5 AND user_id = $6
+    AND identity_type = $7 AND identity_id = $8
 `
 
 type PutMembershipParams struct {
 	Roles        string
 	Tag          string
 	SuspendedAt  int64
+	Member       string
 	TenantID     string
 	UserID       string
 	IdentityType string
@@ -184,6 +334,7 @@ func (q *Queries) PutMembership(ctx context.Context, arg PutMembershipParams) (i
 		arg.Roles,
 		arg.Tag,
 		arg.SuspendedAt,
+		arg.Member,
 		arg.TenantID,
 		arg.UserID,
 		arg.IdentityType,

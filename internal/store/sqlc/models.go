@@ -172,15 +172,17 @@ type Grant struct {
 }
 
 type Identity struct {
-	TenantID    string
-	Type        string
-	ID          string
-	Name        string
-	CreatedAt   int64
-	Profile     string
-	Details     string
-	Diligence   string
-	SuspendedAt int64
+	TenantID     string
+	Type         string
+	ID           string
+	Name         string
+	CreatedAt    int64
+	Profile      string
+	Details      string
+	Diligence    string
+	SuspendedAt  int64
+	Organization string
+	Manager      string
 }
 
 type Link struct {

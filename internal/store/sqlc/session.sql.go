@@ -154,9 +154,9 @@ func (q *Queries) JoinSession(ctx context.Context, arg JoinSessionParams) (int64
 const session = `-- name: Session :many
 SELECT
     s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at, d.revision, a.locked_until, a.succeeded_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at, m.member,
     i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
-    i.suspended_at AS identity_suspended_at
+    i.suspended_at AS identity_suspended_at, i.organization, i.manager
 FROM sessions s
 JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
 CROSS JOIN directory d
@@ -185,11 +185,14 @@ type SessionRow struct {
 	Roles               sql.NullString
 	Tag                 sql.NullString
 	SuspendedAt         sql.NullInt64
+	Member              sql.NullString
 	IdentityName        sql.NullString
 	IdentityProfile     sql.NullString
 	Diligence           sql.NullString
 	IdentityCreatedAt   sql.NullInt64
 	IdentitySuspendedAt sql.NullInt64
+	Organization        sql.NullString
+	Manager             sql.NullString
 }
 
 func (q *Queries) Session(ctx context.Context, arg SessionParams) ([]SessionRow, error) {
@@ -245,11 +248,14 @@ func (q *Queries) Session(ctx context.Context, arg SessionParams) ([]SessionRow,
 			&i.Roles,
 			&i.Tag,
 			&i.SuspendedAt,
+			&i.Member,
 			&i.IdentityName,
 			&i.IdentityProfile,
 			&i.Diligence,
 			&i.IdentityCreatedAt,
 			&i.IdentitySuspendedAt,
+			&i.Organization,
+			&i.Manager,
 		); err != nil {
 			return nil, err
 		}

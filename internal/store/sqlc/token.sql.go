@@ -104,9 +104,9 @@ func (q *Queries) AddToken(ctx context.Context, arg AddTokenParams) (int64, erro
 const bearer = `-- name: Bearer :many
 SELECT
     t.hash, t.tenant_id, t.session_id, t.kind, t.identity_type, t.identity_id, t.credential, t.issued_at, t.expires_at, t.used_at, t.stepped_up_at, t.session_ends_at, s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at, d.revision, a.locked_until, a.succeeded_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at, m.member,
     i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
-    i.suspended_at AS identity_suspended_at
+    i.suspended_at AS identity_suspended_at, i.organization, i.manager
 FROM tokens t
 JOIN sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id
 JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
@@ -132,11 +132,14 @@ type BearerRow struct {
 	Roles               sql.NullString
 	Tag                 sql.NullString
 	SuspendedAt         sql.NullInt64
+	Member              sql.NullString
 	IdentityName        sql.NullString
 	IdentityProfile     sql.NullString
 	Diligence           sql.NullString
 	IdentityCreatedAt   sql.NullInt64
 	IdentitySuspendedAt sql.NullInt64
+	Organization        sql.NullString
+	Manager             sql.NullString
 }
 
 func (q *Queries) Bearer(ctx context.Context, hash []byte) ([]BearerRow, error) {
@@ -204,11 +207,14 @@ func (q *Queries) Bearer(ctx context.Context, hash []byte) ([]BearerRow, error) 
 			&i.Roles,
 			&i.Tag,
 			&i.SuspendedAt,
+			&i.Member,
 			&i.IdentityName,
 			&i.IdentityProfile,
 			&i.Diligence,
 			&i.IdentityCreatedAt,
 			&i.IdentitySuspendedAt,
+			&i.Organization,
+			&i.Manager,
 		); err != nil {
 			return nil, err
 		}
@@ -281,9 +287,9 @@ const refresh = `-- name: Refresh :many
 SELECT
     r.hash, r.tenant_id, r.root, r.session_id, r.user_id, r.client_id, r.audience, r.scope, r.org_type, r.org_id, r.claims, r.issued_at, r.expires_at, r.rotated_at, r.revoked_at, f.expires_at AS family_ends_at, f.revoked_at AS family_revoked_at,
     s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at, d.revision, a.locked_until, a.succeeded_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
+    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at, m.member,
     i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
-    i.suspended_at AS identity_suspended_at
+    i.suspended_at AS identity_suspended_at, i.organization, i.manager
 FROM refresh_tokens r
 JOIN refresh_tokens f ON f.hash = r.root AND f.tenant_id = r.tenant_id
 JOIN sessions s ON s.tenant_id = r.tenant_id AND s.id = r.session_id
@@ -312,11 +318,14 @@ type RefreshRow struct {
 	Roles               sql.NullString
 	Tag                 sql.NullString
 	SuspendedAt         sql.NullInt64
+	Member              sql.NullString
 	IdentityName        sql.NullString
 	IdentityProfile     sql.NullString
 	Diligence           sql.NullString
 	IdentityCreatedAt   sql.NullInt64
 	IdentitySuspendedAt sql.NullInt64
+	Organization        sql.NullString
+	Manager             sql.NullString
 }
 
 func (q *Queries) Refresh(ctx context.Context, hash []byte) ([]RefreshRow, error) {
@@ -389,11 +398,14 @@ func (q *Queries) Refresh(ctx context.Context, hash []byte) ([]RefreshRow, error
 			&i.Roles,
 			&i.Tag,
 			&i.SuspendedAt,
+			&i.Member,
 			&i.IdentityName,
 			&i.IdentityProfile,
 			&i.Diligence,
 			&i.IdentityCreatedAt,
 			&i.IdentitySuspendedAt,
+			&i.Organization,
+			&i.Manager,
 		); err != nil {
 			return nil, err
 		}
@@ -419,6 +431,35 @@ type RevokeRefreshFamilyParams struct {
 
 func (q *Queries) RevokeRefreshFamily(ctx context.Context, arg RevokeRefreshFamilyParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, revokeRefreshFamily, arg.At, arg.Root)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const revokeRefreshOf = `-- name: RevokeRefreshOf :execrows
+UPDATE refresh_tokens SET revoked_at = $1
+WHERE tenant_id = $2 AND user_id = $3 AND org_type = $4 AND org_id = $5
+    AND hash = root AND revoked_at = 0
+`
+
+type RevokeRefreshOfParams struct {
+	At       int64
+	TenantID string
+	UserID   string
+	OrgType  string
+	OrgID    string
+}
+
+// RevokeRefreshOf revokes the families of a user that are for one identity: those that are not revoked yet.
+func (q *Queries) RevokeRefreshOf(ctx context.Context, arg RevokeRefreshOfParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, revokeRefreshOf,
+		arg.At,
+		arg.TenantID,
+		arg.UserID,
+		arg.OrgType,
+		arg.OrgID,
+	)
 	if err != nil {
 		return 0, err
 	}

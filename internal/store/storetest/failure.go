@@ -86,15 +86,18 @@ func testNotFoundOfChallenges(t *testing.T, s auth.Store, w world) {
 		"LatestChallenge of a session": func(tx auth.Tx) error {
 			return found(tx.LatestChallenge("demo", w.challenge.Subject, w.challenge.Purpose, "none"))
 		},
-		"Link":          func(tx auth.Tx) error { return found(tx.Link("demo", auth.LinkRef{Type: "sends", ID: "none"})) },
-		"Answer":        func(tx auth.Tx) error { return found(tx.Answer(auth.OnceKey{Tenant: "demo", Key: "backend"})) },
-		"PutChallenge":  func(tx auth.Tx) error { return found(tx.PutChallenge(auth.Challenge{Tenant: "demo", ID: "none"}, 1)) },
-		"SettleParcel":  func(tx auth.Tx) error { return found(tx.SettleParcel(auth.Parcel{Tenant: "demo", ID: "none"})) },
-		"StepUpToken":   func(tx auth.Tx) error { return found(tx.StepUpToken(none, at(1))) },
-		"DeleteUser":    func(tx auth.Tx) error { return tx.DeleteUser("demo", "none", at(1)) },
-		"RaiseEpoch":    func(tx auth.Tx) error { return tx.RaiseEpoch("none", w.user.ID) },
-		"PutUser":       func(tx auth.Tx) error { return tx.PutUser(auth.User{Tenant: "demo", ID: "none"}, nil) },
-		"PutIdentity":   func(tx auth.Tx) error { return tx.PutIdentity(auth.Identity{Tenant: "none", Ref: w.identity.Ref}) },
+		"Link":         func(tx auth.Tx) error { return found(tx.Link("demo", auth.LinkRef{Type: "sends", ID: "none"})) },
+		"Answer":       func(tx auth.Tx) error { return found(tx.Answer(auth.OnceKey{Tenant: "demo", Key: "backend"})) },
+		"PutChallenge": func(tx auth.Tx) error { return found(tx.PutChallenge(auth.Challenge{Tenant: "demo", ID: "none"}, 1)) },
+		"SettleParcel": func(tx auth.Tx) error { return found(tx.SettleParcel(auth.Parcel{Tenant: "demo", ID: "none"})) },
+		"StepUpToken":  func(tx auth.Tx) error { return found(tx.StepUpToken(none, at(1))) },
+		"DeleteUser":   func(tx auth.Tx) error { return tx.DeleteUser("demo", "none", at(1)) },
+		"RaiseEpoch":   func(tx auth.Tx) error { return tx.RaiseEpoch("none", w.user.ID) },
+		"PutUser":      func(tx auth.Tx) error { return tx.PutUser(auth.User{Tenant: "demo", ID: "none"}, nil) },
+		"PutIdentity":  func(tx auth.Tx) error { return tx.PutIdentity(auth.Identity{Tenant: "none", Ref: w.identity.Ref}) },
+		"DeleteIdentity": func(tx auth.Tx) error {
+			return tx.DeleteIdentity("none", w.identity.Ref)
+		},
 		"PutMembership": func(tx auth.Tx) error { return tx.PutMembership(auth.Membership{Tenant: "demo", User: "17"}) },
 		"PutAuthenticator": func(tx auth.Tx) error {
 			return tx.PutAuthenticator(auth.Authenticator{Tenant: "demo", User: "17", ID: "none"})
@@ -125,6 +128,10 @@ func testNothing(t *testing.T, s auth.Store) {
 			p, n, err := r.People("demo", auth.IdentityRef{}, auth.PersonFilter{})
 			return len(p) + n, err
 		},
+		"Organizations": func(r auth.Reads) (int, error) {
+			o, n, err := r.Organizations("demo", auth.OrganizationFilter{})
+			return len(o) + n, err
+		},
 		"Users": func(r auth.Reads) (int, error) {
 			return r.Users("none", auth.UserPage{Limit: 9}, func(auth.Account) error { return errors.New("there is one") })
 		},
@@ -147,6 +154,7 @@ func testNothing(t *testing.T, s auth.Store) {
 		},
 		"DropTOTP":          func(tx auth.Writes) (bool, error) { return tx.DropTOTP("demo", "none") },
 		"DropAuthenticator": func(tx auth.Writes) (bool, error) { return tx.DropAuthenticator("demo", "none") },
+		"DropMembership":    func(tx auth.Writes) (bool, error) { return tx.DropMembership("demo", "none", auth.IdentityRef{}) },
 		"CancelChallenges": func(tx auth.Writes) (bool, error) {
 			n, err := tx.CancelChallenges("demo", "none", "", at(1))
 			return n != 0, err
@@ -227,6 +235,11 @@ func testHalfDoneVerb(t *testing.T, s auth.Store) {
 		"AddParcels": func(tx auth.Writes) error { return tx.AddParcels(auth.Parcel{Tenant: "demo", ID: "p-2"}, w.parcel) },
 		"PutUser": func(tx auth.Writes) error {
 			return tx.PutUser(auth.User{Tenant: "demo", ID: "19", Username: "half"}, w.identifiers[:1])
+		},
+		"AddIdentity": func(tx auth.Writes) error {
+			other := w.identity
+			other.Ref.ID = "9"
+			return tx.AddIdentity(other)
 		},
 		"NameUser": func(tx auth.Writes) error {
 			_, err := tx.NameUser("demo", "19", "fresh", w.identifiers[0], at(3))

@@ -63,7 +63,7 @@ func newWorld(t auth.TenantID) world {
 		},
 		identity: auth.Identity{
 			Tenant: t, Ref: ref, Name: "Acme", Profile: "77", Details: `{"a": "<&>"}`, Diligence: auth.DiligenceApproved, CreatedAt: at(1),
-			SuspendedAt: at(9),
+			SuspendedAt: at(9), Organization: organizationFixture(),
 		},
 		user: userFixture(t),
 		identifiers: []auth.Identifier{
@@ -101,7 +101,7 @@ func newWorld(t auth.TenantID) world {
 	w.addChallenge(t, ref)
 	w.membership = auth.Membership{
 		Tenant: t, User: "17", Identity: w.identity, Credential: auth.Root, Position: 2, LastUsedAt: at(3),
-		Roles: []auth.Role{auth.RoleAdmin, auth.RoleCardAssignee}, Tag: "tag", SuspendedAt: at(8),
+		Roles: []auth.Role{auth.RoleAdmin, auth.RoleCardAssignee}, Tag: "tag", SuspendedAt: at(8), Info: infoFixture(),
 	}
 	w.membership.Identity.Details = "" // is not read with a membership
 	w.leaf.Root, w.grant = w.root.Hash, grantFixture(t, ref)
@@ -205,6 +205,17 @@ func clientFixture(t auth.TenantID) auth.Client {
 		CreatedAt: at(3), DisabledAt: at(4), Native: true, SecondFactor: true, Auth: auth.ClientAuthKey,
 		JWKS: `{"keys":[]}`, AuthAlg: "PS256", PKCE: auth.PKCEOptional, RequirePAR: true,
 		Logout: auth.ClientLogout{RedirectURIs: []string{"https://example.com/bye"}, URI: "https://example.com/out", SessionRequired: true},
+	}
+}
+
+func infoFixture() auth.MemberInfo {
+	return auth.MemberInfo{Department: "d", Title: "t", Manager: "m", AddedBy: "16", AddedAt: at(4), UpdatedAt: at(5), Linked: true}
+}
+
+func organizationFixture() auth.Organization {
+	return auth.Organization{
+		Domains: []string{"acme.example", "acme.test"}, Alias: "acme", Limited: true, Apps: []string{"app", "an app"}, Manager: "115",
+		ManagedIn: "app", LogoURL: "https://acme.example/logo.png", UpdatedAt: at(10),
 	}
 }
 

@@ -61,8 +61,9 @@ func testPutIdentity(t *testing.T, s auth.Store) {
 	write(t, s, func(tx auth.Writes) error {
 		return steps(func() error { return tx.PutIdentity(identity) }, func() error { return tx.PutMembership(written) })
 	})
-	if got := read(t, s, func(r auth.Reads) (auth.Identity, error) { return r.Identity("demo", w.identity.Ref) }); got != identity {
-		t.Errorf("got %+v, want %+v", got, identity)
+	changed := read(t, s, func(r auth.Reads) (auth.Identity, error) { return r.Identity("demo", w.identity.Ref) })
+	if diff := cmp.Diff(identity, changed); diff != "" {
+		t.Errorf("identity (-want +got):\n%s", diff)
 	}
 	membership.Identity = identity
 	membership.Identity.Details = ""

@@ -38,6 +38,12 @@ func testRoundTrip(t *testing.T, s auth.Store) {
 	same(t, "Revision", read(t, s, auth.Reads.Revision), directory.Revision)
 	same(t, "Meta", read(t, s, func(r auth.Reads) (string, error) { return r.Meta("key") }), "value")
 	same(t, "Identity", read(t, s, func(r auth.Reads) (auth.Identity, error) { return r.Identity("demo", w.identity.Ref) }), w.identity)
+	organizations := read(t, s, func(r auth.Reads) ([]auth.Identity, error) {
+		found, _, err := r.Organizations("demo", auth.OrganizationFilter{})
+		return found, err
+	})
+	organizations[0].Details = w.identity.Details // which is not read with a list
+	same(t, "Organizations", organizations, []auth.Identity{w.identity})
 	for _, id := range w.identifiers {
 		same(t, "AccountByIdentifier "+string(id.Kind), read(t, s, func(r auth.Reads) (auth.Account, error) {
 			return r.AccountByIdentifier("demo", id.Kind, id.Canonical, "phantom")

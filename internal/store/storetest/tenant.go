@@ -10,6 +10,7 @@ import (
 
 // state is all that can be read of a tenant.
 type state struct {
+	Organizations  []auth.Identity
 	Account        auth.Account
 	ByIdentifier   auth.Account
 	Session        auth.LiveSession
@@ -65,6 +66,10 @@ func stateOf(t *testing.T, s auth.Store, w world) state {
 		}
 		return nil
 	})
+	view(t, s, func(r auth.Reads) (err error) {
+		a.Organizations, _, err = r.Organizations(tenant, auth.OrganizationFilter{Name: w.identity.Name})
+		return err
+	})
 	// The revision is the server's, not the tenant's.
 	a.Account.Revision, a.ByIdentifier.Revision, a.Session.Revision, a.Bearer.Revision, a.Refresh.Revision = 0, 0, 0, 0, 0
 	return a
@@ -114,6 +119,7 @@ func testTenants(t *testing.T, s auth.Store) {
 			ok(tx.RotateRefresh(one.leaf.Hash, at(24))),
 			ok(tx.RevokeRefreshFamily(one.root.Hash, at(24))),
 			ok(tx.UseGrant(one.grant.Hash, at(24))),
+			ok(tx.RevokeRefreshOf("one", "17", one.leaf.Org, at(24))),
 			func() error { return tx.TouchMembership("one", "17", one.identity.Ref, at(25)) },
 			func() error { return tx.AddEvents(auth.Event{Tenant: "one", ID: "new"}) },
 			func() error { return tx.AddAuthenticator(auth.Authenticator{Tenant: "one", ID: "new", User: "17"}) },
