@@ -42,6 +42,7 @@ type program struct {
 	PushKey    pushKeyCommand    `cmd:"" name:"push-key" help:"Make a key for Web Push."`
 	User       userCommand       `cmd:"" help:"Unlock, suspend or resume a user."`
 	Webhook    webhookCommand    `cmd:"" help:"List or replay deliveries to a tenant's webhook."`
+	Evidence   evidenceCommand   `cmd:"" help:"Check what a device signed."`
 	Identity   identityCommand   `cmd:"" help:"Suspend, resume or verify a consumer or corporate."`
 	Version    versionCommand    `cmd:"" help:"Print version, build and hash kernel."`
 }

@@ -157,47 +157,89 @@ func (s *script) read(path string, into any) error {
 	return err
 }
 
-// stream has a device hear of a request as soon as there is one, on a connection that it holds open. Scripts wait for whole answers.
-func (s *suite) stream(t *testing.T) {
+// pair is a server with a device that is bound to Ada, and a session of hers.
+type pair struct {
+	*sweeper
+	handset *handset
+	token   string // of /multi
+	issuer  string
+}
+
+// paired binds a device on a sandbox of the demo.
+func (s *suite) paired(t *testing.T, alg jose.SignatureAlgorithm) *pair {
 	server := Start(t, Options{Data: s.data(t)})
-	w := &sweeper{t: t, base: server.URL, noted: s.coverage}
-	h, err := newHandset(jose.EdDSA)
+	p := &pair{sweeper: &sweeper{t: t, base: server.URL, noted: s.coverage}}
+	var err error
+	if p.handset, err = newHandset(alg); err != nil {
+		t.Fatal(err)
+	}
+	p.login()
+	p.call("POST", "/multi/stepup/challenges/otp/SMS", "")
+	p.call("POST", "/multi/stepup/challenges/otp/SMS/verify", `{"verificationCode":"123456"}`)
+	ticket := p.member(p.call("POST", "/device/v1/tickets", ""), "ticket")
+	p.issuer = p.member(p.call("GET", "/device/v1/configuration", ""), "issuer")
+	key, err := p.handset.key.Public().MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := w.member(w.send("POST", "/multi/login_with_password", []byte(`{"email":"ada@example.com","password":{"value":"Pa55word!"}}`),
-		"api-key", "sk_demo", "Content-Type", "application/json"), "token")
-	call := func(method, path, body string) *reply {
-		return w.send(method, path, []byte(body), "api-key", "sk_demo", "Authorization", "Bearer "+token, "Content-Type", "application/json")
-	}
-	call("POST", "/multi/stepup/challenges/otp/SMS", "")
-	call("POST", "/multi/stepup/challenges/otp/SMS/verify", `{"verificationCode":"123456"}`)
-	ticket := w.member(call("POST", "/device/v1/tickets", ""), "ticket")
-	issuer := w.member(w.send("GET", "/device/v1/configuration", nil), "issuer")
-	signed := func(typ string, more map[string]any) string {
-		claims := map[string]any{"iss": h.key.KeyID, "aud": issuer, "iat": time.Now().Unix(), "exp": time.Now().Unix() + 60}
-		maps.Copy(claims, more)
-		text, err := h.sign(typ, claims)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return text
-	}
-	key, err := h.key.Public().MarshalJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	proof := signed("countersign-bind+jwt", map[string]any{"ticket": ticket, "name": "Stream"})
-	if r := call("POST", "/device/v1/devices", fmt.Sprintf(`{"key":%s,"proof":%q}`, key, proof)); r.status != http.StatusCreated {
+	proof := p.signed("countersign-bind+jwt", map[string]any{"ticket": ticket, "name": "Phone"})
+	if r := p.call("POST", "/device/v1/devices", fmt.Sprintf(`{"key":%s,"proof":%q}`, key, proof)); r.status != http.StatusCreated {
 		t.Fatalf("bind: %d %s", r.status, r.body)
 	}
-	events := w.listen("/device/v1/requests/events", signed("countersign-call+jwt", nil))
+	return p
+}
+
+// login begins another session.
+func (p *pair) login() {
+	p.t.Helper()
+	p.token = p.member(p.call("POST", "/multi/login_with_password", `{"email":"ada@example.com","password":{"value":"Pa55word!"}}`), "token")
+}
+
+func (p *pair) call(method, path, body string) *reply {
+	p.t.Helper()
+	headers := []string{"api-key", "sk_demo", "Content-Type", "application/json", "Authorization", "Bearer " + p.token}
+	return p.send(method, path, []byte(body), headers...)
+}
+
+// asDevice makes a call of the device's own.
+func (p *pair) asDevice(method, path, body string) *reply {
+	p.t.Helper()
+	bearer := "Bearer " + p.signed("countersign-call+jwt", nil)
+	return p.send(method, path, []byte(body), "Content-Type", "application/json", "Authorization", bearer)
+}
+
+func (p *pair) signed(typ string, more map[string]any) string {
+	p.t.Helper()
+	claims := map[string]any{"iss": p.handset.key.KeyID, "aud": p.issuer, "iat": time.Now().Unix(), "exp": time.Now().Unix() + 60}
+	maps.Copy(claims, more)
+	text, err := p.handset.sign(typ, claims)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return text
+}
+
+// answer has the device answer the first request that waits.
+func (p *pair) answer(decision string) *reply {
+	p.t.Helper()
+	claims := map[string]any{}
+	list := &script{last: p.asDevice("GET", "/device/v1/requests?wait=5", "")}
+	if err := list.answerClaims(claims, []string{decision, "", ""}); err != nil {
+		p.t.Fatal(err)
+	}
+	body := fmt.Sprintf(`{"answer":%q}`, p.signed("countersign-answer+jwt", claims))
+	return p.asDevice("POST", "/device/v1/requests/"+claims["challenge"].(string)+"/answer", body)
+}
+
+// stream has a device hear of a request as soon as there is one, on a connection that it holds open. Scripts wait for whole answers.
+func (s *suite) stream(t *testing.T) {
+	p := s.paired(t, jose.EdDSA)
+	events := p.listen("/device/v1/requests/events", p.signed("countersign-call+jwt", nil))
 	if first := <-events; !strings.Contains(first, `"requests":[]`) {
 		t.Errorf("at first: got %q", first)
 	}
-	token = w.member(w.send("POST", "/multi/login_with_password", []byte(`{"email":"ada@example.com","password":{"value":"Pa55word!"}}`),
-		"api-key", "sk_demo", "Content-Type", "application/json"), "token")
-	challenge := w.member(call("POST", "/multi/stepup/challenges/push/BIOMETRIC", ""), "id")
+	p.login()
+	challenge := p.member(p.call("POST", "/multi/stepup/challenges/push/BIOMETRIC", ""), "id")
 	if next := <-events; !strings.Contains(next, `"challenge":"`+challenge+`"`) {
 		t.Errorf("of %s: got %q", challenge, next)
 	}

@@ -130,6 +130,7 @@ func confirmationRoutes() []route {
 		{"POST", "/multi/beneficiaries/batch/{id}/challenges/push/{channel}", plain, confirmOnlyDevice(auth.LinkBeneficiaries)},
 		{"PUT", "/multi/challenges/resources/{resourceType}/{id}", plain, (*API).registerLink}, // ours
 		{"GET", "/multi/challenges/resources/{resourceType}/{id}", plain, (*API).link},
+		{"GET", "/multi/challenges/{scaChallengeId}/evidence", plain, (*API).deviceEvidence},
 	}
 }
 

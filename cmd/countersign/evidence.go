@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"countersign/internal/jose"
+)
+
+type evidenceCommand struct {
+	Verify evidenceVerify `cmd:"" help:"Check what a device signed, without any server."`
+}
+
+type evidenceVerify struct {
+	File string `arg:"" help:"The evidence: what GET /multi/challenges/ID/evidence answered; - is standard input."`
+	Keys string `required:"" help:"The server's key set as it was when the device was bound: what /cis/oidc/jwks answered." placeholder:"FILE"`
+}
+
+// evidenceDocument is what the server gives out; docs/evidence.md.
+type evidenceDocument struct {
+	Version     int       `json:"version"`
+	Issuer      string    `json:"issuer"`
+	Tenant      string    `json:"tenant"`
+	Challenge   string    `json:"challenge"`
+	User        string    `json:"user"`
+	Device      string    `json:"device"`
+	Decision    string    `json:"decision"`
+	AnsweredAt  time.Time `json:"answeredAt"`
+	Event       string    `json:"event"`
+	Answer      string    `json:"answer"`
+	Certificate string    `json:"certificate"`
+}
+
+// Run checks a document against the keys that its reader trusts, and says what was approved.
+func (c evidenceVerify) Run(w *world) error {
+	text, err := readFileOr(c.File, os.Stdin)
+	if err != nil {
+		return err
+	}
+	keys, err := os.ReadFile(c.Keys)
+	if err != nil {
+		return err
+	}
+	var d evidenceDocument
+	strict := json.NewDecoder(bytes.NewReader(text))
+	strict.DisallowUnknownFields()
+	if err := strict.Decode(&d); err != nil {
+		return errors.New("the file is not evidence of version 1")
+	}
+	lines, err := d.verify(string(keys))
+	if err != nil {
+		return fmt.Errorf("the evidence does not hold: %w", err)
+	}
+	_, err = fmt.Fprintln(w.stdout, strings.Join(lines, "\n"))
+	return err
+}
+
+func readFileOr(name string, standard io.Reader) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(io.LimitReader(standard, 1<<20))
+	}
+	return os.ReadFile(name)
+}
+
+// verify follows the chain: our key signed the certificate, the certificate holds the device's key, and that key signed the answer. Nothing
+// that stands beside the two signatures is believed.
+func (d evidenceDocument) verify(jwks string) ([]string, error) {
+	if d.Version != 1 {
+		return nil, fmt.Errorf("its version is %d; this program reads 1", d.Version)
+	}
+	ours, err := publishedKeys(jwks)
+	if err != nil {
+		return nil, err
+	}
+	certificate, err := ours.Verify(d.Certificate, jose.Want{
+		Typ: []string{"countersign-device+jwt"}, Issuer: d.Issuer, Audience: d.Issuer, Now: d.AnsweredAt,
+	})
+	if err != nil {
+		return nil, errors.New("no key of the set has signed the certificate, or not for this issuer")
+	}
+	text, _ := certificate.String("key")
+	key, err := jose.ParsePublic(text)
+	if err == nil {
+		key, err = key.Renamed()
+	}
+	if err != nil || key.ID() != d.Device {
+		return nil, errors.New("the certificate is another device's")
+	}
+	answer, err := jose.NewSet(key).Verify(d.Answer, jose.Want{
+		Typ: []string{"countersign-answer+jwt"}, Issuer: d.Device, Audience: d.Issuer, Now: d.AnsweredAt, Skew: time.Second,
+	})
+	if err != nil {
+		return nil, errors.New("the device's key has not signed the answer, or not for this issuer and time")
+	}
+	for name, want := range map[string]string{"sub": d.User, "tid": d.Tenant, "challenge": d.Challenge, "decision": d.Decision} {
+		if got, _ := answer.String(name); got != want {
+			return nil, fmt.Errorf("the device signed another %s", name)
+		}
+	}
+	for _, name := range []string{"sub", "tid"} {
+		mine, _ := certificate.String(name)
+		if signed, _ := answer.String(name); signed != mine {
+			return nil, fmt.Errorf("the device is bound to another %s", name)
+		}
+	}
+	return d.told(certificate, answer), nil
+}
+
+// publishedKeys reads a server's key set, which has keys of several algorithms.
+func publishedKeys(jwks string) (*jose.Set, error) {
+	var raw struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if json.Unmarshal([]byte(jwks), &raw) != nil || len(raw.Keys) == 0 {
+		return nil, errors.New("the key set is none")
+	}
+	var keys []jose.PublicKey
+	for _, text := range raw.Keys {
+		key, err := jose.ParsePublic(string(text))
+		if err != nil {
+			return nil, fmt.Errorf("the key set: %w", err)
+		}
+		keys = append(keys, key)
+	}
+	return jose.NewSet(keys...), nil
+}
+
+// told is what holds, for people.
+func (d evidenceDocument) told(certificate, answer jose.Claims) []string {
+	say := func(c jose.Claims, name string) string { text, _ := c.String(name); return text }
+	at := func(c jose.Claims, name string) string {
+		t, _ := c.Time(name)
+		return t.UTC().Format(time.RFC3339)
+	}
+	lines := []string{
+		"The evidence holds.",
+		fmt.Sprintf("user %s of %s said %s to challenge %s (%s)", d.User, d.Tenant, d.Decision, d.Challenge, say(answer, "purpose")),
+		fmt.Sprintf("on device %q, bound at %s, after the check: %s", say(certificate, "device_name"), at(certificate, "iat"), say(answer, "uv")),
+		fmt.Sprintf("between %s and %s", at(answer, "iat"), at(answer, "exp")),
+	}
+	shown, _ := answer.Strings("shown")
+	for _, line := range shown {
+		lines = append(lines, "shown: "+line)
+	}
+	if digest := say(answer, "digest"); digest != "" {
+		lines = append(lines, "digest: "+digest)
+	}
+	return lines
+}
