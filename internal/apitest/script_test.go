@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"crypto"
 	"fmt"
 	"os"
 	"regexp"
@@ -43,6 +44,10 @@ import (
 //	device NAME token               saves DEVICE, a token for its calls
 //	device NAME answer DECISION [NUMBER] [UV]   saves ANSWER, to the first request of the last answer
 //	flip VAR OLD                    VAR becomes OLD with one character changed
+//	key VAR KIND [FORM]             makes a key pair as a device does, rsa, ec or p384; VAR becomes its public half: spki, url, pem,
+//	                                point or pkcs1
+//	ocra VAR SECRET CHALLENGE       VAR becomes the code that an app makes of a challenge of six digits now, by the sandbox's clock
+//	sign VAR KEY TEXT [FORM]        VAR becomes KEY's signature of the text: RSA in PSS, or pkcs1; EC in DER, or raw
 //
 //	status 200                      of the last answer
 //	[!] header NAME [REGEX]         it has this header
@@ -118,6 +123,7 @@ type script struct {
 	metrics  map[string]float64 // as last read
 	secrets  *secrets
 	devices  map[string]*handset
+	signers  map[string]crypto.Signer // by the variable of their public half
 }
 
 type scriptKey struct{}
@@ -127,7 +133,10 @@ func (s *suite) setup(env *testscript.Env) error {
 	if !ok {
 		return fmt.Errorf("%T is no testing.TB", env.T())
 	}
-	sc := &script{tb: tb, suite: s, options: Options{Data: s.data(tb)}, kept: make(map[string]*reply), metrics: make(map[string]float64), secrets: newSecrets(), devices: make(map[string]*handset)}
+	sc := &script{
+		tb: tb, suite: s, options: Options{Data: s.data(tb)}, kept: make(map[string]*reply), metrics: make(map[string]float64),
+		secrets: newSecrets(), signers: make(map[string]crypto.Signer), devices: make(map[string]*handset),
+	}
 	env.Values[scriptKey{}] = sc
 	env.Defer(sc.finish)
 	return nil
@@ -157,6 +166,9 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"totp":     {false, (*script).totp},
 		"device":   {false, (*script).device},
 		"flip":     {false, (*script).flip},
+		"key":      {false, (*script).key},
+		"sign":     {false, (*script).sign},
+		"ocra":     {false, (*script).ocra},
 		"status":   {false, (*script).status},
 		"header":   {true, (*script).header},
 		"body":     {false, (*script).body},

@@ -52,6 +52,7 @@ type Service struct {
 	dir       atomic.Pointer[directory]
 	reloading sync.Mutex
 	turns     *turnstile
+	decoyKey  publicKey
 	limits    []Limit // refused attempts by address
 	throttles throttles
 	events    atomic.Uint32 // begun since the start
@@ -114,6 +115,9 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		return nil, err
 	}
 	if s.mac, err = seal.NewMAC(root); err != nil {
+		return nil, err
+	}
+	if s.decoyKey, err = newDecoyKey(); err != nil {
 		return nil, err
 	}
 	return s, s.Reload(ctx)

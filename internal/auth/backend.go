@@ -25,6 +25,8 @@ type BackendGrant struct {
 	Resource string         // aud of the access token; empty: DefaultAudience
 	Claims   []ClaimRequest // beyond the always-present ones, for the ID token
 	OrgID    string         // log in as a member of this organization
+
+	approval string // what the user approved by it, a JSON object: for the ID token of this authentication alone
 }
 
 // TokenSet is the answer to an authentication on /cis.
@@ -292,12 +294,13 @@ type issuance struct {
 	claims      []string // asked for beyond the client's, as requestable keeps them
 	scope       string
 	nonce       string // of the authorization request; none at a refresh
+	approval    string // a JSON object, or empty
 	now         time.Time
 }
 
 // issue makes a token set with a new family of refresh tokens; the caller writes the family's root.
 func (s *Service) issue(c *Client, g BackendGrant, audience string, i issuance) (TokenSet, RefreshToken, error) {
-	i.claims, i.scope = requestable(g.Claims), Scope
+	i.claims, i.scope, i.approval = requestable(g.Claims), Scope, g.approval
 	return s.family(c, audience, i)
 }
 
@@ -343,6 +346,9 @@ func (s *Service) idClaims(c *Client, accessToken string, i issuance) jose.Claim
 	}
 	if !i.session.Org.IsZero() {
 		id["org_id"] = i.session.Org.ID
+	}
+	if i.approval != "" {
+		id["approval_data"] = jose.Raw(i.approval)
 	}
 	for _, kept := range slices.Concat(c.Claims, i.claims) {
 		request := parseClaimRequest(kept)

@@ -14,6 +14,7 @@ type CodeRequest struct {
 	To         string        // another address than the user's own, for this code; empty: the user's own
 	For        time.Duration // life of the code; zero: OTPPolicy.For
 	Bound      bool          // the code is good only together with SentCode.Request
+	Approval   Proposal      // what the user approves by it; zero: nothing
 }
 
 // SentCode is what the client learns of a code.
@@ -77,8 +78,8 @@ func (s *Service) bound(by Actor, p Purpose, request string) [32]byte {
 // SendLoginCode sends a code that logs a user in, or returns it. For an identifier that nobody has, and a user whom it cannot reach, it
 // succeeds all the same, but for ChannelDirect: its caller hands the code to somebody they know.
 //
-// Errors: CodeIdentifierInvalid, CodeChannelUnsupported, CodePhoneInvalid and CodePhoneCountry for To, CodeLocked, CodeTooSoon,
-// CodeChallengeLimit, CodeThrottled; with ChannelDirect or Settings.RevealAccounts CodeUserNotFound, CodePhoneMissing, CodeEmailNotFound.
+// Errors: CodeIdentifierInvalid, CodeChannelUnsupported, CodePhoneInvalid and CodePhoneCountry for To, CodeInputTooLong for what an SMS
+// cannot show, CodeLocked, CodeTooSoon, CodeChallengeLimit, CodeThrottled; with ChannelDirect or Settings.RevealAccounts CodeUserNotFound, CodePhoneMissing, CodeEmailNotFound.
 func (s *Service) SendLoginCode(ctx context.Context, by Actor, in CodeRequest) (SentCode, error) {
 	canonical, err := Canonical(in.Kind, in.Identifier)
 	if err != nil {
@@ -90,6 +91,9 @@ func (s *Service) SendLoginCode(ctx context.Context, by Actor, in CodeRequest) (
 	to, no := s.otherAddress(by.Tenant, in)
 	if no != nil {
 		return SentCode{}, no
+	}
+	if in.Channel == ChannelSMS && in.Approval.tooLong() {
+		return SentCode{}, refuseField(CodeInputTooLong, "approval_data")
 	}
 	var sent SentCode
 	if in.Bound {
@@ -103,7 +107,7 @@ func (s *Service) SendLoginCode(ctx context.Context, by Actor, in CodeRequest) (
 		}
 		m := s.codeMessage(&who, in, to)
 		c := who.challenge(by.Tenant, PurposeLoginCode, in.Channel)
-		c.Digest = s.bound(by, PurposeLoginCode, sent.Request)
+		c.Digest, c.Approval = s.bound(by, PurposeLoginCode, sent.Request), in.Approval.Text
 		if who.why == CodeInternal {
 			c.Target = targetOf(in, who.User, to)
 		}
@@ -206,7 +210,7 @@ func (s *Service) codeMessage(who *loginAccount, in CodeRequest, to string) Mess
 	if who.why != CodeInternal {
 		m.Kind, m.To = ParcelDecoy, ""
 	}
-	return m
+	return in.Approval.shown(m)
 }
 
 // targetOf is where a code of a user goes, as the challenge keeps it.
@@ -270,7 +274,9 @@ func (s *Service) AuthenticateCode(ctx context.Context, by Actor, in CodeLogin) 
 		if err := s.verifyTarget(tx, by, c, &who.User, now); err != nil {
 			return TokenSet{}, nil, err
 		}
-		return s.admitClient(tx, by, client, who.Account, loginMethod(c), in.BackendGrant, in.Session, now)
+		grant := in.BackendGrant
+		grant.approval = c.Approval
+		return s.admitClient(tx, by, client, who.Account, loginMethod(c), grant, in.Session, now)
 	})
 	if err == nil {
 		s.refund(by)

@@ -23,6 +23,8 @@ const (
 	PurposeInvite       Purpose = "invite"        // a first password for a user who was authorised by another
 	PurposeLoginCode    Purpose = "login_code"    // makes or joins a session of /cis
 	PurposeLoginLink    Purpose = "login_link"    // the same, by a link
+	PurposeLoginKey     Purpose = "login_key"     // the same, by a key that signs it
+	PurposeTransaction  Purpose = "transaction"   // the same, by a code that an app makes of it
 	PurposeOwnEmail     Purpose = "own_email"     // that an address which a user of /cis named is theirs
 	PurposeOwnPhone     Purpose = "own_phone"     // the same of a number
 )
@@ -35,8 +37,9 @@ const (
 	ChannelEmail     Channel = "EMAIL"
 	ChannelBiometric Channel = "BIOMETRIC" // a bound device that asks for its owner's biometrics
 	ChannelAuthy     Channel = "AUTHY"     // a bound device that asks for a tap
-	ChannelTOTP      Channel = "TOTP"      // an app that shows codes: it is told of in notices, and carries no challenge
+	ChannelTOTP      Channel = "TOTP"      // an app that shows codes; its user types a challenge into it
 	ChannelDirect    Channel = "DIRECT"    // the caller hands the code to the user
+	ChannelKey       Channel = "KEY"       // the caller hands the challenge to a device that signs it
 )
 
 // Pushed reports whether a device answers challenges of the channel.
@@ -112,6 +115,7 @@ type Challenge struct {
 	Number   string      // two digits that the user carries from the other screen to the device; empty: none
 	Digest   [32]byte    // PurposeConfirm: of exactly what the user is shown
 	Links    []LinkRef   // PurposeConfirm: what is approved
+	Approval string      // a JSON object that the user approves at a client of /cis; empty: none
 	Failures int         // wrong codes
 	Sends    int         // codes sent
 

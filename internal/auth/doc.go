@@ -28,6 +28,9 @@
 //	StartRecovery, ResumeRecovery                                    /multi, a new password for a code from the mailbox
 //	Invite, ValidateInvite, ConsumeInvite                            /multi, the first password for a code from the mailbox
 //	SendEmailCode, VerifyEmail                                       /multi, a code proves the address
+//	RegisterKey, StartKeyLogin, AuthenticateUserKey                  /cis, a device's key logs its user in
+//	StartTransaction, AuthenticateTransaction                        /cis, the code of an app approves something
+//	AddDeviceKey, ValidateDeviceKey, BlockDeviceKey                  /cis, a client recognises a device by its key
 //	SendContactCode, ProveContact                                    /cis, a code proves a user's address or number, also a new one
 //	CreateUser, User, UserBy, AddPassword, ReplacePassword           /cis, by a client
 //	CreateIdentity, OwnIdentity, ChangeRoot, AskDiligence            /multi, consumers and corporates with their root users

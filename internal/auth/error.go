@@ -103,6 +103,11 @@ const (
 	CodeOrganizationExists // the name or a domain is another organization's; see Error.Field
 	CodeMemberExists       // the user is a member already
 	CodeAppNotFound        // no such application
+	CodeWrongAssertion     // a signature, its key or its challenge does not hold: not to be told apart
+	CodeKeyMalformed       // not a public key
+	CodeKeyWeak            // a key of a kind or size that is not taken
+	CodeKeyExists          // the user has a key of this name
+	CodeKeyLimit           // the user has as many keys as they may
 
 	CodeNoPasswordPolicy // no policy for users of this kind
 	CodeActsForNobody    // the user has no identity
@@ -236,6 +241,11 @@ var codeNames = [codeEnd]string{
 	CodeOrganizationExists:  "organization_exists",
 	CodeMemberExists:        "member_exists",
 	CodeAppNotFound:         "app_not_found",
+	CodeWrongAssertion:      "wrong_assertion",
+	CodeKeyMalformed:        "key_malformed",
+	CodeKeyWeak:             "key_weak",
+	CodeKeyExists:           "key_exists",
+	CodeKeyLimit:            "key_limit",
 	CodeNoPasswordPolicy:    "no_password_policy",
 	CodeActsForNobody:       "acts_for_nobody",
 	CodeRecoveryInvalid:     "recovery_invalid",

@@ -48,6 +48,8 @@ const (
 	EventBound             EventKind = "bound"              // an authenticator
 	EventBindingRefused    EventKind = "binding_refused"    // by the user; or Reason says why
 	EventInvalidated       EventKind = "invalidated"        // an authenticator
+	EventKeyEdited         EventKind = "key_edited"         // what a client keeps with a user's key
+	EventKeyRefused        EventKind = "key_refused"        // a signature of a user's key that did not hold; Reason says why
 	EventRecoveryAsked     EventKind = "recovery_asked"     // of an unknown account too: User is empty then
 	EventRecovered         EventKind = "recovered"          // a new password without the old one
 	EventEmailVerified     EventKind = "email_verified"     // by a code that was sent there

@@ -2,7 +2,9 @@ package auth
 
 import (
 	"context"
+	"encoding/base32"
 	"net/netip"
+	"testing"
 	"time"
 
 	"countersign/internal/seal"
@@ -140,3 +142,20 @@ var (
 
 // StepOf returns the time step that a code of an app is of.
 func StepOf(secret, code string, now time.Time) (int64, error) { return stepOf(secret, code, now) }
+
+// OCRA is the code of a challenge.
+var OCRA = ocra
+
+// TransactionCode is what an app makes of a challenge at a time.
+func TransactionCode(t testing.TB, secret, challenge string, at time.Time) string {
+	t.Helper()
+	key, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := ocra(key, transactionSuite, challenge, uint64(at.Unix()/totpPeriod))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return code
+}

@@ -17,6 +17,7 @@ const (
 	AttemptDevice   AttemptFactor = "device"   // assertions of a device that did not hold
 	AttemptEmail    AttemptFactor = "email"    // wrong codes by e-mail: recovery, verification, invites
 	AttemptTOTP     AttemptFactor = "totp"     // wrong codes of an app
+	AttemptKey      AttemptFactor = "key"      // signatures of one of a user's keys that did not hold
 	AttemptBinding  AttemptFactor = "binding"  // bindings of a device that were begun and not finished
 )
 

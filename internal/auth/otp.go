@@ -119,7 +119,8 @@ func (s *Service) sendProof(
 	if err != nil {
 		return c, nil, err
 	}
-	same := prior.pending(now) && prior.Channel == c.Channel && prior.Target == c.Target && prior.Digest == c.Digest
+	same := prior.pending(now) && prior.Channel == c.Channel && prior.Target == c.Target && prior.Digest == c.Digest &&
+		prior.Approval == c.Approval
 	if no, err := s.maySend(tx, c, prior, same, policy, now); err != nil || no != nil {
 		return c, no, err
 	}

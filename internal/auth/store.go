@@ -62,6 +62,10 @@ type Reads interface {
 	Authenticators(t TenantID, id UserID) ([]Authenticator, error)
 	// TOTP returns the user's authenticator of codes by time.
 	TOTP(t TenantID, id UserID) (TOTP, error)
+	// UserKey returns one of the user's keys.
+	UserKey(t TenantID, id UserID, use KeyUse, key string) (UserKey, error)
+	// UserKeys lists the user's keys of every use, oldest first.
+	UserKeys(t TenantID, id UserID) ([]UserKey, error)
 
 	// Device returns one device, revoked ones too.
 	Device(id DeviceID) (Device, error)
@@ -176,6 +180,15 @@ type Writes interface {
 	PutTOTP(a TOTP, from int64) (bool, error)
 	// DropTOTP deletes the user's; false when there was none.
 	DropTOTP(t TenantID, id UserID) (bool, error)
+	// AddUserKey inserts a key with Version 1; ErrExists when the user has one of the name and use.
+	AddUserKey(UserKey) error
+	// PutUserKey replaces what may change of a key, which is everything but the key itself, if its version is still from, and reports
+	// whether it did. k.Version is the new version.
+	PutUserKey(k UserKey, from int64) (bool, error)
+	// DropUserKey deletes one with its failures; false when it was gone.
+	DropUserKey(t TenantID, id UserID, use KeyUse, key string) (bool, error)
+	// UseChallenge notes until when a challenge is remembered as used; false when it was used before.
+	UseChallenge(t TenantID, digest [32]byte, until time.Time) (bool, error)
 
 	// AddDevice inserts a device with Version 1; ErrExists when its key is bound, or was, to anybody.
 	AddDevice(Device) error

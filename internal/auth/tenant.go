@@ -51,9 +51,11 @@ type Settings struct {
 	EmailEvery     time.Duration // at most one change of e-mail address in this time
 	MultiIdentity  bool          // a root user may own several corporates
 	AppURL         string        // base of the links in e-mails, without a trailing slash; empty: the server's public URL
-	MessageLimits  []Limit       // messages to one user
-	KeyLimits      []Limit       // requests by one API key or client, counted by each server
-	UserLimits     []Limit       // requests with one user's tokens, counted by each server
+	// IssuedOnly lets a user's key sign challenges of ours alone; off: one that the client made is good too, once.
+	IssuedOnly    bool
+	MessageLimits []Limit // messages to one user
+	KeyLimits     []Limit // requests by one API key or client, counted by each server
+	UserLimits    []Limit // requests with one user's tokens, counted by each server
 }
 
 // OTPPolicy is how codes by SMS live; contract/multi §3.5.

@@ -143,6 +143,17 @@ func (s *Service) newTOTPKey(by Actor, u User, a *TOTP) (TOTPKey, error) {
 // Errors: CodeIdentifierInvalid, CodeThrottled; CodeWrongOTP, which does not tell whether there is such a user, whether they have an app
 // or whether they are suspended; CodeLocked; those of admitClient.
 func (s *Service) AuthenticateTOTP(ctx context.Context, by Actor, in TOTPLogin) (TokenSet, error) {
+	return s.authenticateTOTP(ctx, by, in, func(tx Tx, account Account, now time.Time) (TOTP, string, *Error, error) {
+		a, why, err := s.acceptTOTP(tx, account, in.Code, now)
+		return a, "", why, err
+	})
+}
+
+// acceptance judges a code, and returns the user's authenticator with what it spent of it and what the user approved; or why the code is
+// not accepted, for the event alone.
+type acceptance = func(tx Tx, account Account, now time.Time) (TOTP, string, *Error, error)
+
+func (s *Service) authenticateTOTP(ctx context.Context, by Actor, in TOTPLogin, accept acceptance) (TokenSet, error) {
 	canonical, err := Canonical(in.Kind, in.Identifier)
 	if err != nil {
 		return TokenSet{}, err
@@ -163,10 +174,13 @@ func (s *Service) AuthenticateTOTP(ctx context.Context, by Actor, in TOTPLogin) 
 		if err != nil {
 			return TokenSet{}, nil, err
 		}
-		if no, err := s.proveTOTP(tx, by, account, in.Code, now); err != nil || no != nil {
+		approval, no, err := s.proveTOTP(tx, by, account, accept, now)
+		if err != nil || no != nil {
 			return TokenSet{}, no, err
 		}
-		return s.admitClient(tx, by, client, account, MethodTOTP, in.BackendGrant, in.Session, now)
+		grant := in.BackendGrant
+		grant.approval = approval
+		return s.admitClient(tx, by, client, account, MethodTOTP, grant, in.Session, now)
 	})
 	if err == nil {
 		s.refund(by)
@@ -177,32 +191,32 @@ func (s *Service) AuthenticateTOTP(ctx context.Context, by Actor, in TOTPLogin) 
 // proveTOTP judges a code and writes the outcome: its time step spent, or one failure more.
 //
 // Verdicts: CodeLocked, CodeWrongOTP.
-func (s *Service) proveTOTP(tx Tx, by Actor, account Account, code string, now time.Time) (*Error, error) {
+func (s *Service) proveTOTP(tx Tx, by Actor, account Account, accept acceptance, now time.Time) (string, *Error, error) {
 	refused := s.event(by, EventLoginRefused, now)
 	refused.User, refused.Note = account.User.ID, string(AttemptTOTP)
 	proofs, err := s.proofs(tx, by.Tenant, account.Subject, AttemptTOTP, now)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	if proofs.locked(now) {
 		refused.Reason = CodeLocked.String()
-		return &Error{Code: CodeLocked, RetryAfter: proofs.LockedUntil.Sub(now)}, tx.AddEvents(refused)
+		return "", &Error{Code: CodeLocked, RetryAfter: proofs.LockedUntil.Sub(now)}, tx.AddEvents(refused)
 	}
-	a, why, err := s.acceptTOTP(tx, account, code, now)
+	a, approval, why, err := accept(tx, account, now)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	outcome := succeeded
 	if why != nil {
 		outcome = failed
 	}
 	if proofs, err = s.settleProofs(tx, by.Tenant, account.Subject, AttemptTOTP, proofs, outcome, now); err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	if why == nil {
 		a.Version++
 		done, err := tx.PutTOTP(a, a.Version-1)
-		return nil, errors.Join(err, raced(done))
+		return approval, nil, errors.Join(err, raced(done))
 	}
 	refused.Reason = why.Code.String()
 	events := []Event{refused}
@@ -212,7 +226,7 @@ func (s *Service) proveTOTP(tx Tx, by Actor, account Account, code string, now t
 		locked.Note = "until " + proofs.LockedUntil.Format(time.RFC3339)
 		events = append(events, locked)
 	}
-	return &Error{Code: CodeWrongOTP, counted: true}, tx.AddEvents(events...)
+	return "", &Error{Code: CodeWrongOTP, counted: true}, tx.AddEvents(events...)
 }
 
 // acceptTOTP returns the user's authenticator with the code's time step spent; or why the code is not accepted, for the event alone.

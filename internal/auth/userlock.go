@@ -11,11 +11,12 @@ import (
 type AuthenticatorState struct {
 	ID        string
 	Kind      AuthenticatorKind
-	Name      string // the user's own, of an app
+	Name      string // the user's own, of an app or a key
 	Status    AuthenticatorStatus
 	Locked    bool
 	CreatedAt time.Time
-	Attempts  Attempts // of its kind: failures are counted over all of one kind
+	Subject   Subject
+	Attempts  Attempts // of its kind: failures are counted over all of one kind, but for keys, which have their own
 }
 
 // Kinds that no row is kept of: the password, and the primary e-mail address, which codes go to.
@@ -23,6 +24,7 @@ const (
 	AuthenticatorPassword AuthenticatorKind = "password"
 	AuthenticatorEmail    AuthenticatorKind = "email"
 	AuthenticatorTOTP     AuthenticatorKind = "totp" // has a row of its own, as TOTP
+	AuthenticatorKey      AuthenticatorKind = "key"  // the same, as UserKey
 )
 
 // Unlocking says which locks are lifted.
@@ -51,6 +53,8 @@ func (k AuthenticatorKind) factor() AttemptFactor {
 		return AttemptDevice
 	case AuthenticatorTOTP:
 		return AttemptTOTP
+	case AuthenticatorKey:
+		return AttemptKey
 	}
 	return AttemptPassword
 }
@@ -88,10 +92,24 @@ func (s *Service) states(r Reads, by Actor, id UserID) (Account, []Authenticator
 	} else if !errors.Is(err, ErrNotFound) {
 		return a, nil, err
 	}
+	keys, err := r.UserKeys(by.Tenant, id)
+	if err != nil {
+		return a, nil, err
+	}
+	for _, k := range keys {
+		if k.Use == KeyBiometric {
+			all = append(all, AuthenticatorState{
+				ID: k.ID, Kind: AuthenticatorKey, Status: AuthenticatorActive, CreatedAt: k.CreatedAt, Name: k.Name, Subject: k.subject(),
+			})
+		}
+	}
 	now := s.now()
 	for i := range all {
 		st := &all[i]
-		if st.Attempts, err = r.Attempts(by.Tenant, a.Subject, st.Kind.factor()); err != nil {
+		if st.Subject == "" {
+			st.Subject = a.Subject
+		}
+		if st.Attempts, err = r.Attempts(by.Tenant, st.Subject, st.Kind.factor()); err != nil {
 			return a, nil, err
 		}
 		st.Locked = st.Attempts.locked(now)
@@ -148,7 +166,12 @@ func (s *Service) UnlockAuthenticator(ctx context.Context, by Actor, id UserID, 
 //
 // Errors: those of LockAuthenticator.
 func (s *Service) UnlockKind(ctx context.Context, by Actor, id UserID, kind AuthenticatorKind, which Unlocking) error {
-	return s.shiftLock(ctx, by, id, func(st AuthenticatorState) bool { return st.Kind == kind }, unlock(which))
+	return s.UnlockKinds(ctx, by, id, []AuthenticatorKind{kind}, which)
+}
+
+// UnlockKinds is UnlockKind for what a contract takes for one kind.
+func (s *Service) UnlockKinds(ctx context.Context, by Actor, id UserID, kinds []AuthenticatorKind, which Unlocking) error {
+	return s.shiftLock(ctx, by, id, func(st AuthenticatorState) bool { return slices.Contains(kinds, st.Kind) }, unlock(which))
 }
 
 // lockShift returns the counter that follows, and what happened: nothing if empty.
@@ -170,28 +193,44 @@ func unlock(which Unlocking) lockShift {
 
 func (s *Service) shiftLock(ctx context.Context, by Actor, id UserID, is func(AuthenticatorState) bool, shift lockShift) error {
 	now := s.now()
-	_, err := decide(ctx, s, by, func(tx Tx) (Attempts, *Error, error) {
+	_, err := decide(ctx, s, by, func(tx Tx) (struct{}, *Error, error) {
+		var done struct{}
 		a, all, err := s.states(tx, by, id)
 		if err != nil {
-			return Attempts{}, nil, err
+			return done, nil, err
 		}
-		i := slices.IndexFunc(all, is)
-		if i < 0 {
-			return Attempts{}, refuse(CodeNotFound), nil
+		all = slices.DeleteFunc(all, func(st AuthenticatorState) bool { return !is(st) })
+		if len(all) == 0 {
+			return done, refuse(CodeNotFound), nil
 		}
-		next, kind, err := shift(tx, a, all[i], now)
-		if err != nil || kind == "" {
-			return next, nil, err
+		shifted := make(map[string]bool) // those of one kind are locked together
+		for _, st := range all {
+			counter := string(st.Subject) + " " + string(st.Kind.factor())
+			if shifted[counter] {
+				continue
+			}
+			shifted[counter] = true
+			if err := s.shiftOne(tx, by, a, st, shift, now); err != nil {
+				return done, nil, err
+			}
 		}
-		factor := all[i].Kind.factor()
-		next.Version++
-		next = next.kept(s.settings(by.Tenant).Lockout)
-		if done, err := tx.PutAttempts(by.Tenant, a.Subject, factor, next, next.Version-1); err != nil || !done {
-			return next, nil, errors.Join(err, raced(done))
-		}
-		e := s.event(by, kind, now)
-		e.User, e.Reason, e.Note = id, string(factor), "by a client"
-		return next, nil, tx.AddEvents(e)
+		return done, nil, nil
 	})
 	return err
+}
+
+func (s *Service) shiftOne(tx Tx, by Actor, a Account, st AuthenticatorState, shift lockShift, now time.Time) error {
+	next, kind, err := shift(tx, a, st, now)
+	if err != nil || kind == "" {
+		return err
+	}
+	factor := st.Kind.factor()
+	next.Version++
+	next = next.kept(s.settings(by.Tenant).Lockout)
+	if done, err := tx.PutAttempts(by.Tenant, st.Subject, factor, next, next.Version-1); err != nil || !done {
+		return errors.Join(err, raced(done))
+	}
+	e := s.event(by, kind, now)
+	e.User, e.Reason, e.Note = a.User.ID, string(factor), "by a client"
+	return tx.AddEvents(e)
 }

@@ -69,7 +69,12 @@ func (s *Service) mayRefactor(r Reads, live LiveSession, account Account, owns b
 	if err != nil {
 		return nil, err
 	}
-	owns = owns || app.Version > 0 || slices.ContainsFunc(bound, func(a Authenticator) bool { return a.usable(account.User) })
+	keys, err := r.UserKeys(account.User.Tenant, account.User.ID)
+	if err != nil {
+		return nil, err
+	}
+	owns = owns || app.Version > 0 || slices.ContainsFunc(keys, func(k UserKey) bool { return k.Use == KeyBiometric }) ||
+		slices.ContainsFunc(bound, func(a Authenticator) bool { return a.usable(account.User) })
 	if owns && !live.multifactor() {
 		return refuse(CodeStepUpRequired), nil
 	}

@@ -113,6 +113,16 @@ func ofFactors(c auth.Code) wire {
 		return wire{http.StatusNotFound, "", "The user has none"}
 	case auth.CodeStepUpRequired:
 		return wire{http.StatusForbidden, "insufficient_permissions", "The session needs a second factor for this"}
+	case auth.CodeWrongAssertion:
+		return wire{http.StatusBadRequest, "auth_invalid_credentials", "Invalid signature"}
+	case auth.CodeKeyMalformed:
+		return wire{http.StatusBadRequest, "auth_invalid_key_encoding", "Not a public key"}
+	case auth.CodeKeyWeak:
+		return wire{http.StatusBadRequest, "auth_invalid_key_type", "A key of this kind or size is not taken"}
+	case auth.CodeKeyExists:
+		return wire{http.StatusConflict, "auth_key_already_registered", "The user has a key of this id"}
+	case auth.CodeKeyLimit:
+		return wire{http.StatusBadRequest, "auth_max_authenticators_count_exceeded", "The user has as many keys as they may"}
 	case auth.CodeAlreadyVerified:
 		return wire{http.StatusConflict, "", "It is verified already"}
 	case auth.CodeEmailDomain:

@@ -24,6 +24,8 @@ type otpSent struct {
 	Message   string `json:"message"`
 	Code      string `json:"code,omitempty"` // channel direct
 	RequestID string `json:"request_id,omitempty"`
+
+	ApprovalData jsontext.Value `json:"approval_data,omitempty"`
 }
 
 // channelOf reads a channel that the document has checked.
@@ -43,8 +45,9 @@ func (a *API) sendOTP(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	if in.ApprovalData.Kind() == '{' { // a caller who asks for it relies on it
-		return invalid("approval_data", "is not served")
+	approval, err := approvalOf(in.ApprovalData)
+	if err != nil {
+		return err
 	}
 	channel, to := channelOf(in.Channel), ""
 	switch channel {
@@ -55,12 +58,12 @@ func (a *API) sendOTP(c *call) error {
 	}
 	sent, err := a.auth.SendLoginCode(c.r.Context(), c.by, auth.CodeRequest{
 		Kind: kindOf(in.IdentifierType), Identifier: in.Identifier, Channel: channel, To: to,
-		For: time.Duration(in.ExpiresIn) * time.Minute, Bound: in.GenerateRequestID,
+		For: time.Duration(in.ExpiresIn) * time.Minute, Bound: in.GenerateRequestID, Approval: approval,
 	})
 	if err != nil {
 		return err
 	}
-	return c.w.JSON(http.StatusOK, otpSent{"OTP sent", sent.Code, sent.Request})
+	return c.w.JSON(http.StatusOK, otpSent{"OTP sent", sent.Code, sent.Request, objectOrNone(approval.Text)})
 }
 
 type otpRequest struct {

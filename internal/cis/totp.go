@@ -29,6 +29,41 @@ func (a *API) authenticateTOTP(c *call) error {
 	return c.w.JSON(http.StatusOK, tokensOf(set))
 }
 
+// authenticateTransaction is POST /v1/auth/totp/transaction/authenticate of contract/cis §1.12.
+func (a *API) authenticateTransaction(c *call) error {
+	in := totpRequest{IdentifierType: "email"}
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	set, err := a.auth.AuthenticateTransaction(c.r.Context(), c.by, auth.TOTPLogin{
+		Kind: kindOf(in.IdentifierType), Identifier: in.Identifier, Code: in.Token, BackendGrant: in.grant(), Session: auth.SessionID(in.SessionID),
+	})
+	if err != nil {
+		return err
+	}
+	return c.w.JSON(http.StatusOK, tokensOf(set))
+}
+
+// startTransaction is POST /v1/auth/totp/transaction/start of contract/cis §1.12.
+func (a *API) startTransaction(c *call) error {
+	var in keyStartRequest
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	approval, err := approvalOf(in.ApprovalData)
+	if err == nil && approval.Text == "" {
+		err = invalid("approval_data", "must have a member")
+	}
+	if err != nil {
+		return err
+	}
+	challenge, err := a.auth.StartTransaction(c.r.Context(), c.by, kindOf(in.IdentifierType), in.Identifier, approval)
+	if err != nil {
+		return err
+	}
+	return c.w.JSON(http.StatusOK, startedChallenge{challenge, objectOrNone(approval.Text)})
+}
+
 type totpRegistration struct {
 	Label         string `json:"label"`
 	AllowOverride bool   `json:"allow_override"`

@@ -123,13 +123,14 @@ func (a *API) unlockKind(c *call) error {
 	if in.UnlockType != "" {
 		which = auth.Unlocking(in.UnlockType)
 	}
-	kind := auth.AuthenticatorKind(c.r.PathValue("authenticator_type"))
+	var kinds []auth.AuthenticatorKind
 	for _, k := range []auth.AuthenticatorKind{
-		auth.AuthenticatorPassword, auth.AuthenticatorEmail, auth.AuthenticatorSMS, auth.AuthenticatorDevice, auth.AuthenticatorTOTP,
+		auth.AuthenticatorPassword, auth.AuthenticatorEmail, auth.AuthenticatorSMS, auth.AuthenticatorDevice, auth.AuthenticatorKey,
+		auth.AuthenticatorTOTP,
 	} {
-		if authenticatorType(k) == string(kind) {
-			return c.done(http.StatusNoContent, a.auth.UnlockKind(c.r.Context(), c.by, c.userID(), k, which))
+		if authenticatorType(k) == c.r.PathValue("authenticator_type") {
+			kinds = append(kinds, k)
 		}
 	}
-	return c.done(http.StatusNoContent, a.auth.UnlockKind(c.r.Context(), c.by, c.userID(), kind, which))
+	return c.done(http.StatusNoContent, a.auth.UnlockKinds(c.r.Context(), c.by, c.userID(), kinds, which))
 }

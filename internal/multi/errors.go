@@ -38,6 +38,7 @@ func wireOf(c auth.Code) wire {
 		return wire{http.StatusForbidden, empty, ""}
 	case auth.CodeForeignIdentity, auth.CodeWrongTokenKind, auth.CodeClientRefused, auth.CodeNotMember, auth.CodeNotPermitted,
 		auth.CodeIdentitySuspended, auth.CodeRedirectInvalid, auth.CodeRequestInvalid, auth.CodeResponseType, auth.CodeLoginRequired,
+		auth.CodeWrongAssertion, auth.CodeKeyMalformed, auth.CodeKeyWeak, auth.CodeKeyExists, auth.CodeKeyLimit,
 		auth.CodeFactorsUnmet, auth.CodeAccessDenied, auth.CodeInvalidCode, auth.CodeReusedCode, auth.CodeFormInvalid,
 		auth.CodeTicketInvalid, auth.CodeKeyInvalid, auth.CodePushInvalid, auth.CodeNameInvalid, auth.CodeDeviceBound,
 		auth.CodeDeviceLimit, auth.CodeDeviceBlocked, auth.CodeAssertionInvalid, auth.CodeNumberWrong:

@@ -47,6 +47,7 @@ tenants:
       phone_changes: 0
       email_every: 0s
       multi_identity: false
+      issued_challenges: true
       app_url: "https://app.acme.example/portal"
     api_keys:
       - {name: backend, key: sk_1}
@@ -131,6 +132,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 	settings.Channels, settings.StepUpFor = []auth.Channel{auth.ChannelAuthy, auth.ChannelSMS}, 10*time.Minute
 	settings.PhoneCountries, settings.BlockedDomains = []string{"MT", "DE"}, []string{"mail.example"}
 	settings.PhoneChanges, settings.EmailEvery, settings.MultiIdentity = 0, 0, false
+	settings.IssuedOnly = true
 	settings.AppURL = "https://app.acme.example/portal"
 	want := auth.Setup{
 		Digest: hex.EncodeToString(sum[:]),

@@ -43,6 +43,7 @@ func challenge(row sqlc.Challenge) (auth.Challenge, error) {
 		EndedAt:   moment(row.EndedAt),
 		Nonce:     row.Nonce,
 		Number:    row.Number,
+		Approval:  row.Approval,
 	}
 	var links []linkRef
 	err := errors.Join(badToken, badCode, badDigest, decode(row.Links, &links))
@@ -157,6 +158,7 @@ func (w writes) AddChallenge(c auth.Challenge) error {
 		EndedAt:      micros(c.EndedAt),
 		Nonce:        c.Nonce,
 		Number:       c.Number,
+		Approval:     c.Approval,
 	})
 	return w.added(verb, n, err)
 }
@@ -192,6 +194,7 @@ func (w writes) PutChallenge(c auth.Challenge, from int64) (bool, error) {
 		SentAt:       micros(c.SentAt),
 		ExpiresAt:    micros(c.ExpiresAt),
 		EndedAt:      micros(c.EndedAt),
+		Approval:     c.Approval,
 		FromVersion:  from,
 	})
 	return moved(w, verb, n, err, func() ([]string, error) {

@@ -273,7 +273,7 @@ func TestSQLiteReadsByIndex(t *testing.T) {
 	scan := regexp.MustCompile(`^SCAN (d|directory|CONSTANT ROW)$`)
 	for _, query := range seen.texts {
 		name := strings.Fields(query)[2]
-		rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, make([]any, 24)...)
+		rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, make([]any, 40)...)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

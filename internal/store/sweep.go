@@ -40,6 +40,9 @@ func (w writes) Sweep(before time.Time, n int) (int, error) {
 		func() (int64, error) {
 			return w.q.SweepTickets(w.ctx, sqlc.SweepTicketsParams{Before: b, N: max})
 		},
+		func() (int64, error) {
+			return w.q.SweepSpentChallenges(w.ctx, sqlc.SweepSpentChallengesParams{Before: b, N: max})
+		},
 		func() (int64, error) { return w.sweepParcels(auth.ParcelDelivered, before, max) },
 		func() (int64, error) { return w.sweepParcels(auth.ParcelFailed, before.Add(-keepFailed), max) },
 		func() (int64, error) {
@@ -62,7 +65,8 @@ func (w writes) sweepParcels(s auth.ParcelStatus, before time.Time, n int32) (in
 // Clear implements auth.Writes.
 func (w writes) Clear() error {
 	for _, table := range []string{
-		"organization_domains", "approvals", "devices", "tickets", "answers", "outbox", "links", "challenges", "events", "grants", "refresh_tokens", "tokens", "sessions", "attempts",
+		"organization_domains", "approvals", "devices", "tickets", "answers", "outbox", "links", "challenges", "events", "grants",
+		"refresh_tokens", "tokens", "sessions", "attempts", "spent_challenges", "user_keys",
 		"password_history", "passwords", "totps", "authenticators", "memberships", "identities", "identifiers", "users", "former_users",
 		"clients", "programme_keys", "api_keys", "tenants", // each after what refers to it
 	} {

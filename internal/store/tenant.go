@@ -32,6 +32,7 @@ type settings struct {
 	EmailEvery      time.Duration        `json:"email_every"`
 	MultiIdentity   bool                 `json:"multi_identity"`
 	AppURL          string               `json:"app_url"`
+	IssuedOnly      bool                 `json:"issued_challenges"`
 	MessageLimits   []rateLimit          `json:"message_limits"`
 	KeyLimits       []rateLimit          `json:"key_limits"`
 	UserLimits      []rateLimit          `json:"user_limits"`
@@ -96,6 +97,7 @@ func toSettings(s auth.Settings) settings {
 		EmailEvery:      s.EmailEvery,
 		MultiIdentity:   s.MultiIdentity,
 		AppURL:          s.AppURL,
+		IssuedOnly:      s.IssuedOnly,
 		MessageLimits:   mapped(s.MessageLimits, toRateLimit),
 		KeyLimits:       mapped(s.KeyLimits, toRateLimit),
 		UserLimits:      mapped(s.UserLimits, toRateLimit),
@@ -125,6 +127,7 @@ func (s settings) auth() auth.Settings {
 		PhoneChanges:   s.PhoneChanges,
 		EmailEvery:     s.EmailEvery,
 		MultiIdentity:  s.MultiIdentity,
+		IssuedOnly:     s.IssuedOnly,
 		AppURL:         s.AppURL,
 		MessageLimits:  mapped(s.MessageLimits, rateLimit.auth),
 		KeyLimits:      mapped(s.KeyLimits, rateLimit.auth),

@@ -132,6 +132,7 @@ func (w writes) DeleteUser(t auth.TenantID, id auth.UserID, at time.Time) error 
 			_, err := w.q.DropTOTP(w.ctx, sqlc.DropTOTPParams{TenantID: tenant, UserID: user})
 			return err
 		},
+		func() error { return w.dropUserKeys(tenant, user) },
 		func() error {
 			return w.q.DropMembershipsOf(w.ctx, sqlc.DropMembershipsOfParams{TenantID: tenant, UserID: user})
 		},

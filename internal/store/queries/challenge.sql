@@ -29,8 +29,9 @@ WHERE tenant_id = sqlc.arg(tenant_id) AND subject = sqlc.arg(subject) AND channe
 
 -- name: AddChallenge :execrows
 INSERT INTO challenges (tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type,
-    identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number)
-VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+    identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number,
+    approval)
+VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 ON CONFLICT DO NOTHING;
 
 -- name: PutChallenge :execrows
@@ -39,7 +40,7 @@ UPDATE challenges SET version = sqlc.arg(version), purpose = sqlc.arg(purpose), 
     token = sqlc.arg(token), key_id = sqlc.arg(key_id), identity_type = sqlc.arg(identity_type),
     identity_id = sqlc.arg(identity_id), target = sqlc.arg(target), code_hash = sqlc.arg(code_hash), digest = sqlc.arg(digest),
     links = sqlc.arg(links), failures = sqlc.arg(failures), sends = sqlc.arg(sends), created_at = sqlc.arg(created_at),
-    sent_at = sqlc.arg(sent_at), expires_at = sqlc.arg(expires_at), ended_at = sqlc.arg(ended_at)
+    sent_at = sqlc.arg(sent_at), expires_at = sqlc.arg(expires_at), ended_at = sqlc.arg(ended_at), approval = sqlc.arg(approval)
 WHERE tenant_id = sqlc.arg(tenant_id) AND id = sqlc.arg(id) AND version = sqlc.arg(from_version);
 
 -- name: HasChallenge :many

@@ -11,8 +11,9 @@ import (
 
 const addChallenge = `-- name: AddChallenge :execrows
 INSERT INTO challenges (tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type,
-    identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number)
-VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+    identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number,
+    approval)
+VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 ON CONFLICT DO NOTHING
 `
 
@@ -41,6 +42,7 @@ type AddChallengeParams struct {
 	EndedAt      int64
 	Nonce        string
 	Number       string
+	Approval     string
 }
 
 func (q *Queries) AddChallenge(ctx context.Context, arg AddChallengeParams) (int64, error) {
@@ -69,6 +71,7 @@ func (q *Queries) AddChallenge(ctx context.Context, arg AddChallengeParams) (int
 		arg.EndedAt,
 		arg.Nonce,
 		arg.Number,
+		arg.Approval,
 	)
 	if err != nil {
 		return 0, err
@@ -104,7 +107,7 @@ func (q *Queries) CancelChallenges(ctx context.Context, arg CancelChallengesPara
 }
 
 const challenge = `-- name: Challenge :many
-SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number FROM challenges WHERE tenant_id = $1 AND id = $2
+SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number, approval FROM challenges WHERE tenant_id = $1 AND id = $2
 `
 
 type ChallengeParams struct {
@@ -147,6 +150,7 @@ func (q *Queries) Challenge(ctx context.Context, arg ChallengeParams) ([]Challen
 			&i.EndedAt,
 			&i.Nonce,
 			&i.Number,
+			&i.Approval,
 		); err != nil {
 			return nil, err
 		}
@@ -229,7 +233,7 @@ func (q *Queries) HasChallenge(ctx context.Context, arg HasChallengeParams) ([]s
 }
 
 const latestChallenge = `-- name: LatestChallenge :many
-SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number FROM challenges
+SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number, approval FROM challenges
 WHERE tenant_id = $1 AND subject = $2 AND purpose = $3
     AND (CAST($4 AS TEXT) = '' OR session_id = CAST($4 AS TEXT))
 ORDER BY created_at DESC, LENGTH(id) DESC, id DESC LIMIT 1
@@ -283,6 +287,7 @@ func (q *Queries) LatestChallenge(ctx context.Context, arg LatestChallengeParams
 			&i.EndedAt,
 			&i.Nonce,
 			&i.Number,
+			&i.Approval,
 		); err != nil {
 			return nil, err
 		}
@@ -298,7 +303,7 @@ func (q *Queries) LatestChallenge(ctx context.Context, arg LatestChallengeParams
 }
 
 const overdueChallenges = `-- name: OverdueChallenges :many
-SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number FROM challenges
+SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number, approval FROM challenges
 WHERE status = 'pending' AND expires_at <= $1 ORDER BY expires_at, tenant_id, id LIMIT $2
 `
 
@@ -342,6 +347,7 @@ func (q *Queries) OverdueChallenges(ctx context.Context, arg OverdueChallengesPa
 			&i.EndedAt,
 			&i.Nonce,
 			&i.Number,
+			&i.Approval,
 		); err != nil {
 			return nil, err
 		}
@@ -357,7 +363,7 @@ func (q *Queries) OverdueChallenges(ctx context.Context, arg OverdueChallengesPa
 }
 
 const pendingChallenges = `-- name: PendingChallenges :many
-SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number FROM challenges
+SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number, approval FROM challenges
 WHERE tenant_id = $1 AND status = 'pending' AND channel IN ('BIOMETRIC', 'AUTHY')
 ORDER BY created_at, LENGTH(id), id LIMIT $2
 `
@@ -402,6 +408,7 @@ func (q *Queries) PendingChallenges(ctx context.Context, arg PendingChallengesPa
 			&i.EndedAt,
 			&i.Nonce,
 			&i.Number,
+			&i.Approval,
 		); err != nil {
 			return nil, err
 		}
@@ -417,7 +424,7 @@ func (q *Queries) PendingChallenges(ctx context.Context, arg PendingChallengesPa
 }
 
 const pendingChallengesOf = `-- name: PendingChallengesOf :many
-SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number FROM challenges
+SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number, approval FROM challenges
 WHERE tenant_id = $1 AND subject = $2 AND status = 'pending' AND channel IN ('BIOMETRIC', 'AUTHY')
 ORDER BY created_at, LENGTH(id), id LIMIT $3
 `
@@ -463,6 +470,7 @@ func (q *Queries) PendingChallengesOf(ctx context.Context, arg PendingChallenges
 			&i.EndedAt,
 			&i.Nonce,
 			&i.Number,
+			&i.Approval,
 		); err != nil {
 			return nil, err
 		}
@@ -483,8 +491,8 @@ UPDATE challenges SET version = $1, purpose = $2, channel = $3,
     token = $8, key_id = $9, identity_type = $10,
     identity_id = $11, target = $12, code_hash = $13, digest = $14,
     links = $15, failures = $16, sends = $17, created_at = $18,
-    sent_at = $19, expires_at = $20, ended_at = $21
-WHERE tenant_id = $22 AND id = $23 AND version = $24
+    sent_at = $19, expires_at = $20, ended_at = $21, approval = $22
+WHERE tenant_id = $23 AND id = $24 AND version = $25
 `
 
 type PutChallengeParams struct {
@@ -509,6 +517,7 @@ type PutChallengeParams struct {
 	SentAt       int64
 	ExpiresAt    int64
 	EndedAt      int64
+	Approval     string
 	TenantID     string
 	ID           string
 	FromVersion  int64
@@ -537,6 +546,7 @@ func (q *Queries) PutChallenge(ctx context.Context, arg PutChallengeParams) (int
 		arg.SentAt,
 		arg.ExpiresAt,
 		arg.EndedAt,
+		arg.Approval,
 		arg.TenantID,
 		arg.ID,
 		arg.FromVersion,

@@ -91,6 +91,7 @@ type Challenge struct {
 	EndedAt      int64
 	Nonce        string
 	Number       string
+	Approval     string
 }
 
 type Client struct {
@@ -345,4 +346,23 @@ type User struct {
 	EmailChangedAt  int64
 	PhoneChanges    int64
 	WeakenedAt      int64
+}
+
+type UserKey struct {
+	TenantID  string
+	UserID    string
+	KeyUse    string
+	ID        string
+	Version   int64
+	Type      string
+	Public    []byte
+	Os        string
+	Name      string
+	Custom    string
+	PushType  string
+	PushToken string
+	BlockedAt int64
+	CreatedAt int64
+	UpdatedAt int64
+	UsedAt    int64
 }

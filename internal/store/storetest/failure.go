@@ -77,6 +77,9 @@ func testNotFoundOfChallenges(t *testing.T, s auth.Store, w world) {
 	none := auth.TokenHash(digest("none"))
 	for name, verb := range map[string]func(auth.Tx) error{
 		"TOTP":                func(tx auth.Tx) error { return found(tx.TOTP("demo", "none")) },
+		"UserKey":             func(tx auth.Tx) error { return found(tx.UserKey("demo", "none", w.key.Use, w.key.ID)) },
+		"UserKey elsewhere":   func(tx auth.Tx) error { return found(tx.UserKey("none", "17", w.key.Use, w.key.ID)) },
+		"AddUserKey":          func(tx auth.Tx) error { return tx.AddUserKey(auth.UserKey{Tenant: "demo", User: "none"}) },
 		"TOTP elsewhere":      func(tx auth.Tx) error { return found(tx.TOTP("none", w.user.ID)) },
 		"Challenge":           func(tx auth.Tx) error { return found(tx.Challenge("demo", "none")) },
 		"Challenge elsewhere": func(tx auth.Tx) error { return found(tx.Challenge("none", w.challenge.ID)) },
@@ -189,6 +192,7 @@ func testExists(t *testing.T, s auth.Store) {
 		"AddAnswer":    func(tx auth.Writes) error { return tx.AddAnswer(w.answer) },
 		"AddPassword":  func(tx auth.Writes) error { return tx.AddPassword(w.password) },
 		"AddSession":   func(tx auth.Writes) error { return tx.AddSession(w.session) },
+		"AddUserKey":   func(tx auth.Writes) error { return tx.AddUserKey(w.key) },
 		"AddToken":     func(tx auth.Writes) error { return tx.AddToken(w.token) },
 		"AddRefresh":   func(tx auth.Writes) error { return tx.AddRefresh(w.leaf) },
 		"AddGrant":     func(tx auth.Writes) error { return tx.AddGrant(w.grant) },

@@ -21,6 +21,7 @@ type world struct {
 	membership    auth.Membership
 	authenticator auth.Authenticator
 	totp          auth.TOTP
+	key           auth.UserKey
 	password      auth.Password
 	attempts      auth.Attempts
 	session       auth.Session
@@ -116,6 +117,11 @@ func (w *world) addChallenge(t auth.TenantID, ref auth.IdentityRef) {
 	w.totp = auth.TOTP{
 		Tenant: t, User: "17", Version: 3, Label: "Ada's phone", Sealed: []byte{0, 2, 0xff}, Step: 58_000_000, CreatedAt: at(4), UsedAt: at(5),
 	}
+	w.key = auth.UserKey{
+		Tenant: t, User: "17", Use: auth.KeyBiometric, ID: "key-1", Version: 3, Type: auth.KeyEC, Public: []byte{0x30, 0}, OS: "iOS",
+		Name: "Ada's phone", Custom: `{"a":1}`, PushType: "FCM", PushToken: "token", BlockedAt: at(6), CreatedAt: at(4), UpdatedAt: at(5),
+		UsedAt: at(7),
+	}
 	w.link = auth.DynamicLink{
 		Tenant: t, Ref: auth.LinkRef{Type: "sends", ID: "31"}, Version: 1, Identity: ref, Status: auth.LinkConfirmed, Currency: "EUR",
 		Amount: 1 << 53, Payee: "Løvelace", Account: "MT84…", Text: "Rent", CreatedAt: at(13), UpdatedAt: at(14), Challenge: "900",
@@ -152,7 +158,8 @@ func (w *world) addDevice(t auth.TenantID) {
 func challengeFixture(t auth.TenantID) auth.Challenge {
 	return auth.Challenge{
 		Tenant: t, ID: "900", Version: 1, Purpose: auth.PurposeConfirm, Channel: auth.ChannelBiometric, Status: auth.ChallengeApproved,
-		Subject: auth.SubjectOf("17"), User: "17", Session: "ses-1", Token: digest("token" + string(t)), Key: "backend",
+		Approval: `{"sum":"5"}`,
+		Subject:  auth.SubjectOf("17"), User: "17", Session: "ses-1", Token: digest("token" + string(t)), Key: "backend",
 		Identity: auth.IdentityRef{Type: auth.Corporate, ID: "114"}, Target: "+35699000001", CodeHash: digest("code"), Digest: digest("shown"),
 		Links:    []auth.LinkRef{{Type: "sends", ID: "31"}, {Type: "outgoing_wire_transfers", ID: "30"}},
 		Failures: 1, Sends: 2, CreatedAt: at(13), SentAt: at(14), ExpiresAt: at(15), EndedAt: at(16), Nonce: "nonce", Number: "42",
@@ -188,6 +195,7 @@ func tenantFixture(t auth.TenantID) auth.Tenant {
 			PhoneChanges:   4,
 			EmailEvery:     time.Hour,
 			MultiIdentity:  true,
+			IssuedOnly:     true,
 			AppURL:         "https://app.example.com",
 			MessageLimits:  []auth.Limit{{Count: 1, Window: time.Second}},
 			KeyLimits:      []auth.Limit{{Count: 2, Window: time.Second}, {Count: 3, Window: time.Minute}},
@@ -267,6 +275,7 @@ func (w world) add(tx auth.Writes) error {
 		func() error { return tx.AddMembership(w.membership) },
 		func() error { return tx.AddAuthenticator(w.authenticator) },
 		func() error { _, err := tx.PutTOTP(w.totp, 0); return err },
+		func() error { return tx.AddUserKey(w.key) },
 		func() error { return tx.AddPassword(w.password) },
 		func() error {
 			_, err := tx.PutAttempts(w.tenant.ID, auth.SubjectOf(w.user.ID), auth.AttemptPassword, w.attempts, 0)

@@ -57,6 +57,9 @@ func testRoundTrip(t *testing.T, s auth.Store) {
 		return r.Authenticators("demo", w.user.ID)
 	}), []auth.Authenticator{w.authenticator})
 	same(t, "TOTP", read(t, s, func(r auth.Reads) (auth.TOTP, error) { return r.TOTP("demo", w.user.ID) }), w.totp)
+	same(t, "UserKey", read(t, s, func(r auth.Reads) (auth.UserKey, error) {
+		return r.UserKey("demo", w.user.ID, w.key.Use, w.key.ID)
+	}), w.key)
 	same(t, "Session", read(t, s, func(r auth.Reads) (auth.LiveSession, error) { return r.Session("demo", w.session.ID) }), liveSession)
 	same(t, "Bearer", read(t, s, func(r auth.Reads) (auth.Bearer, error) { return r.Bearer(w.token.Hash) }), auth.Bearer{
 		Token: w.token, LiveSession: liveSession,
@@ -159,6 +162,7 @@ func testZeroValues(t *testing.T, s auth.Store) {
 		membership:    auth.Membership{Tenant: "t", User: "u", Identity: auth.Identity{Tenant: "t"}},
 		authenticator: auth.Authenticator{Tenant: "t", User: "u"},
 		totp:          auth.TOTP{Tenant: "t", User: "u"},
+		key:           auth.UserKey{Tenant: "t", User: "u"},
 		password:      auth.Password{Tenant: "t", User: "u"},
 		attempts:      auth.Attempts{},
 		session:       auth.Session{Tenant: "t", User: "u"},
@@ -198,6 +202,7 @@ func testZeroValues(t *testing.T, s auth.Store) {
 	equal("Authenticators", read(t, s, func(r auth.Reads) ([]auth.Authenticator, error) { return r.Authenticators("t", "u") }),
 		[]auth.Authenticator{w.authenticator})
 	equal("TOTP", read(t, s, func(r auth.Reads) (auth.TOTP, error) { return r.TOTP("t", "u") }), w.totp)
+	equal("UserKey", read(t, s, func(r auth.Reads) (auth.UserKey, error) { return r.UserKey("t", "u", "", "") }), w.key)
 	equal("Challenge", read(t, s, func(r auth.Reads) (auth.Challenge, error) { return r.Challenge("t", "") }), w.challenge)
 	equal("Link", read(t, s, func(r auth.Reads) (auth.DynamicLink, error) { return r.Link("t", auth.LinkRef{}) }), w.link)
 	equal("Parcels", read(t, s, func(r auth.Reads) ([]auth.Parcel, error) { return r.Parcels(auth.ParcelFilter{}, 9) }),

@@ -25,7 +25,7 @@ func testSweep(t *testing.T, s auth.Store) {
 	added(t, s, young)
 	write(t, s, func(tx auth.Writes) error {
 		_, err := tx.PutAttempts("old", "for ever", auth.AttemptPassword, auth.Attempts{Version: 1}, 0)
-		return err
+		return errors.Join(err, found(tx.UseChallenge("old", digest("spent"), at(20))))
 	})
 	sweep := func(before time.Time) (n int) {
 		write(t, s, func(tx auth.Writes) (err error) { n, err = tx.Sweep(before, 99); return err })
@@ -34,7 +34,7 @@ func testSweep(t *testing.T, s auth.Store) {
 	for _, step := range []struct {
 		before time.Time
 		want   int
-	}{{at(19), 0}, {at(20), 0}, {at(21), 9}, {at(21), 0}} {
+	}{{at(19), 0}, {at(20), 0}, {at(21), 10}, {at(21), 0}} {
 		if n := sweep(step.before); n != step.want {
 			t.Errorf("before %v: got %d rows, want %d", step.before, n, step.want)
 		}

@@ -17,6 +17,7 @@ type state struct {
 	Identity       auth.Identity
 	Authenticators []auth.Authenticator
 	TOTP           auth.TOTP
+	Keys           []auth.UserKey
 	History        []string
 	Events         []auth.Event
 	Bearer         auth.Bearer
@@ -38,7 +39,7 @@ func stateOf(t *testing.T, s auth.Store, w world) state {
 	tenant := w.tenant.ID
 	var a state
 	view(t, s, func(r auth.Reads) error {
-		var err [20]error
+		var err [21]error
 		a.Account, err[0] = r.AccountByUser(tenant, "17")
 		a.ByIdentifier, err[1] = r.AccountByIdentifier(tenant, auth.ByEmail, "ada@example.com", "phantom")
 		a.Session, err[2] = r.Session(tenant, "ses-1")
@@ -57,6 +58,7 @@ func stateOf(t *testing.T, s auth.Store, w world) state {
 		a.Messages, err[15] = r.CountMessages(tenant, "17", at(1))
 		a.Answer, err[16] = r.Answer(w.answer.OnceKey)
 		a.People, _, err[17] = r.People(tenant, w.identity.Ref, auth.PersonFilter{Email: "ada@example.com"})
+		a.Keys, err[20] = r.UserKeys(tenant, "17")
 		a.TOTP, err[18] = r.TOTP(tenant, "17")
 		a.Grant, err[19] = r.Grant(w.grant.Hash)
 		for _, err := range err {
@@ -110,6 +112,8 @@ func testTenants(t *testing.T, s auth.Store) {
 			ok(tx.ClaimParcels(auth.Queue{Tenant: "one", Kind: auth.ParcelPush}, at(24), at(25), 9)),
 			ok(tx.SettleParcel(auth.Parcel{Tenant: "one", ID: "p-1", Tries: 4, Result: "new"})),
 			ok(tx.DropAuthenticator("one", "dev-1")),
+			ok(tx.PutUserKey(auth.UserKey{Tenant: "one", User: "17", Use: one.key.Use, ID: one.key.ID, Version: 4}, 3)),
+			ok(tx.UseChallenge("one", digest("spent"), at(24))),
 			ok(tx.PutTOTP(auth.TOTP{Tenant: "one", User: "17", Version: 4}, 3)),
 			func() error { return tx.PutUser(auth.User{Tenant: "one", ID: "17"}, one.identifiers[:1]) },
 			func() error { return tx.PutIdentity(auth.Identity{Tenant: "one", Ref: one.identity.Ref}) },
