@@ -166,7 +166,7 @@ func (s *Service) settle(ctx context.Context, a *attempt, o outcome, rows func(W
 func (s *Service) cancelFlows(w Writes, t TenantID, subject Subject, now time.Time) error {
 	for _, p := range []Purpose{
 		PurposeStepUp, PurposeBind, PurposeLogin, PurposeConfirm, PurposeSecondFactor, PurposeLoginCode, PurposeLoginLink,
-		PurposeLoginKey, PurposeTransaction, PurposeOwnEmail, PurposeOwnPhone,
+		PurposeLoginKey, PurposeTransaction, PurposeOwnEmail, PurposeOwnPhone, PurposeOwnLink,
 	} {
 		if _, err := w.CancelChallenges(t, subject, p, now); err != nil {
 			return err

@@ -27,6 +27,7 @@ const (
 	PurposeTransaction  Purpose = "transaction"   // the same, by a code that an app makes of it
 	PurposeOwnEmail     Purpose = "own_email"     // that an address which a user of /cis named is theirs
 	PurposeOwnPhone     Purpose = "own_phone"     // the same of a number
+	PurposeOwnLink      Purpose = "own_link"      // the same of an address, by a link
 )
 
 // Channel is the way a challenge reaches its user.

@@ -110,12 +110,27 @@ func (s *Service) SendContactCode(ctx context.Context, by Actor, live LiveSessio
 	if channel == ChannelSMS && !s.uses(by.Tenant, ChannelSMS) {
 		return refuse(CodeChannelUnsupported)
 	}
+	return s.sendContact(ctx, by, live, kind, value, purpose, func(_ Challenge, m Message) (string, Message) {
+		m.Code = s.newCode(by.Tenant)
+		return m.Code, m
+	})
+}
+
+// ownChallenge begins a challenge of the user of a session about an address or number.
+func ownChallenge(by Actor, live LiveSession, purpose Purpose, channel Channel) Challenge {
+	return Challenge{
+		Tenant: by.Tenant, Purpose: purpose, Channel: channel, Subject: SubjectOf(live.User.ID), User: live.User.ID, Session: live.Session.ID,
+	}
+}
+
+// sendContact sends what mint makes to an address or number which the user of a session says is theirs.
+func (s *Service) sendContact(
+	ctx context.Context, by Actor, live LiveSession, kind IdentifierKind, value string, purpose Purpose, mint minting,
+) error {
+	channel, _ := contactChannel(kind)
 	now := s.now()
 	_, err := decide(ctx, s, by, func(tx Tx) (Challenge, *Error, error) {
-		c := Challenge{
-			Tenant: by.Tenant, Purpose: purpose, Channel: channel, Subject: SubjectOf(live.User.ID), User: live.User.ID,
-			Session: live.Session.ID,
-		}
+		c, mint := ownChallenge(by, live, purpose, channel), mint
 		o, no, err := s.own(tx, by, live, kind, value, now)
 		if err != nil || no != nil {
 			return c, no, s.noteUnsent(tx, by, c, no, err, now)
@@ -125,13 +140,9 @@ func (s *Service) SendContactCode(ctx context.Context, by Actor, live LiveSessio
 		if channel == ChannelSMS {
 			m.Template, m.Kind, m.To = TemplateBind, ParcelSMS, o.canonical
 		}
-		mint := func(_ Challenge, m Message) (string, Message) {
-			m.Code = s.newCode(by.Tenant)
-			return m.Code, m
-		}
 		if o.foreign {
 			m.Kind, m.To = ParcelDecoy, ""
-			mint = func(_ Challenge, m Message) (string, Message) { return randomText(16), m } // no code is right
+			mint = func(_ Challenge, m Message) (string, Message) { return randomText(16), m } // nothing is right
 		}
 		no, err = s.sendTo(tx, by, loginAccount{Account: o.account}, c, m, mint, now)
 		return c, no, s.noteUnsent(tx, by, c, no, err, now)
@@ -151,10 +162,7 @@ func (s *Service) ProveContact(ctx context.Context, by Actor, live LiveSession, 
 	channel, purpose := contactChannel(in.Kind)
 	now := s.now()
 	_, err := decide(ctx, s, by, func(tx Tx) (Challenge, *Error, error) {
-		c := Challenge{
-			Tenant: by.Tenant, Purpose: purpose, Channel: channel, Subject: SubjectOf(live.User.ID), User: live.User.ID,
-			Session: live.Session.ID,
-		}
+		c := ownChallenge(by, live, purpose, channel)
 		o, no, err := s.own(tx, by, live, in.Kind, in.Value, now)
 		if err != nil || no != nil {
 			return c, no, s.noteUnsent(tx, by, c, no, err, now)

@@ -59,6 +59,8 @@ func (s *Service) codePolicy(c Challenge) OTPPolicy {
 		p.For, p.Tries = InviteFor, emailTries
 	case PurposeLoginCode, PurposeOwnEmail, PurposeOwnPhone:
 		p.Tries = s.settings(c.Tenant).Lockout.Failures // the lock ends the guessing, and not one challenge
+	case PurposeOwnLink:
+		p.For = VerifyEmailFor
 	case PurposeLoginLink:
 		p.For = LoginLinkFor
 	}

@@ -1,7 +1,10 @@
 package cis
 
 import (
+	"html"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"countersign/internal/auth"
 )
@@ -10,6 +13,7 @@ type contactRequest struct {
 	Email         string `json:"email"`
 	PhoneNumber   string `json:"phone_number"`
 	Passcode      string `json:"passcode"`
+	RedirectURI   string `json:"redirect_uri"`
 	UpdatePrimary bool   `json:"update_primary"`
 }
 
@@ -84,5 +88,81 @@ func (c *call) contactRefused(kind auth.IdentifierKind, err error) error {
 		return err
 	}
 	c.w.Code, c.w.Cause = code.String(), err
+	return nil
+}
+
+// sendContactLink is POST /v1/verification/links/email.
+func (a *API) sendContactLink(c *call) error {
+	var in contactRequest
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	err := a.auth.SendContactLink(c.r.Context(), c.by, c.live, auth.ContactLink{
+		Email: in.Email, Redirect: in.RedirectURI, Primary: in.UpdatePrimary,
+	})
+	if err != nil {
+		return c.contactRefused(auth.ByEmail, err)
+	}
+	return c.w.JSON(http.StatusOK, message{"Verification email sent"})
+}
+
+// confirmPage is where a link leads. Its form goes to the address that it stands at.
+const confirmPage = `<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Confirm your e-mail address</title></head>
+<body><main>
+<h1>Confirm your e-mail address</h1>
+<p>Is <strong>EMAIL</strong> your e-mail address? SERVICE wants to know.</p>
+<form method="post"><button>Yes, confirm</button></form>
+<p>If you did not ask for this, close this page.</p>
+</main></body>
+</html>
+`
+
+// showContactLink is GET /v1/verification/links/email/confirm. It changes nothing: programs that look into mails open links.
+func (a *API) showContactLink(c *call) error {
+	if err := c.decode(nil); err != nil {
+		return err
+	}
+	link, service, err := a.auth.ContactLinkOf(c.r.Context(), c.r.URL.Query().Get("code"))
+	if err != nil {
+		return err
+	}
+	page := strings.NewReplacer("EMAIL", html.EscapeString(link.Email), "SERVICE", html.EscapeString(service)).Replace(confirmPage)
+	h := c.w.Header()
+	c.private()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy",
+		"default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"+formTarget(link.Redirect))
+	return c.w.Bytes(http.StatusOK, []byte(page))
+}
+
+// private keeps the address of a link to ourselves.
+func (c *call) private() { c.w.Header().Set("Referrer-Policy", "no-referrer") }
+
+// formTarget is where the browser may be sent on from our form, as a source of the policy.
+func formTarget(redirect string) string {
+	u, err := url.Parse(redirect)
+	if err != nil || u.Scheme == "" || strings.ContainsAny(u.Scheme+u.Host, " ;,'\"") {
+		return ""
+	}
+	if u.Host == "" {
+		return " " + u.Scheme + ":"
+	}
+	return " " + u.Scheme + "://" + u.Host
+}
+
+// confirmContactLink is POST /v1/verification/links/email/confirm.
+func (a *API) confirmContactLink(c *call) error {
+	if err := c.decode(nil); err != nil {
+		return err
+	}
+	next, err := a.auth.ConfirmContactLink(c.r.Context(), c.via(), c.r.URL.Query().Get("code"))
+	if err != nil {
+		return err
+	}
+	c.private()
+	c.w.Header().Set("Location", next)
+	c.w.Empty(http.StatusSeeOther)
 	return nil
 }

@@ -147,6 +147,7 @@ func userRoutes() []route {
 		{"DELETE", "/cis/v1/auth/mobile-biometrics/delete", numeric, (*API).deleteBiometrics},
 		{"GET", "/cis/v1/users/me/device-keys", numeric, (*API).listOwnDeviceKeys},
 		{"POST", "/cis/v1/users/me/password-credentials", numeric, (*API).addOwnPassword},
+		{"POST", "/cis/v1/verification/links/email", numeric, (*API).sendContactLink},
 		{"POST", "/cis/v1/verification/otp/email/send", numeric, sendContactCode(auth.ByEmail)},
 		{"POST", "/cis/v1/verification/otp/email/validate", numeric, proveContact(auth.ByEmail)},
 		{"POST", "/cis/v1/verification/otp/sms/send", numeric, sendContactCode(auth.ByPhone)},
@@ -158,6 +159,8 @@ func userRoutes() []route {
 func publicRoutes() []route {
 	return []route{
 		{"POST", "/cis/v1/auth/password/reset", numeric, (*API).resetPassword},
+		{"GET", "/cis/v1/verification/links/email/confirm", numeric, (*API).showContactLink},
+		{"POST", "/cis/v1/verification/links/email/confirm", numeric, (*API).confirmContactLink},
 		{"POST", "/cis/v1/auth/password/reset/password/validate", numeric, (*API).validateOldPassword},
 	}
 }
