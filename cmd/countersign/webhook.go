@@ -31,7 +31,7 @@ func (c webhookConfig) networks() ([]netip.Prefix, error) {
 }
 
 type webhookCommand struct {
-	List   webhookList   `cmd:"" help:"List what was or is to be told to a tenant's webhook, newest first."`
+	List   webhookList   `cmd:"" help:"List what was or is to be told to a tenant's webhook and, of logouts, to its clients; newest first."`
 	Replay webhookReplay `cmd:"" help:"Have deliveries that failed for good tried again, from the start and under their ids."`
 }
 
@@ -63,6 +63,9 @@ func (c webhookList) Run(w *world) error {
 
 // pathOf is where a delivery goes, below the webhook's URL; "-" once its content is gone.
 func pathOf(d auth.Delivery) string {
+	if d.Logout != nil {
+		return "logout of " + string(d.Logout.Client)
+	}
 	if d.News == nil {
 		return "-"
 	}

@@ -247,8 +247,7 @@ func (s *script) parseRequest(args []string) (request, error) {
 
 func (s *script) readBody(in *request, arg string) error {
 	in.typ = jsonType
-	switch path := strings.TrimRight(in.path, "/"); {
-	case strings.HasSuffix(path, "/oidc/token"), strings.HasSuffix(path, "/oidc/auth"), strings.HasSuffix(path, "/oidc/login"):
+	if strings.Contains(in.path, "/oidc/") {
 		in.typ = formType
 	}
 	if file, ok := strings.CutPrefix(arg, "@"); ok {

@@ -30,7 +30,7 @@ import (
 //	with NAME VALUE                 sends this header from now on; without NAME ends that
 //	client ID SECRET                gets a client token and sends it as Authorization from now on; saves it as CLIENT
 //	login EMAIL PASSWORD            logs in on /multi, which must answer 200; saves TOKEN
-//	req METHOD PATH [BODY | @FILE]  sends a request. The body is JSON, or a form at the token endpoints, unless -H says otherwise
+//	req METHOD PATH [BODY | @FILE]  sends a request. The body is JSON, or a form below /oidc, unless -H says otherwise
 //	    -H 'NAME: VALUE'            with this header; without a value: without this header
 //	    -n COUNT                    that often; all answers must have the same status. ${N} counts from 1
 //	    -until STATUS               but no further than an answer with this status, which must come

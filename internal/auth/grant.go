@@ -250,13 +250,24 @@ func (s *Service) redeemed(ctx context.Context, by Actor, g Grant, live LiveSess
 	if err != nil {
 		return TokenSet{}, err
 	}
+	party := Party{Tenant: g.Tenant, Session: session.ID, Browser: g.Browser, User: live.User.ID, Client: by.Client, EndsAt: live.Session.EndsAt}
+	if party.EndsAt.Before(session.EndsAt) {
+		party.EndsAt = session.EndsAt
+	}
 	e := s.event(by, EventTokenIssued, now)
 	e.User, e.Session, e.Reason = live.User.ID, session.ID, "code"
 	err = s.store.Write(ctx, func(w Writes) error {
 		if first, err := w.UseGrant(g.Hash, now); err != nil || !first {
 			return errors.Join(err, raced(first))
 		}
+		// The row of the browser's session is taken, so that whoever ends it meanwhile either finds this client or keeps it out.
+		if alive, err := w.TouchSession(g.Tenant, g.Browser, live.Session.SeenAt); err != nil || !alive {
+			return errors.Join(err, raced(alive))
+		}
 		if err := w.AddSession(session); err != nil {
+			return err
+		}
+		if err := w.AddParty(party); err != nil {
 			return err
 		}
 		if offline {

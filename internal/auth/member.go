@@ -266,6 +266,9 @@ func (s *Service) deactivate(tx Tx, by Actor, d dealing, now time.Time) (*Error,
 		if _, err := tx.CancelChallenges(u.Tenant, d.target.Subject, "", now); err != nil {
 			return nil, err
 		}
+		if _, err := s.endBrowsers(tx, u.Tenant, u.ID, now, EventSuspended); err != nil {
+			return nil, err
+		}
 		events = append(events, d.event(s, by, EventSuspended, now))
 	}
 	n := News{

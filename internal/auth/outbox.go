@@ -22,9 +22,13 @@ const (
 	ParcelEmail   ParcelKind = "email"
 	ParcelPush    ParcelKind = "push"
 	ParcelWebhook ParcelKind = "webhook"
-	ParcelWake    ParcelKind = "wake"  // to one device, by its own push service; no message that counts
-	ParcelDecoy   ParcelKind = "decoy" // nobody: written where the lack of an e-mail would tell that there is nobody to read it
+	ParcelLogout  ParcelKind = "logout" // tells a client that a session of the browser ended
+	ParcelWake    ParcelKind = "wake"   // to one device, by its own push service; no message that counts
+	ParcelDecoy   ParcelKind = "decoy"  // nobody: written where the lack of an e-mail would tell that there is nobody to read it
 )
+
+// called reports whether a parcel goes to a receiver that is called, and not to a person. It is tried for longer, and kept to be replayed.
+func (k ParcelKind) called() bool { return k == ParcelWebhook || k == ParcelLogout }
 
 // ParcelStatus is where a parcel stands.
 type ParcelStatus string
@@ -35,8 +39,8 @@ const (
 	ParcelFailed    ParcelStatus = "failed" // for good: a dead letter
 )
 
-// Parcel is an effect on the outside world that a transaction decided and a worker carries out: a message to a person, or news for the
-// tenant's webhook. It is written in the transaction of its cause, so that it happens if and only if its cause did (A-123, C-10).
+// Parcel is an effect on the outside world that a transaction decided and a worker carries out: a message to a person, news for the
+// tenant's webhook, or the end of a session for a client. It is written in the transaction of its cause, so that it happens if and only if its cause did (A-123, C-10).
 //
 // Its content is sealed in the store, since codes and tokens are among it, and is wiped when it has been carried.
 type Parcel struct {
@@ -45,7 +49,7 @@ type Parcel struct {
 	Kind        ParcelKind
 	Status      ParcelStatus
 	User        UserID // whom it concerns; empty: nobody in particular
-	Sealed      []byte // Message or News; empty once carried
+	Sealed      []byte // Message, News or LogoutNotice; empty once carried
 	CreatedAt   time.Time
 	ExpiresAt   time.Time // after which carrying it makes no sense; zero: never
 	DueAt       time.Time // of the next try
@@ -127,10 +131,13 @@ type News struct {
 // Delivery is a parcel on its way, with its content.
 type Delivery struct {
 	Parcel
-	Message *Message    // nil for ParcelWebhook
-	News    *News       // nil for the other kinds
-	Webhook Webhook     // ParcelWebhook: where it goes
-	Key     seal.Secret // ParcelWebhook: signs; the tenant's oldest live API key (contract/multi §4.1)
+	Message *Message      // of what goes to a person; nil for the other kinds
+	News    *News         // ParcelWebhook
+	Webhook Webhook       // ParcelWebhook: where it goes
+	Key     seal.Secret   // ParcelWebhook: signs; the tenant's oldest live API key (contract/multi §4.1)
+	Logout  *LogoutNotice // ParcelLogout
+	URI     string        // ParcelLogout: where it goes
+	Token   seal.Secret   // ParcelLogout: what is said there
 }
 
 // Waits between the tries of a parcel. After the last one it has failed for good.
@@ -256,7 +263,7 @@ func (s *Service) Queues(ctx context.Context) ([]Queue, error) {
 	var all, due []Queue
 	err := s.store.View(ctx, func(r Reads) (err error) { all, err = r.Queues(s.now()); return err })
 	for _, q := range all {
-		if q.Kind == ParcelWebhook || !s.sandbox {
+		if q.Kind.called() || !s.sandbox {
 			due = append(due, q)
 		}
 	}
@@ -301,15 +308,19 @@ func (l lost) Error() string   { return string(l) }
 func (l lost) Permanent() bool { return true }
 
 const (
-	errLate      lost = "too late to be of use"
-	errNoWebhook lost = "the tenant has no webhook any more"
-	errNoKey     lost = "the tenant has no API key to sign with"
-	errSealed    lost = "the content cannot be opened with the present master keys"
+	errLate        lost = "too late to be of use"
+	errNoWebhook   lost = "the tenant has no webhook any more"
+	errNoLogoutURI lost = "the client has no address for it any more"
+	errNoKey       lost = "the tenant has no API key to sign with"
+	errSealed      lost = "the content cannot be opened with the present master keys"
 )
 
 func (s *Service) delivery(p Parcel) (Delivery, error) {
 	d := Delivery{Parcel: p}
-	if p.Kind != ParcelWebhook {
+	switch {
+	case p.Kind == ParcelLogout:
+		return s.logoutDelivery(d)
+	case p.Kind != ParcelWebhook:
 		d.Message = new(Message)
 		if s.open(p, d.Message) != nil {
 			return d, errSealed
@@ -363,7 +374,7 @@ func (s *Service) SettleParcel(ctx context.Context, d Delivery, outcome error) e
 		e.User, e.Reason, e.Note = p.User, string(p.Kind), string(p.ID)
 		events = append(events, e)
 	}
-	if p.Kind != ParcelWebhook && p.Status != ParcelPending || p.Status == ParcelDelivered {
+	if !p.Kind.called() && p.Status != ParcelPending || p.Status == ParcelDelivered {
 		p.Sealed = nil // codes and tokens are not kept longer than they are needed
 	}
 	ctx, cancel := detached(ctx)
@@ -400,7 +411,7 @@ func (p Parcel) nextTry(now time.Time, outcome error) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	tries, wait, factor := messageTries, messageWait, messageFactor
-	if p.Kind == ParcelWebhook {
+	if p.Kind.called() {
 		tries, wait, factor = webhookTries, webhookWait, webhookFactor
 	}
 	if p.Tries >= tries {
@@ -429,12 +440,12 @@ func (s *Service) Parcels(ctx context.Context, f ParcelFilter, n int) ([]Parcel,
 	return all, err
 }
 
-// ReplayParcel has a webhook delivery that failed for good tried again from the start, under the same id; an operator's. Errors:
+// ReplayParcel has a delivery to a webhook, or to a client, that failed for good tried again from the start, under the same id; an operator's. Errors:
 // CodeNotFound, also for a delivery that is still being tried or was taken.
 func (s *Service) ReplayParcel(ctx context.Context, t TenantID, id ParcelID) error {
 	now := s.now()
 	return s.store.Update(ctx, func(tx Tx) error {
-		found, err := tx.Parcels(ParcelFilter{Tenant: t, ID: id, Status: ParcelFailed, Kinds: []ParcelKind{ParcelWebhook}}, 1)
+		found, err := tx.Parcels(ParcelFilter{Tenant: t, ID: id, Status: ParcelFailed, Kinds: []ParcelKind{ParcelWebhook, ParcelLogout}}, 1)
 		if err != nil || len(found) == 0 {
 			return orRefuse(err, CodeNotFound)
 		}

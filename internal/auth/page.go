@@ -1,13 +1,9 @@
 package auth
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/gob"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +27,15 @@ func (p *page) loggedIn() bool { return p.session.Session.ID != "" }
 
 // browserSession finds the live session of a browser; none is no error. A locked user has none.
 func (s *Service) browserSession(ctx context.Context, by Actor, text string, now time.Time) (Bearer, error) {
+	b, err := s.anyBrowser(ctx, by, text, now)
+	if err != nil || now.Before(b.LockedUntil) {
+		return Bearer{}, err
+	}
+	return b, nil
+}
+
+// anyBrowser is browserSession for what a locked user may do too.
+func (s *Service) anyBrowser(ctx context.Context, by Actor, text string, now time.Time) (Bearer, error) {
 	secret, ok := s.openToken(sealBrowser, text)
 	if !ok {
 		return Bearer{}, nil
@@ -46,7 +51,7 @@ func (s *Service) browserSession(ctx context.Context, by Actor, text string, now
 	if err := s.current(ctx, by, b.Revision); err != nil {
 		return Bearer{}, err
 	}
-	if b.Token.Tenant != by.Tenant || b.Token.Kind != TokenBrowser || !b.alive(now) || now.Before(b.LockedUntil) {
+	if b.Token.Tenant != by.Tenant || b.Token.Kind != TokenBrowser || !b.alive(now) {
 		return Bearer{}, nil
 	}
 	return b, nil
@@ -112,30 +117,15 @@ func (s *Service) show(p *page, step AuthorizationStep) (Authorization, error) {
 	return out, err
 }
 
-// signForm writes what a form of the login page brings back. It is good with one browser's cookie only, so that no other site can make
-// a browser send it.
+// signForm writes what a form of the login page brings back.
 func (s *Service) signForm(state authorizing, cookie string) (string, error) {
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(state); err != nil {
-		return "", fmt.Errorf("write form: %w", err)
-	}
-	tag := s.mac.Sum("login form", []byte(cookie), b.Bytes())
-	return tokenText.EncodeToString(append(tag[:], b.Bytes()...)), nil
+	return s.signState(sealForm, state, cookie)
 }
 
 func (s *Service) openForm(text, cookie string, now time.Time) (authorizing, error) {
 	var state authorizing
-	raw, err := tokenText.DecodeString(text)
-	const size = 32
-	if err != nil || len(raw) < size || cookie == "" {
-		return state, refuse(CodeFormInvalid)
-	}
-	tag := s.mac.Sum("login form", []byte(cookie), raw[size:])
-	if subtle.ConstantTimeCompare(tag[:], raw[:size]) != 1 {
-		return state, refuse(CodeFormInvalid)
-	}
-	if err := gob.NewDecoder(bytes.NewReader(raw[size:])).Decode(&state); err != nil {
-		return state, &Error{Code: CodeFormInvalid, Cause: err} // of another version of ours
+	if err := s.openState(sealForm, text, cookie, &state); err != nil {
+		return state, err
 	}
 	if !now.Before(state.BegunAt.Add(authorizeFor)) {
 		return state, refuse(CodeFormInvalid)
@@ -233,7 +223,7 @@ func (s *Service) logIn(ctx context.Context, p *page, in PageAnswer) error {
 	former := p.session.Session
 	err = s.admit(ctx, a, in.Password, session, string(TokenBrowser), func(w Writes) error {
 		if former.ID != "" {
-			if _, err := w.EndSession(former.Tenant, former.ID, now, string(EventLogin)); err != nil {
+			if err := s.succeed(w, former, session, now); err != nil {
 				return err
 			}
 		}
@@ -250,6 +240,17 @@ func (s *Service) logIn(ctx context.Context, p *page, in PageAnswer) error {
 		Session: session, User: u, SucceededAt: now, Revision: a.account.Revision, Memberships: a.account.Memberships,
 	}}
 	return nil
+}
+
+// succeed ends the session that a browser had before. The clients of the same user go on with the new one; those of another are told.
+func (s *Service) succeed(w Writes, former, session Session, now time.Time) error {
+	if _, err := w.EndSession(former.Tenant, former.ID, now, string(EventLogin)); err != nil {
+		return err
+	}
+	if former.User == session.User {
+		return w.MoveParties(former.Tenant, former.User, former.ID, session.ID, session.EndsAt)
+	}
+	return s.tellParties(w, former.Tenant, former.User, former.ID, now)
 }
 
 // typedKind tells what a person has typed to say who they are; usernames have no @ and do not begin with + (see identifiersOf).

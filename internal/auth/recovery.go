@@ -159,5 +159,8 @@ func (s *Service) passwordChanged(w Writes, u User, now time.Time) error {
 	if _, err := w.CancelChallenges(u.Tenant, SubjectOf(u.ID), "", now); err != nil {
 		return err
 	}
+	if _, err := s.endBrowsers(w, u.Tenant, u.ID, now, EventPasswordChanged); err != nil {
+		return err
+	}
 	return s.notice(w, u, TemplatePasswordChanged, "", now)
 }

@@ -113,6 +113,8 @@ type Reads interface {
 	Session(t TenantID, id SessionID) (LiveSession, error)
 	// SessionsOf lists the user's sessions of a surface that have not been ended, the latest seen first, at most n.
 	SessionsOf(t TenantID, id UserID, surface Surface, n int) ([]Session, error)
+	// Party returns the party whose tokens live in a session.
+	Party(t TenantID, id SessionID) (Party, error)
 	// Refresh finds a refresh token by hash with the root of its family, its session, its user and the user's lock, in one statement.
 	Refresh(hash TokenHash) (LiveRefresh, error)
 	// Grant finds a grant by the hash of its code, used or not.
@@ -239,6 +241,14 @@ type Writes interface {
 	TouchSession(t TenantID, id SessionID, at time.Time) (bool, error)
 	// EndSession ends a session and so all of its tokens; false when it had ended.
 	EndSession(t TenantID, id SessionID, at time.Time, why string) (bool, error)
+	// EndSessionsOf ends all of a user's sessions of a surface and returns those that it ended.
+	EndSessionsOf(t TenantID, id UserID, surface Surface, at time.Time, why string) ([]Session, error)
+	AddParty(Party) error
+	// MoveParties makes one session of a user's browser take over the parties of another, which end no earlier than until.
+	MoveParties(t TenantID, id UserID, from, to SessionID, until time.Time) error
+	// TakeParties deletes the parties of a session of a user's browser, or of all of their sessions when it is empty, and returns them: no
+	// party is taken twice.
+	TakeParties(t TenantID, id UserID, browser SessionID) ([]Party, error)
 	AddToken(Token) error
 	// StepUpToken marks a token of a live session as stepped up; false when the token was used or its session ended.
 	StepUpToken(hash TokenHash, at time.Time) (bool, error)

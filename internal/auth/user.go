@@ -278,6 +278,9 @@ func (s *Service) shiftUser(tx Tx, by Actor, a Account, e UserEvent, now time.Ti
 		if err := s.announceEnd(tx, u, now); err != nil {
 			return err
 		}
+		if _, err := s.endBrowsers(tx, u.Tenant, u.ID, now, EventSuspended); err != nil {
+			return err
+		}
 	}
 	note.User = u.ID
 	return tx.AddEvents(note)

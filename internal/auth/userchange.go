@@ -314,6 +314,9 @@ func (s *Service) DetachUser(ctx context.Context, by Actor, id UserID) error {
 		p := &e.person.User.Profile
 		p.CustomAppData, p.ExternalAccountID = "", ""
 		e.changed = append(e.changed, "application")
+		if _, err := s.endBrowsers(tx, e.before.Tenant, e.before.ID, s.now(), EventLogout); err != nil {
+			return nil, err
+		}
 		return nil, tx.RaiseEpoch(e.before.Tenant, e.before.ID)
 	})
 	return err

@@ -137,6 +137,9 @@ func (s *Service) DeleteUser(ctx context.Context, by Actor, id UserID) error {
 		if err := s.announceEnd(tx, a.User, now); err != nil {
 			return a, nil, err
 		}
+		if _, err := s.endBrowsers(tx, by.Tenant, id, now, EventUserDeleted); err != nil {
+			return a, nil, err
+		}
 		if err := tx.DeleteUser(by.Tenant, id, now); err != nil {
 			return a, nil, err
 		}

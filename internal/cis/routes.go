@@ -58,6 +58,8 @@ func routes() []route {
 		{"POST", "/cis/v1/auth/session/logout", numeric, (*API).logoutSession},
 		{"GET", "/cis/v1/auth/users/{user_id}/sessions", numeric, (*API).listSessions},
 		{"DELETE", "/cis/v1/auth/users/{user_id}/sessions", numeric, (*API).endSessions},
+		{"GET", "/cis/v1/sessions/{user_id}", numeric, (*API).listFrontSessions},
+		{"DELETE", "/cis/v1/sessions/{user_id}", numeric, (*API).endFrontSessions},
 		{"POST", "/cis/v1/auth/token/refresh", numeric, (*API).refreshToken},
 		{"POST", "/cis/v1/auth/totp/authenticate", numeric, (*API).authenticateTOTP},
 		{"POST", "/cis/v1/auth/totp/transaction/start", numeric, (*API).startTransaction},

@@ -64,7 +64,7 @@ func wireOf(c auth.Code) *oauthError {
 func authorizationError(c auth.Code) *oauthError {
 	switch c {
 	case auth.CodeRedirectInvalid:
-		return &oauthError{http.StatusBadRequest, "invalid_request", "The client is unknown, or the redirect_uri is not one of its own"}
+		return &oauthError{http.StatusBadRequest, "invalid_request", "The client is unknown, or the address to go on to is not one of its own"}
 	case auth.CodeFormInvalid:
 		return &oauthError{http.StatusBadRequest, "invalid_request", "The form is too old, or another browser's"}
 	case auth.CodeRequestInvalid:

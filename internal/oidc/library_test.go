@@ -94,6 +94,11 @@ func walk(t *testing.T, ts *httptest.Server, at string, forms ...url.Values) url
 	if err != nil {
 		t.Fatal(err)
 	}
+	return walkWith(t, ts, jar, at, forms...)
+}
+
+func walkWith(t *testing.T, ts *httptest.Server, jar http.CookieJar, at string, forms ...url.Values) url.Values {
+	t.Helper()
 	browser := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	page, err := browser.Get(at)
 	for _, form := range forms {

@@ -42,8 +42,8 @@ type view struct {
 	Title      string
 	Error      string
 	Action     string
-	Step       auth.AuthorizationStep
-	Tenant     string // its name
+	Step       auth.AuthorizationStep // or one of a logout
+	Tenant     string                 // its name
 	App        string
 	Form       string
 	Identifier string

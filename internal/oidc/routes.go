@@ -29,6 +29,9 @@ func New(s *auth.Service, base string) *API {
 const (
 	authorizePath = "/cis/oidc/auth"
 	loginPath     = "/cis/oidc/login"
+
+	endSessionPath   = "/cis/oidc/session/end"
+	answerLogoutPath = "/cis/oidc/session/end/confirm"
 )
 
 // Mount adds the dialect's routes.
@@ -41,6 +44,9 @@ func (a *API) Mount(m *httpx.Mux) {
 	m.Handle("GET", authorizePath, a.authorize)
 	m.Handle("POST", authorizePath, a.authorizePost)
 	m.Handle("POST", loginPath, a.login)
+	m.Handle("GET", endSessionPath, a.endSession)
+	m.Handle("POST", endSessionPath, a.endSessionPost)
+	m.Handle("POST", answerLogoutPath, a.answerLogout)
 	m.Handle("GET", "/cis/oidc/jwks", a.keys)
 	m.Handle("GET", "/cis/oidc/.well-known/openid-configuration", a.configuration)
 }
@@ -64,6 +70,9 @@ type configuration struct {
 	JWKSURI                string   `json:"jwks_uri"`
 	AuthorizationEndpoint  string   `json:"authorization_endpoint"`
 	TokenEndpoint          string   `json:"token_endpoint"`
+	EndSessionEndpoint     string   `json:"end_session_endpoint"`
+	BackchannelLogout      bool     `json:"backchannel_logout_supported"`
+	BackchannelSession     bool     `json:"backchannel_logout_session_supported"`
 	ResponseTypes          []string `json:"response_types_supported"`
 	ResponseModes          []string `json:"response_modes_supported"`
 	ChallengeMethods       []string `json:"code_challenge_methods_supported"`
@@ -86,6 +95,7 @@ func (a *API) configuration(w *httpx.Response, _ *http.Request) error {
 	always := []string{"sub", "iss", "aud", "iat", "exp", "tid", "auth_time", "amr", "acr", "at_hash", "sid", "nonce"}
 	return w.JSON(http.StatusOK, configuration{
 		Issuer: a.auth.Issuer(), JWKSURI: a.base + "/cis/oidc/jwks", TokenEndpoint: a.base + "/oidc/token",
+		EndSessionEndpoint: a.base + endSessionPath, BackchannelLogout: true, BackchannelSession: true,
 		AuthorizationEndpoint: a.base + authorizePath, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
 		ChallengeMethods: []string{"S256"}, ResponseIssuer: true, ACRs: auth.AuthorizationACRs(), Prompts: auth.AuthorizationPrompts(),
 		SubjectTypes: []string{"public"}, IDTokenAlgs: []string{"ES256", "RS256"},

@@ -23,7 +23,7 @@ type Messenger interface {
 	Carry(context.Context, auth.ParcelID, auth.TenantID, auth.Message) error
 }
 
-// Deliverer carries news to webhooks; its errors are as a Messenger's.
+// Deliverer carries news to webhooks, and the ends of sessions to clients; its errors are as a Messenger's.
 type Deliverer interface {
 	Deliver(context.Context, auth.Delivery) error
 }
@@ -193,7 +193,7 @@ func (o *Outbox) carry(ctx context.Context, d auth.Delivery) (err error) {
 			err = errBroken
 		}
 	}()
-	if d.Kind == auth.ParcelWebhook {
+	if d.Kind == auth.ParcelWebhook || d.Kind == auth.ParcelLogout {
 		return o.Webhooks.Deliver(ctx, d)
 	}
 	return o.Messages.Carry(ctx, d.ID, d.Tenant, *d.Message)

@@ -134,6 +134,14 @@ func (w writes) EndSession(t auth.TenantID, id auth.SessionID, at time.Time, why
 	return moved(w, "end session", n, err, w.hasSession(t, id))
 }
 
+// EndSessionsOf implements auth.Writes.
+func (w writes) EndSessionsOf(t auth.TenantID, id auth.UserID, surface auth.Surface, at time.Time, why string) ([]auth.Session, error) {
+	rows, err := w.q.EndSessionsOf(w.ctx, sqlc.EndSessionsOfParams{
+		TenantID: string(t), UserID: string(id), Surface: string(surface), At: micros(at), Why: why,
+	})
+	return list(reads(w), "end sessions", rows, err, func(row sqlc.Session) (auth.Session, error) { return session(row), nil })
+}
+
 func (w writes) hasSession(t auth.TenantID, id auth.SessionID) func() ([]string, error) {
 	return func() ([]string, error) {
 		return w.q.HasSession(w.ctx, sqlc.HasSessionParams{TenantID: string(t), ID: string(id)})

@@ -81,9 +81,12 @@ func (c *Carrier) Close() {
 	c.plain.CloseIdleConnections()
 }
 
-// Deliver posts the news of a delivery to the tenant's webhook, once; contract/multi §4.1. It returns nil when the receiver answered 2xx.
+// Deliver posts the news of a delivery to the tenant's webhook, once; contract/multi §4.1. A logout goes to its client. It returns nil when the receiver answered 2xx.
 // An error says by Permanent() whether another try is of no use and by RetryAfter() how long the receiver asked for.
 func (c *Carrier) Deliver(ctx context.Context, d auth.Delivery) error {
+	if d.Logout != nil {
+		return c.logOut(ctx, d)
+	}
 	if d.News == nil {
 		return &failure{reason: "there is no news in it", permanent: true}
 	}
@@ -151,12 +154,9 @@ func targetOf(base string, n auth.News) (*url.URL, error) {
 	if base == "" {
 		return nil, &failure{reason: "the tenant has no webhook", permanent: true}
 	}
-	u, err := url.Parse(base)
-	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, &failure{reason: "the URL is not one of https or http", permanent: true}
-	}
-	if u.User != nil {
-		return nil, &failure{reason: "the URL has a user in it", permanent: true}
+	u, err := receiver(base)
+	if err != nil {
+		return nil, err
 	}
 	path := Path(n)
 	if path == "" {
@@ -164,5 +164,17 @@ func targetOf(base string, n auth.News) (*url.URL, error) {
 	}
 	u = u.JoinPath(path)
 	u.Fragment = ""
+	return u, nil
+}
+
+// receiver reads the URL of one.
+func receiver(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return nil, &failure{reason: "the URL is not one of https or http", permanent: true}
+	}
+	if u.User != nil {
+		return nil, &failure{reason: "the URL has a user in it", permanent: true}
+	}
 	return u, nil
 }

@@ -382,3 +382,28 @@ func TestWhatCannotBeDelivered(t *testing.T) {
 		t.Errorf("got %d requests, want 0", n)
 	}
 }
+
+// TestDeliverLogout: a logout token goes to the client's own address as a form, under the rules for webhooks.
+func TestDeliverLogout(t *testing.T) {
+	t.Parallel()
+	r := receive(t, false, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	d := auth.Delivery{
+		Parcel: auth.Parcel{ID: "parcel1", Kind: auth.ParcelLogout}, Logout: &auth.LogoutNotice{Client: "app"}, URI: r.URL + "/out?a=1",
+		Token: seal.NewSecret("a.b+c.d"),
+	}
+	if err := carrier(t).Deliver(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if all := r.requests(); len(all) != 1 || all[0].method != "POST" || all[0].uri != "/out?a=1" || all[0].body != "logout_token=a.b%2Bc.d" ||
+		all[0].header.Get("Content-Type") != "application/x-www-form-urlencoded" || all[0].header.Get("Signature") != "" {
+		t.Errorf("got %+v", all)
+	}
+	for _, uri := range []string{"http://10.1.2.3/out", "https://169.254.169.254/", "ftp://app.example/", "https://user@app.example/", ""} {
+		d.URI = uri
+		err := carrier(t).Deliver(t.Context(), d)
+		var hopeless interface{ Permanent() bool }
+		if !errors.As(err, &hopeless) || !hopeless.Permanent() {
+			t.Errorf("%s: got %v", uri, err)
+		}
+	}
+}

@@ -1,7 +1,7 @@
 -- name: CountMessages :many
 SELECT COUNT(*) FROM outbox
 WHERE tenant_id = sqlc.arg(tenant_id) AND user_id = sqlc.arg(user_id) AND created_at >= sqlc.arg(since)
-    AND kind NOT IN ('webhook', 'wake');
+    AND kind NOT IN ('webhook', 'wake', 'logout');
 
 -- name: Queues :many
 SELECT DISTINCT tenant_id, kind FROM outbox

@@ -39,6 +39,11 @@ WHERE tenant_id = sqlc.arg(tenant_id) AND id = sqlc.arg(id) AND ended_at = 0;
 UPDATE sessions SET ended_at = sqlc.arg(at), ended_why = sqlc.arg(why)
 WHERE tenant_id = sqlc.arg(tenant_id) AND id = sqlc.arg(id) AND ended_at = 0;
 
+-- name: EndSessionsOf :many
+UPDATE sessions SET ended_at = sqlc.arg(at), ended_why = sqlc.arg(why)
+WHERE tenant_id = sqlc.arg(tenant_id) AND user_id = sqlc.arg(user_id) AND surface = sqlc.arg(surface) AND ended_at = 0
+RETURNING *;
+
 -- name: HasSession :many
 SELECT id FROM sessions WHERE tenant_id = $1 AND id = $2;
 

@@ -220,6 +220,15 @@ type Outbox struct {
 	Result      string
 }
 
+type Party struct {
+	TenantID  string
+	SessionID string
+	BrowserID string
+	UserID    string
+	ClientID  string
+	EndsAt    int64
+}
+
 type Password struct {
 	TenantID  string
 	UserID    string

@@ -76,7 +76,7 @@ func (q *Queries) ClaimParcels(ctx context.Context, arg ClaimParcelsParams) ([]O
 const countMessages = `-- name: CountMessages :many
 SELECT COUNT(*) FROM outbox
 WHERE tenant_id = $1 AND user_id = $2 AND created_at >= $3
-    AND kind NOT IN ('webhook', 'wake')
+    AND kind NOT IN ('webhook', 'wake', 'logout')
 `
 
 type CountMessagesParams struct {

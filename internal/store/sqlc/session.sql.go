@@ -86,6 +86,66 @@ func (q *Queries) EndSession(ctx context.Context, arg EndSessionParams) (int64, 
 	return result.RowsAffected()
 }
 
+const endSessionsOf = `-- name: EndSessionsOf :many
+UPDATE sessions SET ended_at = $1, ended_why = $2
+WHERE tenant_id = $3 AND user_id = $4 AND surface = $5 AND ended_at = 0
+RETURNING tenant_id, id, surface, user_id, epoch, client_id, methods, org_type, org_id, created_at, auth_at, seen_at, idle_limit, ends_at, ended_at, ended_why
+`
+
+type EndSessionsOfParams struct {
+	At       int64
+	Why      string
+	TenantID string
+	UserID   string
+	Surface  string
+}
+
+func (q *Queries) EndSessionsOf(ctx context.Context, arg EndSessionsOfParams) ([]Session, error) {
+	rows, err := q.db.QueryContext(ctx, endSessionsOf,
+		arg.At,
+		arg.Why,
+		arg.TenantID,
+		arg.UserID,
+		arg.Surface,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Session
+	for rows.Next() {
+		var i Session
+		if err := rows.Scan(
+			&i.TenantID,
+			&i.ID,
+			&i.Surface,
+			&i.UserID,
+			&i.Epoch,
+			&i.ClientID,
+			&i.Methods,
+			&i.OrgType,
+			&i.OrgID,
+			&i.CreatedAt,
+			&i.AuthAt,
+			&i.SeenAt,
+			&i.IdleLimit,
+			&i.EndsAt,
+			&i.EndedAt,
+			&i.EndedWhy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const hasSession = `-- name: HasSession :many
 SELECT id FROM sessions WHERE tenant_id = $1 AND id = $2
 `

@@ -33,6 +33,8 @@ func testNotFound(t *testing.T, s auth.Store) {
 		"Ticket":                  func(tx auth.Tx) error { return found(tx.Ticket(none)) },
 		"UseTicket":               func(tx auth.Tx) error { return found(tx.UseTicket(none, at(1))) },
 		"Approval":                func(tx auth.Tx) error { return found(tx.Approval("none", "900")) },
+		"Party":                   func(tx auth.Tx) error { return found(tx.Party("demo", "none")) },
+		"Party elsewhere":         func(tx auth.Tx) error { return found(tx.Party("none", w.party.Session)) },
 		"UseGrant":                func(tx auth.Tx) error { return found(tx.UseGrant(none, at(1))) },
 		"Identity": func(tx auth.Tx) error {
 			return found(tx.Identity("demo", auth.IdentityRef{Type: auth.Consumer, ID: "114"}))
@@ -196,6 +198,7 @@ func testExists(t *testing.T, s auth.Store) {
 		"AddToken":     func(tx auth.Writes) error { return tx.AddToken(w.token) },
 		"AddRefresh":   func(tx auth.Writes) error { return tx.AddRefresh(w.leaf) },
 		"AddGrant":     func(tx auth.Writes) error { return tx.AddGrant(w.grant) },
+		"AddParty":     func(tx auth.Writes) error { return tx.AddParty(w.party) },
 		"PutClient":    func(tx auth.Writes) error { return tx.PutClient(foreign) },
 	} {
 		for how, try := range tries(s) {

@@ -28,6 +28,7 @@ type world struct {
 	token         auth.Token
 	root, leaf    auth.RefreshToken
 	grant         auth.Grant
+	party         auth.Party
 	event         auth.Event
 	challenge     auth.Challenge
 	link          auth.DynamicLink
@@ -105,7 +106,7 @@ func newWorld(t auth.TenantID) world {
 		Roles: []auth.Role{auth.RoleAdmin, auth.RoleCardAssignee}, Tag: "tag", SuspendedAt: at(8), Info: infoFixture(),
 	}
 	w.membership.Identity.Details = "" // is not read with a membership
-	w.leaf.Root, w.grant = w.root.Hash, grantFixture(t, ref)
+	w.leaf.Root, w.grant, w.party = w.root.Hash, grantFixture(t, ref), partyFixture(t)
 	w.leaf.ExpiresAt = at(26)
 	return w
 }
@@ -286,6 +287,7 @@ func (w world) add(tx auth.Writes) error {
 		func() error { return tx.AddRefresh(w.root) },
 		func() error { return tx.AddRefresh(w.leaf) },
 		func() error { return tx.AddGrant(w.grant) },
+		func() error { return tx.AddParty(w.party) },
 		func() error { return tx.AddEvents(w.event) },
 		func() error { return tx.AddChallenge(w.challenge) },
 		func() error { _, err := tx.PutLink(w.link, 0); return err },

@@ -70,6 +70,7 @@ func testRoundTrip(t *testing.T, s auth.Store) {
 		})
 	}
 	same(t, "Grant", read(t, s, func(r auth.Reads) (auth.Grant, error) { return r.Grant(w.grant.Hash) }), w.grant)
+	same(t, "Party", read(t, s, func(r auth.Reads) (auth.Party, error) { return r.Party("demo", w.party.Session) }), w.party)
 	testRoundTripOfChallenges(t, s, w)
 	same(t, "Events", read(t, s, func(r auth.Reads) ([]auth.Event, error) { return r.Events("demo", "", 10) }), []auth.Event{w.event})
 }

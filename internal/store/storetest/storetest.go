@@ -89,6 +89,8 @@ func ofSome() map[string]part {
 		"DropMembership":   testDropMembership,
 		"RevokeRefreshOf":  testRevokeRefreshOf,
 		"StepUp":           testStepUp,
+		"Parties":          testParties,
+		"EndSessionsOf":    testEndSessionsOf,
 		"Challenges":       testChallenges,
 		"ChallengeMoves":   testChallengeMoves,
 		"CancelChallenges": testCancelChallenges,

@@ -13,7 +13,7 @@ import (
 
 func (w *world) endAt(end time.Time) {
 	w.session.EndsAt, w.root.ExpiresAt, w.leaf.ExpiresAt, w.attempts.ExpiresAt = end, end, end, end
-	w.challenge.ExpiresAt, w.answer.ExpiresAt, w.grant.ExpiresAt, w.ticket.ExpiresAt = end, end, end, end
+	w.challenge.ExpiresAt, w.answer.ExpiresAt, w.grant.ExpiresAt, w.ticket.ExpiresAt, w.party.EndsAt = end, end, end, end, end
 }
 
 // testSweep sweeps at a time between two ends.
@@ -47,6 +47,7 @@ func testSweep(t *testing.T, s auth.Store) {
 			"Answer":       func(r auth.Reads) error { _, err := r.Answer(w.answer.OnceKey); return err },
 			"Ticket":       func(r auth.Reads) error { _, err := r.Ticket(w.ticket.Hash); return err },
 			"Grant":        func(r auth.Reads) error { _, err := r.Grant(w.grant.Hash); return err },
+			"Party":        func(r auth.Reads) error { _, err := r.Party(w.tenant.ID, w.party.Session); return err },
 			"Refresh root": func(r auth.Reads) error { _, err := r.Refresh(w.root.Hash); return err },
 			"Refresh leaf": func(r auth.Reads) error { _, err := r.Refresh(w.leaf.Hash); return err },
 		} {
