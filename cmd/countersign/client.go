@@ -60,6 +60,9 @@ func clientLine(k auth.Client) string {
 			line += fmt.Sprintf("  %s [%s]", list.name, strings.Join(list.values, " "))
 		}
 	}
+	if k.Logout.URI != "" {
+		line += "  backchannel-logout " + k.Logout.URI
+	}
 	return line + "  " + ended("disabled", k.DisabledAt)
 }
 

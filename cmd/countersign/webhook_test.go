@@ -129,3 +129,17 @@ func fill(t *testing.T, file string) []string {
 	}
 	return ids
 }
+
+// TestPathOf: of a parcel only where it goes is shown.
+func TestPathOf(t *testing.T) {
+	t.Parallel()
+	for want, d := range map[string]auth.Delivery{
+		"-":             {},
+		"/login/watch":  {News: &auth.News{Kind: auth.NewsLogin}},
+		"logout of app": {Logout: &auth.LogoutNotice{Client: "app", User: "1001", Session: "s"}},
+	} {
+		if got := pathOf(d); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}

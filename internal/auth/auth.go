@@ -78,6 +78,9 @@ type Via struct {
 	Request string     // request id
 }
 
+// PublicURL is where the server is reached from outside, without a trailing slash.
+func (s *Service) PublicURL() string { return s.publicURL }
+
 // String names the actor as events and logs do.
 func (a Actor) String() string {
 	switch {

@@ -198,6 +198,13 @@ func (s *Service) refuseProved(ctx context.Context, a *attempt, why error) error
 
 // liveSession finds a live session of /cis in the actor's tenant; CodeSessionNotFound otherwise.
 func (s *Service) liveSession(ctx context.Context, by Actor, id SessionID, now time.Time) (*LiveSession, error) {
+	return s.liveUse(ctx, by, id, now, LiveSession.joinable)
+}
+
+// liveUse is liveSession for sessions of another use.
+func (s *Service) liveUse(
+	ctx context.Context, by Actor, id SessionID, now time.Time, fit func(LiveSession, time.Time) bool,
+) (*LiveSession, error) {
 	var live LiveSession
 	err := s.store.View(ctx, func(r Reads) (err error) { live, err = r.Session(by.Tenant, id); return err })
 	if errors.Is(err, ErrNotFound) {
@@ -209,10 +216,16 @@ func (s *Service) liveSession(ctx context.Context, by Actor, id SessionID, now t
 	if err := s.current(ctx, by, live.Revision); err != nil {
 		return nil, err
 	}
-	if !live.joinable(now) {
+	if !fit(live, now) {
 		return nil, refuseField(CodeSessionNotFound, "session_id")
 	}
 	return &live, nil
+}
+
+// bearable reports whether users bear access tokens of the session: one that a client's back end opened, or that a browser's code gave
+// (contract/cis §0.2).
+func (l LiveSession) bearable(now time.Time) bool {
+	return l.joinable(now) || l.Session.Surface == SurfaceOIDC && l.alive(now)
 }
 
 // joinable reports whether clients may use the session.

@@ -20,6 +20,7 @@
 //	LoginDevice, CollectLogin   /multi   a login that the device approves
 //	CreatePassword         /multi   the first one
 //	Logout                 /multi
+//	LoginFront, ResetAndEnter, Enter             /cis, /oidc: a login that a client's own page has taken, into the browser
 //	EndSession, AnswerLogout, EndFrontSessions   /oidc, /cis: the sessions of a user's browsers; their parties are told
 //	AuthenticatePassword   /cis     session + access, ID and refresh token
 //	AuthenticateSession    /cis     more tokens from a live session

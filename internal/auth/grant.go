@@ -145,6 +145,7 @@ func (s *Service) issueCode(ctx context.Context, p *page) (string, error) {
 type Redemption struct {
 	Code        string
 	RedirectURI string
+	AnyRedirect bool   // the call has no redirect URI (contract/cis §1.3, /v1/token)
 	Verifier    string // RFC 7636 §4.1
 }
 
@@ -197,7 +198,8 @@ func (s *Service) readGrant(ctx context.Context, by Actor, hash TokenHash) (Gran
 // refuses says why a grant that was not used is not redeemed. Each single mismatch is enough (B-42, B-43).
 func (g Grant) refuses(by Actor, in Redemption, live LiveSession, now time.Time) *Error {
 	switch {
-	case g.Client != by.Client, g.RedirectURI != in.RedirectURI, !proves(in.Verifier, g.Challenge), !now.Before(g.ExpiresAt), !live.alive(now), !live.stands(g.Org):
+	case g.Client != by.Client, g.RedirectURI != in.RedirectURI && !in.AnyRedirect, !proves(in.Verifier, g.Challenge),
+		!now.Before(g.ExpiresAt), !live.alive(now), !live.stands(g.Org):
 		return refuse(CodeInvalidCode)
 	case now.Before(live.LockedUntil):
 		return &Error{Code: CodeLocked, RetryAfter: live.LockedUntil.Sub(now)}
@@ -205,9 +207,13 @@ func (g Grant) refuses(by Actor, in Redemption, live LiveSession, now time.Time)
 	return nil
 }
 
-// proves reports whether a verifier is the one whose hash is the challenge (RFC 7636 §4.1, §4.6).
+// proves reports whether a verifier is the one whose hash is the challenge (RFC 7636 §4.1, §4.6). Where there was no challenge no verifier
+// may come: it would say that somebody took the challenge away (RFC 9700 §4.8.2, B-42).
 func proves(verifier, challenge string) bool {
 	const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
+	if challenge == "" {
+		return verifier == ""
+	}
 	if len(verifier) < 43 || len(verifier) > 128 || strings.Trim(verifier, unreserved) != "" {
 		return false
 	}

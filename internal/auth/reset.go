@@ -222,6 +222,7 @@ func (s *Service) ProveOldPassword(ctx context.Context, via Via, id ClientID, in
 type reset struct {
 	by      Actor // the client that it was made for
 	account Account
+	methods []Method                                   // by which the user proved themselves
 	spend   func(Tx, time.Time) (Account, bool, error) // uses it up; false when it was by now
 }
 
@@ -232,22 +233,37 @@ type reset struct {
 // Errors: CodeInputTooLong, CodeThrottled, CodeRecoveryInvalid for a token that is not good, CodeMaintenance; to its holder only,
 // CodePasswordUsed, the policy's, CodeOverloaded.
 func (s *Service) ResetPassword(ctx context.Context, via Via, token string, new seal.Secret) (string, error) {
+	email, _, err := s.resetPassword(ctx, via, token, new, func(reset) (func(Writes, User, time.Time) (Entry, error), error) {
+		return func(Writes, User, time.Time) (Entry, error) { return Entry{}, nil }, nil
+	})
+	return email, err
+}
+
+// resetPassword is ResetPassword with something that follows in the same transaction; prepare says what, before the token is used.
+func (s *Service) resetPassword(
+	ctx context.Context, via Via, token string, new seal.Secret, prepare func(reset) (func(Writes, User, time.Time) (Entry, error), error),
+) (string, Entry, error) {
 	if err := tooLong("new_password", new); err != nil {
-		return "", err
+		return "", Entry{}, err
 	}
 	if err := s.charge(Actor{Via: via}); err != nil {
-		return "", err
+		return "", Entry{}, err
 	}
 	r, err := s.openReset(ctx, via, token)
 	if err != nil {
-		return "", err
+		return "", Entry{}, err
 	}
 	s.refund(Actor{Via: via})
+	follow, err := prepare(r)
+	if err != nil {
+		return "", Entry{}, err
+	}
 	next, err := s.recoveredPassword(ctx, r.by, r.account, new)
 	if err != nil {
-		return "", s.refuseChange(ctx, r.by, r.account.User.ID, err)
+		return "", Entry{}, s.refuseChange(ctx, r.by, r.account.User.ID, err)
 	}
-	return decide(ctx, s, r.by, func(tx Tx) (string, *Error, error) {
+	var entry Entry
+	email, err := decide(ctx, s, r.by, func(tx Tx) (string, *Error, error) {
 		a, good, err := r.spend(tx, next.SetAt)
 		if err != nil || !good {
 			return "", refuse(CodeRecoveryInvalid), err
@@ -256,10 +272,15 @@ func (s *Service) ResetPassword(ctx context.Context, via Via, token string, new 
 		if err != nil {
 			return "", nil, err
 		}
+		a.User.Epoch++ // raised by the swap
+		if entry, err = follow(tx, a.User, next.SetAt); err != nil {
+			return "", nil, err
+		}
 		e := s.event(r.by, EventRecovered, next.SetAt)
 		e.User = a.User.ID
 		return a.User.Email, nil, tx.AddEvents(append(events, e)...)
 	})
+	return email, entry, err
 }
 
 // openReset finds what a reset token stands for.
@@ -279,6 +300,7 @@ func (s *Service) openReset(ctx context.Context, via Via, token string) (reset, 
 	if !b.resets(now) {
 		return r, refuse(CodeRecoveryInvalid)
 	}
+	r.methods = b.Session.Methods
 	r.account, err = s.account(ctx, r.by, b.User.ID)
 	r.spend = func(tx Tx, now time.Time) (Account, bool, error) {
 		fresh, err := tx.Bearer(b.Token.Hash)
@@ -351,7 +373,7 @@ func (s *Service) openResetLink(text string) (resetLinkToken, bool) {
 }
 
 func (s *Service) openLinked(ctx context.Context, via Via, l resetLinkToken) (reset, error) {
-	r := reset{by: Actor{Tenant: l.tenant, Client: l.client, Via: via}}
+	r := reset{by: Actor{Tenant: l.tenant, Client: l.client, Via: via}, methods: []Method{MethodLink}}
 	good, now := false, s.now()
 	err := s.store.View(ctx, func(reads Reads) (err error) {
 		r.account, _, good, err = s.linked(reads, l, now)

@@ -19,6 +19,7 @@ const (
 	SurfaceCIS     Surface = "cis"
 	SurfaceReset   Surface = "reset"   // of /cis, and good for nothing but one new password
 	SurfaceBrowser Surface = "browser" // the login page: single sign-on for the clients of one browser
+	SurfaceEntry   Surface = "entry"   // of a login that a client's page has taken, until a browser brings it; good for nothing else
 	SurfaceOIDC    Surface = "oidc"    // what the tokens of one authorization code live in
 )
 

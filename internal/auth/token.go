@@ -21,6 +21,7 @@ const (
 	TokenAuth      TokenKind = "AUTH"      // lists identities and is exchanged for an access token; contract/multi §3.1
 	TokenAccess    TokenKind = "ACCESS"    // acts for one identity
 	TokenTemporary TokenKind = "TEMPORARY" // one password update and nothing else
+	TokenEntry     TokenKind = "ENTRY"     // one session of the login page, and one code
 	TokenBrowser   TokenKind = "BROWSER"   // the cookie of a session of the login page
 )
 

@@ -37,7 +37,7 @@ func (s *Service) AuthenticateUserToken(ctx context.Context, token string, via V
 		return by, LiveSession{}, err
 	}
 	now := s.now()
-	live, err := s.liveSession(ctx, by, SessionID(session), now)
+	live, err := s.liveUse(ctx, by, SessionID(session), now, LiveSession.bearable)
 	if CodeOf(err) == CodeSessionNotFound || err == nil && string(live.User.ID) != subject {
 		err = refuse(CodeInvalidToken)
 	}

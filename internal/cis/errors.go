@@ -138,6 +138,10 @@ func ofReset(c auth.Code) wire {
 		return wire{http.StatusForbidden, "auth_invalid_credentials", "Invalid username or password"}
 	case auth.CodeRecoveryInvalid:
 		return wire{http.StatusForbidden, "auth_invalid_credentials", "Invalid or expired code"}
+	case auth.CodeInvalidCode, auth.CodeReusedCode:
+		return wire{http.StatusBadRequest, "auth_invalid_credentials", "Invalid code"}
+	case auth.CodeRequestInvalid:
+		return wire{http.StatusBadRequest, "system_invalid_input", "Malformed value"}
 	case auth.CodeEmailUnverified:
 		return wire{http.StatusForbidden, "", "The e-mail address is not verified"}
 	case auth.CodePhoneUnverified:
@@ -182,8 +186,8 @@ func elsewhere(c auth.Code) wire {
 		auth.CodeDiligencePending, auth.CodeDiligenceRejected, auth.CodeIdentityUnapproved, auth.CodeOnceConflict, auth.CodeInternal,
 		auth.CodeUnknownKey,
 		auth.CodeUnknownClient, auth.CodeClientRefused, auth.CodeInvalidToken, auth.CodeWrongTokenKind, auth.CodeInvalidRefresh,
-		auth.CodeRequestInvalid, auth.CodeResponseType, auth.CodeLoginRequired, auth.CodeFactorsUnmet,
-		auth.CodeAccessDenied, auth.CodeInvalidCode, auth.CodeReusedCode, auth.CodeFormInvalid,
+		auth.CodeResponseType, auth.CodeLoginRequired, auth.CodeFactorsUnmet,
+		auth.CodeAccessDenied, auth.CodeFormInvalid,
 		auth.CodeReusedRefresh, auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodeSuspended, auth.CodeLocked,
 		auth.CodeBusy, auth.CodeThrottled, auth.CodeOverloaded, auth.CodeMaintenance, auth.CodePasswordExpired, auth.CodePasswordTemp,
 		auth.CodeForeignIdentity, auth.CodeIdentityRequired, auth.CodePasswordIncorrect, auth.CodePasswordTooShort,

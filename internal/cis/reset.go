@@ -144,6 +144,7 @@ func (a *API) validateOldPassword(c *call) error {
 }
 
 type newPasswordRequest struct {
+	frontRequest
 	ResetToken  string      `json:"reset_token"`
 	NewPassword seal.Secret `json:"new_password"`
 }
@@ -154,7 +155,15 @@ func (a *API) resetPassword(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	email, err := a.auth.ResetPassword(c.r.Context(), c.via(), in.ResetToken, in.NewPassword)
+	var email, next string
+	var err error
+	if in.RedirectURI == "" {
+		email, err = a.auth.ResetPassword(c.r.Context(), c.via(), in.ResetToken, in.NewPassword)
+	} else {
+		var entry auth.Entry
+		email, entry, err = a.auth.ResetAndEnter(c.r.Context(), c.via(), in.ResetToken, in.NewPassword, in.front())
+		next = a.entryURL(entry)
+	}
 	if entry := wireOf(auth.CodeOf(err)); strings.HasPrefix(entry.name, "auth_password_") {
 		c.w.Code = auth.CodeOf(err).String()
 		return c.w.JSON(entry.status, numericBody{Message: []string{entry.message}, ErrorCode: entry.status, Name: entry.name})
@@ -164,6 +173,7 @@ func (a *API) resetPassword(c *call) error {
 	}
 	return c.w.JSON(http.StatusOK, struct {
 		message
+		URL   string `json:"url,omitempty"`
 		Email string `json:"email,omitempty"`
-	}{message{"Password changed successfully"}, email})
+	}{message{"Password changed successfully"}, next, email})
 }

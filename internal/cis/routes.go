@@ -58,8 +58,6 @@ func routes() []route {
 		{"POST", "/cis/v1/auth/session/logout", numeric, (*API).logoutSession},
 		{"GET", "/cis/v1/auth/users/{user_id}/sessions", numeric, (*API).listSessions},
 		{"DELETE", "/cis/v1/auth/users/{user_id}/sessions", numeric, (*API).endSessions},
-		{"GET", "/cis/v1/sessions/{user_id}", numeric, (*API).listFrontSessions},
-		{"DELETE", "/cis/v1/sessions/{user_id}", numeric, (*API).endFrontSessions},
 		{"POST", "/cis/v1/auth/token/refresh", numeric, (*API).refreshToken},
 		{"POST", "/cis/v1/auth/totp/authenticate", numeric, (*API).authenticateTOTP},
 		{"POST", "/cis/v1/auth/totp/transaction/start", numeric, (*API).startTransaction},
@@ -138,6 +136,15 @@ func managerRoutes() []route {
 	}
 }
 
+// frontRoutes are for clients too: what their users do in browsers, and what only old clients call.
+func frontRoutes() []route {
+	return []route{
+		{"GET", "/cis/v1/sessions/{user_id}", numeric, (*API).listFrontSessions},
+		{"DELETE", "/cis/v1/sessions/{user_id}", numeric, (*API).endFrontSessions},
+		{"POST", "/cis/v1/auth/password/register", numeric, (*API).registerPassword},
+	}
+}
+
 // userRoutes are for users themselves: each needs the access token that a user's authentication returned.
 func userRoutes() []route {
 	return []route{
@@ -160,9 +167,11 @@ func userRoutes() []route {
 // publicRoutes take no access token: what authorises the call is in its body.
 func publicRoutes() []route {
 	return []route{
+		{"POST", "/cis/v1/auth/password/login", numeric, (*API).loginPassword},
 		{"POST", "/cis/v1/auth/password/reset", numeric, (*API).resetPassword},
 		{"GET", "/cis/v1/verification/links/email/confirm", numeric, (*API).showContactLink},
 		{"POST", "/cis/v1/verification/links/email/confirm", numeric, (*API).confirmContactLink},
+		{"POST", "/cis/v1/token", numeric, (*API).redeemCode},
 		{"POST", "/cis/v1/auth/password/reset/password/validate", numeric, (*API).validateOldPassword},
 	}
 }
@@ -187,7 +196,7 @@ func (c *call) decode(dst any) error { return c.op.Decode(c.w, c.r, dst) }
 // Mount adds the dialect's routes.
 func (a *API) Mount(m *httpx.Mux) error {
 	m.Prefix("/cis", func(w *httpx.Response, _ *http.Request, err error) { writeError(w, err, numeric) })
-	for _, route := range routes() {
+	for _, route := range append(routes(), frontRoutes()...) {
 		if err := a.mount(m, route, a.client); err != nil {
 			return err
 		}

@@ -25,6 +25,9 @@ func (a *API) authorize(w *httpx.Response, r *http.Request) error {
 		if err != nil {
 			return err
 		}
+		if params.Has("entry") {
+			return a.enter(w, r, params)
+		}
 		in := requestOf(params)
 		if err := a.auth.CheckRedirect(r.Context(), in.Client, in.RedirectURI); err != nil {
 			return err
@@ -43,6 +46,27 @@ func (a *API) authorize(w *httpx.Response, r *http.Request) error {
 		}
 		return a.answer(w, out, "")
 	})
+}
+
+// enter takes the user of a login that the client's own page has taken (contract/cis §5.5) to the client. Where a second factor is missing
+// the client is told in the contract's own word.
+func (a *API) enter(w *httpx.Response, r *http.Request, params url.Values) error {
+	entry := auth.Entry{Client: auth.ClientID(params.Get("client_id")), Text: params.Get("entry")}
+	out, err := a.auth.Enter(r.Context(), entry, a.browser(w, r), auth.Via{Address: w.Client, Request: httpx.RequestID(r)})
+	w.Tenant = string(out.Tenant)
+	if out.Session != "" {
+		a.setCookie(w, sessionCookie(out.Tenant), out.Session)
+	}
+	switch {
+	case err == nil:
+		return a.answer(w, out, "")
+	case out.RedirectURI == "": // nobody to tell but the user
+		return err
+	case auth.CodeOf(err) == auth.CodeFactorsUnmet:
+		w.Cause = err
+		return a.redirectError(w, out.AuthorizationRequest, &oauthError{http.StatusBadRequest, "mfa_required", "The user has to prove a second factor"})
+	}
+	return a.refuse(w, out.AuthorizationRequest, err)
 }
 
 // authorizePost takes the same request as a form (OIDC Core §3.1.2.1). It sends the browser to ask again by GET: a form of another site
