@@ -309,6 +309,7 @@ func unreached() map[string]string {
 		"getKeys 503":                 public,
 		"getConfiguration 503":        public,
 		"authorizePost 503":           public,
+		"endSessionPost 503":          public,
 	}
 }
 

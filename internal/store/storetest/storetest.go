@@ -52,6 +52,7 @@ func ofAll() map[string]part {
 		"TenantsAreApart":        testTenants,
 		"SweepDeletesWhatEnded":  testSweep,
 		"SweepIsBounded":         testSweepBound,
+		"SweepKeepsEvents":       testSweepKeepsEvents,
 		"SweepKeepsWhatIsOpen":   testSweepOpen,
 		"Clear":                  testClear,
 		"EmptyDirectory":         testEmptyDirectory,
