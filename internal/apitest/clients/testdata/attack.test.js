@@ -63,6 +63,20 @@ test('another site gets nothing from a user who is logged in', () => attack(asyn
   }
 }, [/CORS policy/, /Failed to load resource/]));
 
+test('another site cannot log a user out', () => attack(async (page) => {
+  await page.goto(request());
+  await logIn(page, 'charles', password);
+  await returned(page);
+  html = posting(`${issuer}/session/end`, {});
+  await page.goto(evil);
+  await page.waitForURL(/session\/end/);
+  html = `<script>location = '${issuer}/session/end?client_id=web'</script>`;
+  await page.goto(evil);
+  await page.getByRole('button', { name: 'Stay signed in' }).waitFor();
+  await page.goto(request({ prompt: 'none' }));
+  assert.ok((await returned(page)).searchParams.get('code'));
+}));
+
 test('no page can be framed', () => attack(async (page) => {
   await page.goto(request());
   await logIn(page, 'charles', password);

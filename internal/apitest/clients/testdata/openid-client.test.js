@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as oidc from 'openid-client';
 import { enterCode, logIn, returned, withTab } from './lib/browser.js';
-import { callback, issuer, password, secrets, sentCode } from './lib/server.js';
+import { app, callback, issuer, password, secrets, sentCode } from './lib/server.js';
 
 const discover = (client, authentication, metadata = {}) =>
   oidc.discovery(new URL(issuer), client, metadata, authentication, { execute: [oidc.allowInsecureRequests] });
@@ -91,3 +91,18 @@ test('a client is given a token of its own, and a wrong secret none', async () =
   const wrong = await discover('web', oidc.ClientSecretBasic('another'));
   await assert.rejects(oidc.clientCredentialsGrant(wrong), (e) => e.status === 401);
 });
+
+test('the library logs the user out, and the session is over', () => withTab(async (page) => {
+  const config = await discover('web', oidc.ClientSecretPost(secrets.web));
+  const { url, checks } = await authorization(config);
+  await page.goto(url);
+  await logIn(page, 'charles', password);
+  const tokens = await oidc.authorizationCodeGrant(config, await returned(page), checks);
+  const end = oidc.buildEndSessionUrl(config, { id_token_hint: tokens.id_token, post_logout_redirect_uri: `${app}/bye`, state: 'done' });
+  await page.goto(end.href);
+  const left = await returned(page, `${app}/bye`);
+  assert.equal(left.searchParams.get('state'), 'done');
+  const silent = await authorization(config, { prompt: 'none' });
+  await page.goto(silent.url);
+  await assert.rejects(oidc.authorizationCodeGrant(config, await returned(page), silent.checks), { error: 'login_required' });
+}));

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { logIn, withTab } from './lib/browser.js';
 import { assertAccessible, request, shot } from './lib/pages.js';
-import { base, password, reset, send } from './lib/server.js';
+import { base, issuer, password, reset, send } from './lib/server.js';
 
 const headers = { 'api-key': 'sk_demo' };
 
@@ -47,6 +47,14 @@ const pages = {
     await page.goto(request({ prompt: 'login consent', scope: 'openid email phone offline_access' }));
     await logIn(page, 'charles', password);
     await page.getByRole('button', { name: 'Allow' }).waitFor();
+  },
+  'logout': async (page) => {
+    await page.goto(`${issuer}/session/end`);
+    await page.getByRole('button', { name: 'Stay signed in' }).waitFor();
+  },
+  'logged-out': async (page) => {
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByText('You can close this page.').waitFor();
   },
   'refused': (page) => page.goto(request({ redirect_uri: 'https://evil.example/' })),
   'inbox': async (page) => {
