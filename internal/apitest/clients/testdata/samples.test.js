@@ -2,6 +2,7 @@
 // and the fields they read (contract/cis §5.1–5.4, 5.8). Whoever runs such a back end against us changes nothing but the base URL.
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
+import { returned, withTab } from './lib/browser.js';
 import { decode, verify } from './lib/claims.js';
 import { callback, clientToken, inbox, reset, send, sentCode } from './lib/server.js';
 
@@ -143,3 +144,31 @@ test('§5.8 an SDK sends headers and fields that nobody knows', async () => {
   assert.equal(refused.body.error, 'invalid_client');
   assert.equal(typeof refused.body.error_description, 'string');
 });
+
+test('§5.5 a front end logs a user in on a page of its own and sends the browser with what it gets', () => withTab(async (page) => {
+  assert.equal((await backend('/users', { username: 'freda', credentials: { password: chosen, force_replace: false } })).status, 201);
+  const login = (password) => backend('/auth/password/login', { username: 'freda', password, client_id: 'web', redirect_uri: callback });
+  shown(await login('Wr0ng-password!'));
+  const { status, body } = await login(chosen);
+  assert.equal(status, 200, JSON.stringify(body));
+  await page.goto(body.result.url);
+  const back = await returned(page);
+
+  const set = await send('POST', '/oidc/token', {
+    form: {
+      grant_type: 'authorization_code', client_id: 'web', client_secret: 'web-secret', code: back.searchParams.get('code'),
+      redirect_uri: callback,
+    },
+  });
+  assert.equal(set.status, 200, JSON.stringify(set.body));
+  const { sub } = decode(set.body.id_token);
+  const user = await backend(`/users/${sub}`, undefined, 'GET');
+  assert.equal(user.body.result.username, 'freda');
+  const out = await send('POST', '/cis/v1/auth/logout', { bearer: set.body.access_token });
+  assert.equal(out.status, 200);
+  assert.equal(typeof out.body.sessions_count, 'number');
+
+  // The address was good once.
+  await page.goto(body.result.url);
+  assert.equal((await returned(page)).searchParams.get('error'), 'login_required');
+}));
