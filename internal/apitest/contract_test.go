@@ -303,7 +303,6 @@ func unreached() map[string]string {
 	return map[string]string{
 		"* 500":                       fault,
 		"userIdentities 409":          "every type is listed; the contract has the code for tenants that we do not have",
-		"createUser 403":              "clients have no roles yet; each may make users",
 		"showVerificationLink 503":    mailed,
 		"confirmVerificationLink 503": mailed,
 		"getKeys 503":                 public,

@@ -47,10 +47,34 @@ func (s *suite) sweep(t *testing.T) {
 	keyed.temporary() // which is what the key may do
 	keyed.limited("/multi/")
 	client.limited("/cis/v1/", "Authorization", "Bearer "+client.clientToken())
+	s.sweeper(t, cisDoc, "{}").unpermitted()
 	user := s.sweeper(t, cisDoc, "{limits: {user: [{count: 1, window: 1h}]}}")
 	bearer := "Bearer " + user.userToken()
 	user.send("POST", "/cis/v1/users/me/totp/revoke", nil, "Authorization", bearer)
 	user.limitedUser("Authorization", bearer)
+}
+
+// unpermitted wants every operation for clients to refuse one whose role permits something else.
+func (w *sweeper) unpermitted() {
+	w.t.Helper()
+	admin := []string{"Authorization", "Bearer " + w.tokenOf("demo-admin", "demo-admin-secret"), "Content-Type", "application/json"}
+	first := func(pattern string, r *reply) string {
+		m := regexp.MustCompile(pattern).FindSubmatch(r.body)
+		if m == nil {
+			w.t.Fatalf("no %s: %d %s", pattern, r.status, r.body)
+		}
+		return string(m[1])
+	}
+	role := first(`"role_id":"([^"]+)"`, w.send("POST", "/cis/v1/client-roles", []byte(`{"role_name":"x","permissions":["x:y"]}`), admin...))
+	client := w.send("POST", "/cis/v1/applications/demo-client/clients", []byte(`{"name":"x","client_roles":["`+role+`"]}`), admin...)
+	token := w.tokenOf(first(`"client_id":"([^"]+)"`, client), first(`"client_secret":"([^"]+)"`, client))
+	for path, item := range w.doc.Paths.Map() {
+		for method, op := range item.Operations() {
+			if strings.HasPrefix(path, "/cis/v1/") && op.Security == nil {
+				w.want(method, path, op, http.StatusForbidden, "Authorization", "Bearer "+token)
+			}
+		}
+	}
 }
 
 // limitedUser wants every operation that takes a user's token of the CIS contract to refuse one who has used up what they may do.
@@ -95,7 +119,9 @@ func sweepSeed(settings string) string {
     mode: sandbox
     settings: ` + settings + `
     api_keys: [{name: backend, key: sk_demo}]
-    clients: [{id: demo-client, secret: demo-secret, kind: application}]
+    clients:
+      - {id: demo-client, secret: demo-secret, kind: application}
+      - {id: demo-admin, secret: demo-admin-secret, kind: management}
     users:
       - {id: "1", email: "ada@example.com", password: {value: "Pa55word!", temporary: true}}
       - {id: "2", email: "bob@example.com", password: {value: "Pa55word!"}}
@@ -112,8 +138,10 @@ func (w *sweeper) temporary() string {
 	return string(m[1])
 }
 
-func (w *sweeper) clientToken() string {
-	form := "grant_type=client_credentials&client_id=demo-client&client_secret=demo-secret"
+func (w *sweeper) clientToken() string { return w.tokenOf("demo-client", "demo-secret") }
+
+func (w *sweeper) tokenOf(id, secret string) string {
+	form := "grant_type=client_credentials&client_id=" + id + "&client_secret=" + secret
 	r := w.send("POST", "/oidc/token", []byte(form), "Content-Type", "application/x-www-form-urlencoded")
 	m := regexp.MustCompile(`"access_token":"([^"]+)"`).FindSubmatch(r.body)
 	if m == nil {

@@ -68,6 +68,7 @@ type Actor struct {
 	Key    string   // APIKey.ID, for /multi
 	Client ClientID // for /cis
 	Device DeviceID // for /device
+	Needs  string   // permissions, separated by spaces, of which the client's roles must have one; empty: none is needed
 	Once   *Once    // the call is to take effect at most once; nil: each time
 	Via
 }

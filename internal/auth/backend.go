@@ -306,8 +306,9 @@ type issuance struct {
 	lastAuth    time.Time
 	claims      []string // asked for beyond the client's, as requestable keeps them
 	scope       string
-	nonce       string // of the authorization request; none at a refresh
-	approval    string // a JSON object, or empty
+	own         roleSet // roles of the client's application; tokens fills it in
+	nonce       string  // of the authorization request; none at a refresh
+	approval    string  // a JSON object, or empty
 	now         time.Time
 }
 
@@ -324,15 +325,16 @@ func (s *Service) family(c *Client, audience string, i issuance) (TokenSet, Refr
 	set.RefreshToken = text
 	return set, RefreshToken{
 		Tenant: c.Tenant, Hash: hash, Root: hash, Session: i.session.ID, User: i.user.ID, Client: c.ID, Audience: audience, Scope: i.scope,
-		Org: i.session.Org, Claims: i.claims, IssuedAt: i.now, ExpiresAt: i.now.Add(c.refreshTokenFor()),
+		Org: i.session.Org, Claims: i.claims, IssuedAt: i.now, ExpiresAt: i.now.Add(s.lives(c, audience).Rotate),
 	}, err
 }
 
 // tokens signs an access and an ID token.
 func (s *Service) tokens(c *Client, audience string, i issuance) (TokenSet, error) {
-	set := TokenSet{ExpiresIn: c.accessTokenFor(), Scope: i.scope, Session: i.session.ID}
+	set := TokenSet{ExpiresIn: s.lives(c, audience).Access, Scope: i.scope, Session: i.session.ID}
 	access := s.baseClaims(c, string(i.user.ID), audience, i.now)
-	access["scope"], access["roles"], access["sid"] = i.scope, i.roles(), string(i.session.ID)
+	i.own = s.dir.Load().roleSet(c.Tenant, c.AppID, i.user.Profile.Roles)
+	access["scope"], access["roles"], access["sid"] = i.scope, slices.Concat(i.own.ids, i.roles()), string(i.session.ID)
 	access["auth_time"], access["amr"] = i.session.AuthAt, i.session.amr()
 	if acr := i.session.acr(); acr != "" {
 		access["acr"] = acr
@@ -344,14 +346,14 @@ func (s *Service) tokens(c *Client, audience string, i issuance) (TokenSet, erro
 	if set.AccessToken, err = s.sign(c, typAccess, access); err != nil {
 		return set, err
 	}
-	set.IDToken, err = s.sign(c, typID, s.idClaims(c, set.AccessToken, i))
+	set.IDToken, err = s.sign(c, typID, s.idClaims(c, set, i))
 	return set, err
 }
 
-func (s *Service) idClaims(c *Client, accessToken string, i issuance) jose.Claims {
+func (s *Service) idClaims(c *Client, set TokenSet, i issuance) jose.Claims {
 	id := jose.Claims{
-		"iss": s.issuer, "sub": string(i.user.ID), "aud": string(c.ID), "iat": i.now, "exp": i.now.Add(c.accessTokenFor()),
-		"tid": string(c.Tenant), "auth_time": i.session.AuthAt, "amr": i.session.amr(), "acr": i.session.acr(), "at_hash": atHash(accessToken),
+		"iss": s.issuer, "sub": string(i.user.ID), "aud": string(c.ID), "iat": i.now, "exp": i.now.Add(set.ExpiresIn),
+		"tid": string(c.Tenant), "auth_time": i.session.AuthAt, "amr": i.session.amr(), "acr": i.session.acr(), "at_hash": atHash(set.AccessToken),
 		"sid": string(i.session.ID),
 	}
 	if i.nonce != "" {

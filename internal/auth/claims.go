@@ -63,10 +63,14 @@ func (i issuance) claim(c *Client, name string, fields []string) (value any, ok 
 		return customClaim(p.CustomData, fields)
 	case "custom_app_data":
 		return customClaim(p.CustomAppData, fields)
-	case "roles", "role_values":
-		return i.roles(), true
-	case "groups", "permissions":
+	case "groups":
 		return []string{}, true
+	case "roles":
+		return slices.Concat(i.own.ids, i.roles()), true
+	case "role_values":
+		return slices.Concat(i.own.names, i.roles()), true
+	case "permissions":
+		return i.own.permissions, true
 	case "webauthn", "new_user":
 		return false, true
 	}

@@ -46,8 +46,11 @@ type Client struct {
 	Tenant       TenantID
 	ID           ClientID
 	Kind         ClientKind
-	AppID        string
-	AppName      string
+	AppID        AppID
+	AppName      string // its application's; a management client, which has none, brings its own
+	Name         string
+	Description  string
+	Roles        []RoleID // of clients; none: it may do all that a client may
 	Auth         ClientAuth
 	Secrets      []ClientSecret // ClientAuthSecret: at most two live, so that a secret can be replaced without an outage
 	JWKS         string         // ClientAuthKey: the public keys, of one algorithm (RFC 7517 §5)
@@ -63,8 +66,11 @@ type Client struct {
 	Logout       ClientLogout
 
 	AccessTokenFor  time.Duration // zero: one hour
-	RefreshTokenFor time.Duration // zero: 14 days; also the absolute life of a family
+	RefreshTokenFor time.Duration // zero: 14 days
+	RotateFor       time.Duration // absolute life of a family of refresh tokens; zero: RefreshTokenFor
+	SessionFor      time.Duration // idle limit of the sessions it opens; zero: the tenant's
 	CreatedAt       time.Time
+	UpdatedAt       time.Time
 	DisabledAt      time.Time // zero: live
 }
 
@@ -164,11 +170,12 @@ func (s *Service) ClientToken(ctx context.Context, by Actor, resource string) (C
 	}
 	now := s.now()
 	claims := s.baseClaims(client, string(client.ID), audience, now)
-	claims["roles"] = []string{}
+	claims["roles"] = s.appRoles(client)
 	if client.Kind == ClientManagement {
 		claims["role"], claims["roles"] = "Admin", []string{"Admin"}
 	}
-	claims["ts_roles"], claims["ts_permissions"] = []string{}, []string{}
+	own := s.dir.Load().roleSet(client.Tenant, "", client.Roles)
+	claims["ts_roles"], claims["ts_permissions"] = own.names, own.permissions
 	token, err := s.sign(client, typAccess, claims)
 	if err != nil {
 		return ClientToken{}, err
@@ -176,7 +183,7 @@ func (s *Service) ClientToken(ctx context.Context, by Actor, resource string) (C
 	e := s.event(by, EventTokenIssued, now)
 	e.Reason = "client"
 	err = s.store.Write(ctx, func(w Writes) error { return w.AddEvents(e) })
-	return ClientToken{AccessToken: token, ExpiresIn: client.accessTokenFor()}, err
+	return ClientToken{AccessToken: token, ExpiresIn: s.lives(client, audience).Access}, err
 }
 
 // AuthenticateClientToken lets the bearer of a client's own access token in. A token of a user, or one made for another audience, is
@@ -208,6 +215,19 @@ func (s *Service) AuthenticateClientToken(ctx context.Context, token string, via
 	return by, s.chargeCaller(by)
 }
 
+// appRoles are the roles that the client's application has been given.
+func (s *Service) appRoles(c *Client) []string {
+	d, ids := s.dir.Load(), []string{}
+	if a := d.apps[appRef{c.Tenant, c.AppID}]; a != nil {
+		for _, id := range a.Roles {
+			if d.roles[roleRef{c.Tenant, id}] != nil {
+				ids = append(ids, string(id))
+			}
+		}
+	}
+	return ids
+}
+
 // clientOf finds the actor's own entry; it may have gone since the actor was let in.
 func (s *Service) clientOf(by Actor) (*Client, error) {
 	c := s.dir.Load().clients[by.Client]
@@ -237,6 +257,18 @@ func (c *Client) audience(resource string) (string, error) {
 	return "", refuseField(CodeInvalidTarget, "resource")
 }
 
+// TokenLimits are how long tokens live.
+type TokenLimits struct {
+	Access  time.Duration // access and ID tokens
+	Refresh time.Duration
+	Rotate  time.Duration // absolute life of a family of refresh tokens
+}
+
+// Limits are those of the client's tokens (contract/cis §2.1).
+func (c *Client) Limits() TokenLimits {
+	return TokenLimits{c.accessTokenFor(), c.refreshTokenFor(), orElse(c.RotateFor, c.refreshTokenFor())}
+}
+
 func (c *Client) accessTokenFor() time.Duration { return orElse(c.AccessTokenFor, time.Hour) }
 
 func (c *Client) refreshTokenFor() time.Duration { return orElse(c.RefreshTokenFor, 14*24*time.Hour) }
@@ -251,10 +283,16 @@ func orElse(d, otherwise time.Duration) time.Duration {
 // baseClaims are what every access token of a client carries (contract/cis §2.2, §2.3).
 func (s *Service) baseClaims(c *Client, subject, audience string, now time.Time) jose.Claims {
 	return jose.Claims{
-		"iss": s.issuer, "sub": subject, "aud": audience, "iat": now, "exp": now.Add(c.accessTokenFor()), "jti": randomText(16),
-		"client_id": string(c.ID), "app_id": c.AppID, "app_name": c.AppName, "tid": string(c.Tenant), "scope": "",
+		"iss": s.issuer, "sub": subject, "aud": audience, "iat": now, "exp": now.Add(s.lives(c, audience).Access), "jti": randomText(16),
+		"client_id": string(c.ID), "app_id": string(c.AppID), "app_name": c.AppName, "tid": string(c.Tenant), "scope": "",
 	}
 }
+
+// SignWith names what signs the client's tokens.
+func (c *ClientSetup) SignWith(alg string) { c.Alg = jose.Alg(alg) }
+
+// SigningAlg is what signs the client's tokens.
+func (c *Client) SigningAlg() jose.Alg { return c.alg() }
 
 func (c *Client) alg() jose.Alg {
 	if c.Alg == "" {

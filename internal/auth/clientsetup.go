@@ -20,8 +20,11 @@ type ClientSetup struct {
 	JWKS         string     // ClientAuthKey alone
 	AuthAlg      jose.Alg   // ClientAuthKey: empty: what the keys say, RS256 for RSA keys that say nothing
 	Kind         ClientKind
-	AppID        string // empty: ID
+	AppID        AppID // empty: ID
 	AppName      string
+	Name         string
+	Description  string
+	Roles        []RoleID
 	RedirectURIs []string
 	Resources    []string
 	Claims       []string
@@ -31,6 +34,8 @@ type ClientSetup struct {
 	PKCE         PKCEMode // empty: PKCERequired
 	RequirePAR   bool
 	Logout       ClientLogout
+
+	AccessTokenFor, RefreshTokenFor, RotateFor, SessionFor time.Duration // zero: as Client says
 }
 
 func (in ClientSetup) credentials() ClientCredentials {
@@ -40,10 +45,12 @@ func (in ClientSetup) credentials() ClientCredentials {
 // clientRow refuses what would not be safe, and an id that could be taken for a user's in a token's sub.
 func (s *Service) clientRow(t TenantID, in ClientSetup, now time.Time) (Client, error) {
 	c := Client{
-		Tenant: t, ID: in.ID, Kind: in.Kind, AppID: orElseText(in.AppID, string(in.ID)), AppName: in.AppName,
+		Tenant: t, ID: in.ID, Kind: in.Kind, AppID: cmp.Or(in.AppID, AppID(in.ID)), AppName: in.AppName,
+		Name: in.Name, Description: in.Description, Roles: in.Roles,
 		Auth: cmp.Or(in.Auth, ClientAuthSecret), PKCE: cmp.Or(in.PKCE, PKCERequired), RequirePAR: in.RequirePAR,
 		RedirectURIs: in.RedirectURIs, Resources: in.Resources, Claims: requestable(named(in.Claims)), Alg: in.Alg,
-		Native: in.Native, SecondFactor: in.SecondFactor, Logout: in.Logout, CreatedAt: now,
+		Native: in.Native, SecondFactor: in.SecondFactor, Logout: in.Logout, AccessTokenFor: in.AccessTokenFor,
+		RefreshTokenFor: in.RefreshTokenFor, RotateFor: in.RotateFor, SessionFor: in.SessionFor, CreatedAt: now, UpdatedAt: now,
 	}
 	if isDigits(string(in.ID)) {
 		return c, fmt.Errorf("client %s: an id of digits alone could be taken for a user's", in.ID)
@@ -104,7 +111,8 @@ func (c Client) setup() ClientSetup {
 	return ClientSetup{
 		ID: c.ID, Auth: c.Auth, JWKS: c.JWKS, AuthAlg: c.AuthAlg, Kind: c.Kind, AppID: c.AppID, AppName: c.AppName,
 		RedirectURIs: c.RedirectURIs, Resources: c.Resources, Claims: c.Claims, Alg: c.Alg, Native: c.Native, SecondFactor: c.SecondFactor,
-		PKCE: c.PKCE, RequirePAR: c.RequirePAR, Logout: c.Logout,
+		PKCE: c.PKCE, RequirePAR: c.RequirePAR, Logout: c.Logout, Name: c.Name, Description: c.Description, Roles: c.Roles, AccessTokenFor: c.AccessTokenFor,
+		RefreshTokenFor: c.RefreshTokenFor, RotateFor: c.RotateFor, SessionFor: c.SessionFor,
 	}
 }
 
@@ -120,14 +128,18 @@ func (s *Service) ChangeClient(ctx context.Context, t TenantID, id ClientID, cha
 		if err != nil {
 			return err
 		}
-		in.ID, in.Kind, in.Secret = was.ID, was.Kind, ""
-		if *c, err = s.clientRow(t, in, now); err != nil {
-			return err
-		}
-		if c.Auth == ClientAuthSecret {
-			c.Secrets = was.Secrets
-		}
-		c.AccessTokenFor, c.RefreshTokenFor, c.CreatedAt, c.DisabledAt = was.AccessTokenFor, was.RefreshTokenFor, was.CreatedAt, was.DisabledAt
-		return nil
+		*c, err = s.remade(was, in, now)
+		return err
 	})
+}
+
+// remade is a client as another setup describes it.
+func (s *Service) remade(was Client, in ClientSetup, now time.Time) (Client, error) {
+	in.ID, in.Kind, in.Secret = was.ID, was.Kind, ""
+	c, err := s.clientRow(was.Tenant, in, now)
+	if c.Auth == ClientAuthSecret {
+		c.Secrets = was.Secrets
+	}
+	c.CreatedAt, c.DisabledAt = was.CreatedAt, was.DisabledAt
+	return c, err
 }

@@ -19,6 +19,9 @@ type directory struct {
 	keys    map[[32]byte]*APIKey
 	keyIDs  map[keyRef]*APIKey
 	clients map[ClientID]*Client
+	apps    map[appRef]*Application
+	uris    map[uriRef]*Resource
+	roles   map[roleRef]*AppRole
 	signers []signer
 	public  *jose.Set
 }
@@ -60,9 +63,7 @@ func (s *Service) Reload(ctx context.Context) error {
 		k := &raw.APIKeys[i]
 		d.keys[k.Hash], d.keyIDs[keyRef{k.Tenant, k.ID}] = k, k
 	}
-	for i := range raw.Clients {
-		d.clients[raw.Clients[i].ID] = &raw.Clients[i]
-	}
+	d.index()
 	if err := s.openKeys(d); err != nil {
 		return err
 	}
@@ -89,6 +90,9 @@ func (s *Service) admitted(by Actor) error {
 	case by.Client != "":
 		if c := d.clients[by.Client]; c == nil || !c.DisabledAt.IsZero() || c.Tenant != by.Tenant {
 			return refuse(CodeUnknownClient)
+		}
+		if err := d.permitted(by); err != nil {
+			return err
 		}
 	case by.Key != "":
 		if k := d.keyIDs[keyRef{by.Tenant, by.Key}]; k == nil || !k.RevokedAt.IsZero() {

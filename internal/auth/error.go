@@ -153,6 +153,18 @@ const (
 	CodeDeviceBlocked    // too many of the device's answers did not hold
 	CodeAssertionInvalid // the device's answer is not by its key, or not to this challenge
 	CodeNumberWrong      // the number that the user carried to the device is another's
+	CodeAppExists        // another application has the name
+	CodeClientNotFound   // the application has no such client
+	CodeLastClient       // an application keeps at least one client
+	CodeSecretless       // the client proves itself without a secret
+	CodeResourceNotFound // no such resource
+	CodeResourceExists   // another resource has the URI
+	CodeResourceInUse    // clients may ask for the resource
+	CodeAppRoleNotFound  // no such role of the application, or of clients
+	CodeAppRoleExists    // another role has the name
+	CodeAppRoleInUse     // clients have the role
+	CodeEntityNotFound   // no such user or application, or none that has the role
+	CodeValueInvalid     // a setting that cannot be; see Error.Field
 
 	CodeOnceConflict // the same idempotency-ref with another payload
 	CodeReplayed     // not a refusal: see Error.Replay
@@ -288,6 +300,18 @@ var codeNames = [codeEnd]string{
 	CodeDeviceBlocked:       "device_blocked",
 	CodeAssertionInvalid:    "assertion_invalid",
 	CodeNumberWrong:         "number_wrong",
+	CodeAppExists:           "app_exists",
+	CodeClientNotFound:      "client_not_found",
+	CodeLastClient:          "last_client",
+	CodeSecretless:          "secretless",
+	CodeResourceNotFound:    "resource_not_found",
+	CodeResourceExists:      "resource_exists",
+	CodeResourceInUse:       "resource_in_use",
+	CodeAppRoleNotFound:     "app_role_not_found",
+	CodeAppRoleExists:       "app_role_exists",
+	CodeAppRoleInUse:        "app_role_in_use",
+	CodeEntityNotFound:      "entity_not_found",
+	CodeValueInvalid:        "value_invalid",
 	CodeOnceConflict:        "once_conflict",
 	CodeReplayed:            "replayed",
 }

@@ -35,8 +35,19 @@ const (
 	EventClientChanged   EventKind = "client_changed"
 	EventClientRotated   EventKind = "client_secret_rotated"
 	EventClientDisabled  EventKind = "client_disabled"
-	EventSetup           EventKind = "setup"       // a starting state was applied
-	EventKeyRotated      EventKind = "key_rotated" // signing key
+	EventClientRetired   EventKind = "client_secret_retired" // the one before the newest
+	EventAppCreated      EventKind = "application_created"
+	EventAppChanged      EventKind = "application_changed"
+	EventResourceCreated EventKind = "resource_created"
+	EventResourceChanged EventKind = "resource_changed"
+	EventResourceDeleted EventKind = "resource_deleted"
+	EventRoleCreated     EventKind = "role_created"
+	EventRoleChanged     EventKind = "role_changed"
+	EventRoleDeleted     EventKind = "role_deleted"
+	EventRoleAssigned    EventKind = "role_assigned"       // or taken from somebody
+	EventAppDeleted      EventKind = "application_deleted" // with its clients
+	EventSetup           EventKind = "setup"               // a starting state was applied
+	EventKeyRotated      EventKind = "key_rotated"         // signing key
 
 	EventChallenged        EventKind = "challenged"         // a challenge began, or got another code; Note: purpose and channel
 	EventChallengeRefused  EventKind = "challenge_refused"  // none was begun, or a proof did not hold; Reason says why

@@ -81,6 +81,21 @@ func TestEvents(t *testing.T) {
 		}, []string{
 			"user_created", "password_added", "password_added", "password_refused password_exists", "password_changed", "user_suspended", "user_resumed",
 		}},
+		"applications": {func(t *testing.T, e *authtest.Env) {
+			app, _, _ := e.CreateApplication(t.Context(), e.Admin(), auth.Application{Name: "New"}, auth.ClientSetup{})
+			_, _, _ = e.CreateApplication(t.Context(), e.App(), auth.Application{Name: "Newer"}, auth.ClientSetup{})
+			_, _ = e.ChangeApplication(t.Context(), e.Admin(), app.ID, func(a *auth.Application) { a.Name = "Renamed" })
+			client, _, _ := e.CreateAppClient(t.Context(), e.Admin(), app.ID, auth.ClientSetup{})
+			_, _ = e.ChangeAppClient(t.Context(), e.Admin(), app.ID, client.ID, func(c *auth.ClientSetup) { c.Name = "Renamed" })
+			_, _, _ = e.RotateAppClientSecret(t.Context(), e.Admin(), app.ID, client.ID)
+			_ = e.RetireAppClientSecret(t.Context(), e.Admin(), app.ID, client.ID)
+			_ = e.DeleteAppClient(t.Context(), e.Admin(), app.ID, client.ID)
+			_ = e.DeleteAppClient(t.Context(), e.Admin(), app.ID, app.Clients[0].ID)
+			_ = e.DeleteApplication(t.Context(), e.Admin(), app.ID)
+		}, []string{
+			"application_created", "application_changed", "client_created", "client_changed", "client_secret_rotated", "client_secret_retired",
+			"client_disabled", "application_deleted",
+		}},
 		"clients": {func(t *testing.T, e *authtest.Env) {
 			_, _ = e.ClientToken(t.Context(), e.App(), "")
 		}, []string{"token_issued client"}},

@@ -244,9 +244,10 @@ func (s *Service) redeemed(ctx context.Context, by Actor, g Grant, live LiveSess
 	session := live.Session
 	session.ID, session.Surface, session.Client, session.Org = g.Session, SurfaceOIDC, by.Client, g.Org
 	session.CreatedAt, session.SeenAt = now, now
+	limits := s.lives(client, g.Audience)
 	offline := slices.Contains(strings.Fields(g.Scope), scopeOffline)
-	if session.IdleLimit = client.accessTokenFor(); offline {
-		session.IdleLimit = client.refreshTokenFor()
+	if session.IdleLimit = limits.Access; offline {
+		session.IdleLimit = limits.Rotate
 	}
 	session.EndsAt = now.Add(session.IdleLimit)
 	set, leaf, err := s.family(client, g.Audience, issuance{

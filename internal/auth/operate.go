@@ -135,6 +135,13 @@ func (s *Service) CreateClient(ctx context.Context, t TenantID, in ClientSetup) 
 		if slices.ContainsFunc(d.Clients, func(c Client) bool { return c.ID == in.ID }) {
 			return ErrExists
 		}
+		has := func(a Application) bool { return a.Tenant == t && a.ID == row.AppID }
+		if row.Kind == ClientApplication && !slices.ContainsFunc(d.Applications, has) {
+			app := Application{Tenant: t, ID: row.AppID, Name: row.AppName, CreatedAt: row.CreatedAt, UpdatedAt: row.CreatedAt}
+			if err := tx.PutApplication(app); err != nil {
+				return err
+			}
+		}
 		return tx.PutClient(row)
 	})
 }

@@ -83,9 +83,9 @@ func canonicalDomains(all []string) ([]string, *Error) {
 // appsOf lists the ids of the tenant's applications.
 func (s *Service) appsOf(t TenantID) []string {
 	var ids []string
-	for _, c := range s.dir.Load().clients {
-		if c.Tenant == t && c.Kind == ClientApplication && c.DisabledAt.IsZero() && !slices.Contains(ids, c.AppID) {
-			ids = append(ids, c.AppID)
+	for ref := range s.dir.Load().apps {
+		if ref.tenant == t {
+			ids = append(ids, ref.id)
 		}
 	}
 	slices.Sort(ids)
@@ -273,17 +273,6 @@ func (s *Service) Organization(ctx context.Context, by Actor, id, name string) (
 		return err
 	})
 	return m, err
-}
-
-// manages makes sure that the actor administers the tenant (contract/cis §0.2 AdminAccessToken).
-//
-// Errors: CodeUnknownClient, CodeClientRefused.
-func (s *Service) manages(by Actor) error {
-	client, err := s.clientOf(by)
-	if err == nil && client.Kind != ClientManagement {
-		err = refuse(CodeClientRefused)
-	}
-	return err
 }
 
 // CheckOrganizationApp makes sure that an organization and an application are there, for a client that administers the tenant.

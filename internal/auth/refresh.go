@@ -96,13 +96,23 @@ func (s *Service) readRefresh(ctx context.Context, by Actor, hash TokenHash, now
 	case t.Tenant != by.Tenant:
 		return live, refuse(CodeInvalidRefresh) // and no event: a tenant's events do not name another's users
 	case t.Client != by.Client || !live.RevokedAt.IsZero() || !live.alive(now) ||
-		!now.Before(t.ExpiresAt) || !now.Before(live.FamilyEndsAt) || !t.Org.IsZero() && !client.acts(live.Memberships, t.Org):
+		!now.Before(t.ExpiresAt) || !now.Before(live.FamilyEndsAt) || !now.Before(s.refreshEnds(t)) ||
+		!t.Org.IsZero() && !client.acts(live.Memberships, t.Org):
 		return live, s.refuseToken(ctx, by, Bearer{LiveSession: live.LiveSession}, refuse(CodeInvalidRefresh))
 	case now.Before(live.LockedUntil):
 		locked := &Error{Code: CodeLocked, RetryAfter: live.LockedUntil.Sub(now)}
 		return live, s.refuseToken(ctx, by, Bearer{LiveSession: live.LiveSession}, locked)
 	}
 	return live, nil
+}
+
+// refreshEnds is when a token ends by its own life: the first of a family is kept for as long as the family.
+func (s *Service) refreshEnds(t RefreshToken) time.Time {
+	c := s.dir.Load().clients[t.Client]
+	if c == nil {
+		return t.IssuedAt
+	}
+	return t.IssuedAt.Add(s.lives(c, t.Audience).Refresh)
 }
 
 // replayable reports whether a rotated token may once more return its successor. Otherwise somebody else has a copy, and the family is
@@ -142,7 +152,7 @@ func (s *Service) refreshed(
 	session.Org = old.Org
 	leaf := old
 	leaf.Hash, leaf.IssuedAt, leaf.RotatedAt = nextHash, now, time.Time{}
-	leaf.ExpiresAt = earlier(now.Add(client.refreshTokenFor()), live.FamilyEndsAt)
+	leaf.ExpiresAt = earlier(now.Add(s.lives(client, old.Audience).Refresh), live.FamilyEndsAt)
 	set, err := s.tokens(client, old.Audience, issuance{
 		user: live.User, memberships: live.Memberships, session: session, lastAuth: live.SucceededAt, claims: old.Claims,
 		scope: old.Scope, now: now,

@@ -144,6 +144,9 @@ func (s *Service) newSession(by Actor, u User, surface Surface, m Method, now ti
 	case SurfaceBrowser:
 		policy = s.settings(by.Tenant).BrowserSession
 	}
+	if c := s.dir.Load().clients[by.Client]; c != nil && surface == SurfaceCIS {
+		policy.IdleLimit = orElse(c.SessionFor, policy.IdleLimit)
+	}
 	return Session{
 		Tenant: by.Tenant, ID: newSessionID(), Surface: surface, User: u.ID, Epoch: u.Epoch, Client: by.Client, Methods: []Method{m},
 		CreatedAt: now, AuthAt: now, SeenAt: now, IdleLimit: policy.IdleLimit, EndsAt: now.Add(policy.AbsoluteLimit),

@@ -22,6 +22,7 @@ type TenantSetup struct {
 	Tenant        Tenant
 	APIKeys       []APIKeySetup
 	ProgrammeKeys []string
+	Applications  []Application // that need more than the id and the name which their clients give
 	Clients       []ClientSetup
 	Identities    []Identity
 	Users         []UserSetup
@@ -176,6 +177,7 @@ type tenantRows struct {
 	tenant     Tenant
 	keys       []APIKey
 	programme  []ProgrammeKey
+	apps       []Application
 	clients    []Client
 	identities []Identity
 	users      []userRows
@@ -210,6 +212,7 @@ func (s *Service) rowsOf(ctx context.Context, in TenantSetup) (tenantRows, error
 		}
 		rows.clients = append(rows.clients, client)
 	}
+	rows.apps = appRows(in, rows.clients, now)
 	for _, i := range in.Identities {
 		i.Tenant, i.CreatedAt = in.Tenant.ID, now
 		rows.identities = append(rows.identities, i)
@@ -350,6 +353,11 @@ func (r tenantRows) write(tx Tx) error {
 	}
 	for _, k := range r.programme {
 		if err := tx.PutProgrammeKey(k); err != nil {
+			return err
+		}
+	}
+	for _, a := range r.apps {
+		if err := tx.PutApplication(a); err != nil {
 			return err
 		}
 	}

@@ -131,11 +131,19 @@ type Reads interface {
 
 // Writes is the sum of the verbs that change something and settle their own races.
 type Writes interface {
-	// PutTenant, PutAPIKey, PutProgrammeKey, PutClient and PutSigningKey insert or replace one entry of the Directory; each raises
-	// the Revision.
+	// PutTenant, PutAPIKey, PutProgrammeKey, PutApplication, PutClient and PutSigningKey insert or replace one entry of the Directory; each
+	// raises the Revision.
 	PutTenant(Tenant) error
 	PutAPIKey(APIKey) error
 	PutProgrammeKey(ProgrammeKey) error
+	PutApplication(Application) error
+	// DropApplication deletes one and raises the Revision; false when it was gone.
+	DropApplication(t TenantID, id AppID) (bool, error)
+	PutResource(Resource) error
+	PutRole(AppRole) error
+	// DropResource and DropRole are as DropApplication.
+	DropResource(t TenantID, id ResourceID) (bool, error)
+	DropRole(t TenantID, id RoleID) (bool, error)
 	PutClient(Client) error
 	PutSigningKey(SigningKey) error
 	// SetMeta sets a value; AddMeta sets it only if the key is new and reports whether it did.

@@ -149,6 +149,9 @@ type Directory struct {
 	Tenants       []Tenant
 	APIKeys       []APIKey
 	ProgrammeKeys []ProgrammeKey
+	Applications  []Application
+	Resources     []Resource
+	Roles         []AppRole
 	Clients       []Client
 	SigningKeys   []SigningKey
 	Shapes        map[TenantID][]string // distinct Password.Shape by tenant

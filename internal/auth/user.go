@@ -48,6 +48,7 @@ type Profile struct {
 	ExternalUserID, ExternalAccountID      string
 	SecondaryEmails, SecondaryPhones       []string
 	SecondaryVerified                      []Verified // those of the two that are the user's
+	Roles                                  []RoleID   // of applications; the one thing here that is acted upon
 	CustomData, CustomAppData              string     // JSON objects as they came, or empty
 	Residence                              string     // country, ISO 3166-1 alpha-2
 	Locale, Brand                          string     // of the messages to the user

@@ -164,6 +164,37 @@ func ofOrganizations(c auth.Code) wire {
 	case auth.CodeNotPermitted, auth.CodeAdminRemoval:
 		return wire{http.StatusForbidden, "insufficient_permissions", "Not allowed"}
 	}
+	return ofManagement(c)
+}
+
+// ofManagement is for the refusals of calls that administer a tenant; contract/cis §1.8.
+func ofManagement(c auth.Code) wire {
+	switch c {
+	case auth.CodeClientNotFound:
+		return wire{http.StatusNotFound, "client_not_found", "Client not found"}
+	case auth.CodeAppExists:
+		return wire{http.StatusConflict, "app_already_exists", "An application with this name exists"}
+	case auth.CodeLastClient:
+		return wire{http.StatusConflict, "last_client", "An application keeps at least one client"}
+	case auth.CodeResourceNotFound:
+		return wire{http.StatusNotFound, "resource_not_found", "Resource does not exist in tenant"}
+	case auth.CodeResourceExists:
+		return wire{http.StatusConflict, "resource_already_exists", "A resource with this URI exists"}
+	case auth.CodeResourceInUse:
+		return wire{http.StatusConflict, "resource_in_use", "Resource in use"}
+	case auth.CodeAppRoleNotFound:
+		return wire{http.StatusNotFound, "role_not_found", "Role not found"}
+	case auth.CodeAppRoleExists:
+		return wire{http.StatusConflict, "role_already_exists", "A role with this name exists"}
+	case auth.CodeAppRoleInUse:
+		return wire{http.StatusConflict, "role_in_use", "Role in use"}
+	case auth.CodeEntityNotFound:
+		return wire{http.StatusNotFound, "entity_not_found", "No such user or application"}
+	case auth.CodeSecretless:
+		return wire{http.StatusConflict, "client_without_secret", "The client proves itself without a secret"}
+	case auth.CodeValueInvalid:
+		return wire{http.StatusBadRequest, "system_invalid_input", "Not allowed here"}
+	}
 	return elsewhere(c)
 }
 

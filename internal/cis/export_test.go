@@ -19,3 +19,9 @@ func WriteError(w *httpx.Response, err error, names bool) {
 
 // MessageOf is the table's message for a code.
 func MessageOf(c auth.Code) string { return wireOf(c).message }
+
+// Managed reports whether a call is for clients of kind management alone.
+func Managed(path string) bool { return managed(path) }
+
+// Needs are the permissions that a call needs one of.
+func Needs(method, path string) string { return needs(method, path) }

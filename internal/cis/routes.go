@@ -7,6 +7,7 @@ package cis
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"countersign/api"
@@ -39,7 +40,7 @@ type route struct {
 	handle       func(*API, *call) error
 }
 
-// routes are for clients: each needs a client's own access token.
+// routes are for clients: each needs a client's own access token, and of its roles, if it has any, the permission that needs says.
 func routes() []route {
 	return []route{
 		{"POST", "/cis/v1/auth/password/authenticate", numeric, (*API).authenticatePassword},
@@ -145,6 +146,42 @@ func frontRoutes() []route {
 	}
 }
 
+// managementRoutes are for clients of kind management, but for those of resources, which are every client's as far as its roles let it.
+func managementRoutes() []route {
+	return []route{
+		{"POST", "/cis/v1/applications", numeric, (*API).createApp},
+		{"GET", "/cis/v1/applications", numeric, (*API).listApps},
+		{"GET", "/cis/v1/applications/{app_id}", numeric, (*API).getApp},
+		{"PUT", "/cis/v1/applications/{app_id}", numeric, (*API).updateApp},
+		{"DELETE", "/cis/v1/applications/{app_id}", numeric, (*API).deleteApp},
+		{"POST", "/cis/v1/applications/{app_id}/clients", numeric, (*API).createAppClient},
+		{"GET", "/cis/v1/applications/{app_id}/clients", numeric, (*API).listAppClients},
+		{"GET", "/cis/v1/applications/{app_id}/clients/{client_id}", numeric, (*API).getAppClient},
+		{"PUT", "/cis/v1/applications/{app_id}/clients/{client_id}", numeric, (*API).updateAppClient},
+		{"DELETE", "/cis/v1/applications/{app_id}/clients/{client_id}", numeric, (*API).deleteAppClient},
+		{"POST", "/cis/v1/applications/{app_id}/clients/{client_id}/secrets", numeric, (*API).rotateAppClient},
+		{"DELETE", "/cis/v1/applications/{app_id}/clients/{client_id}/secrets", numeric, (*API).retireAppClient},
+		{"PUT", "/cis/v1/applications/{app_id}/clients/{client_id}/resources", numeric, (*API).setAppClientResources},
+		{"POST", "/cis/v1/applications/{app_id}/roles", numeric, (*API).createRole},
+		{"GET", "/cis/v1/applications/{app_id}/roles", numeric, (*API).listRoles},
+		{"GET", "/cis/v1/applications/{app_id}/roles/{role_id}", numeric, (*API).getRole},
+		{"PUT", "/cis/v1/applications/{app_id}/roles/{role_id}", numeric, (*API).updateRole},
+		{"DELETE", "/cis/v1/applications/{app_id}/roles/{role_id}", numeric, (*API).deleteRole},
+		{"POST", "/cis/v1/applications/{app_id}/roles/{role_id}/assignments", numeric, (*API).assignRole},
+		{"DELETE", "/cis/v1/applications/{app_id}/roles/{role_id}/assignments/{entity_id}", numeric, (*API).removeRole},
+		{"POST", "/cis/v1/client-roles", numeric, (*API).createRole},
+		{"GET", "/cis/v1/client-roles", numeric, (*API).listRoles},
+		{"GET", "/cis/v1/client-roles/{role_id}", numeric, (*API).getRole},
+		{"PUT", "/cis/v1/client-roles/{role_id}", numeric, (*API).updateRole},
+		{"DELETE", "/cis/v1/client-roles/{role_id}", numeric, (*API).deleteRole},
+		{"POST", "/cis/v1/resources", numeric, (*API).createResource},
+		{"GET", "/cis/v1/resources", numeric, (*API).listResources},
+		{"GET", "/cis/v1/resources/uri", numeric, (*API).getResource},
+		{"PUT", "/cis/v1/resources/{resource_id}", numeric, (*API).updateResource},
+		{"DELETE", "/cis/v1/resources/{resource_id}", numeric, (*API).deleteResource},
+	}
+}
+
 // userRoutes are for users themselves: each needs the access token that a user's authentication returned.
 func userRoutes() []route {
 	return []route{
@@ -196,8 +233,8 @@ func (c *call) decode(dst any) error { return c.op.Decode(c.w, c.r, dst) }
 // Mount adds the dialect's routes.
 func (a *API) Mount(m *httpx.Mux) error {
 	m.Prefix("/cis", func(w *httpx.Response, _ *http.Request, err error) { writeError(w, err, numeric) })
-	for _, route := range append(routes(), frontRoutes()...) {
-		if err := a.mount(m, route, a.client); err != nil {
+	for _, route := range slices.Concat(routes(), frontRoutes(), managementRoutes()) {
+		if err := a.mount(m, route, a.client(route)); err != nil {
 			return err
 		}
 	}
@@ -207,12 +244,12 @@ func (a *API) Mount(m *httpx.Mux) error {
 		}
 	}
 	for _, route := range organizationRoutes() {
-		if err := a.mount(m, route, a.client); err != nil {
+		if err := a.mount(m, route, a.client(route)); err != nil {
 			return err
 		}
 	}
 	for _, route := range managerRoutes() {
-		if err := a.mount(m, route, a.manage); err != nil {
+		if err := a.mount(m, route, a.manage(route)); err != nil {
 			return err
 		}
 	}
@@ -251,12 +288,6 @@ func (a *API) mount(m *httpx.Mux, route route, admit func(*call) error) error {
 	return nil
 }
 
-// client lets a client in by its own access token.
-func (a *API) client(c *call) (err error) {
-	c.by, err = a.auth.AuthenticateClientToken(c.r.Context(), httpx.Credentials(c.r, "Bearer"), c.via())
-	return err
-}
-
 // user lets a user in by the access token of their authentication.
 func (a *API) user(c *call) (err error) {
 	c.by, c.live, err = a.auth.AuthenticateUserToken(c.r.Context(), httpx.Credentials(c.r, "Bearer"), c.via())
@@ -264,10 +295,19 @@ func (a *API) user(c *call) (err error) {
 }
 
 // manage lets a client in by its own access token, or a user by theirs, who has to be an administrator of their organization.
-func (a *API) manage(c *call) (err error) {
-	c.manager, err = a.auth.AuthenticateMemberManager(c.r.Context(), httpx.Credentials(c.r, "Bearer"), c.via())
-	c.by = c.manager.Actor
-	return err
+func (a *API) manage(r route) func(*call) error {
+	permissions := needs(r.method, r.path)
+	return func(c *call) error {
+		manager, err := a.auth.AuthenticateMemberManager(c.r.Context(), httpx.Credentials(c.r, "Bearer"), c.via())
+		if manager.Admin == nil {
+			manager.Needs = permissions
+		}
+		c.manager, c.by = manager, manager.Actor
+		if err != nil {
+			return err
+		}
+		return a.auth.Permitted(c.by)
+	}
 }
 
 // anybody lets everybody in: the handler finds out who may do what.

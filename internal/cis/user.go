@@ -153,7 +153,7 @@ func (a *API) userOf(c *call, account auth.Account) apiUser {
 		UserID: string(u.ID), Username: u.Username, Birthday: p.Birthday, Status: statusOf(u.Status),
 		StatusChangedAt: timeOrNone(u.StatusChangedAt), CreatedAt: u.CreatedAt.UnixMilli(), UpdatedAt: u.UpdatedAt.UnixMilli(),
 		LastAuth:          timeOrNone(account.Attempts.SucceededAt),
-		ExternalAccountID: p.ExternalAccountID, ExternalUserID: p.ExternalUserID, AppID: client.AppID, AppName: client.AppName,
+		ExternalAccountID: p.ExternalAccountID, ExternalUserID: p.ExternalUserID, AppID: string(client.AppID), AppName: client.AppName,
 		CustomAppData: objectOrNone(p.CustomAppData), CustomData: objectOrNone(p.CustomData), Picture: p.Picture, Language: p.Language,
 		Name: name{p.Title, p.FirstName, p.MiddleName, p.LastName},
 		Address: address{

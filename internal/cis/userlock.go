@@ -67,7 +67,7 @@ func (a *API) authenticatorOf(c *call, account auth.Account, st auth.Authenticat
 	if st.Kind == auth.AuthenticatorPassword {
 		u, pw, client := account.User, account.Password, a.auth.Client(c.by)
 		out.ExtraData = &passwordOfAuthenticator{
-			AppID: client.AppID, AppName: client.AppName, UpdatedAt: pw.SetAt, Expired: pw.Expired, Temporary: pw.Temporary,
+			AppID: string(client.AppID), AppName: client.AppName, UpdatedAt: pw.SetAt, Expired: pw.Expired, Temporary: pw.Temporary,
 			ExpiresIn: timeOrNone(pw.ExpiresAt), CreatedAt: pw.SetAt, Email: u.Email, PhoneNumber: u.Phone, Username: u.Username,
 		}
 	}

@@ -64,7 +64,10 @@ func wireOf(c auth.Code) wire {
 	case auth.CodeLinkInvalid, auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeInvalidTarget, auth.CodeInvalidScope,
 		auth.CodeSearchInvalid, auth.CodePrimaryIdentifier, auth.CodeOrganizationExists, auth.CodeMemberExists, auth.CodeAppNotFound:
 		return wire{http.StatusBadRequest, fields, "REGEX"}
-	case auth.CodeUserNotFound, auth.CodeNotFound:
+	case auth.CodeUserNotFound, auth.CodeNotFound, auth.CodeAppExists, auth.CodeClientNotFound, auth.CodeLastClient, auth.CodeSecretless,
+		auth.CodeResourceNotFound, auth.CodeResourceExists,
+		auth.CodeResourceInUse, auth.CodeAppRoleNotFound, auth.CodeAppRoleExists, auth.CodeAppRoleInUse, auth.CodeEntityNotFound,
+		auth.CodeValueInvalid:
 		return wire{http.StatusNotFound, general, "NOT_FOUND"}
 	case auth.CodeInternal, auth.CodeReplayed: // a replay is answered before it comes here
 		return wire{http.StatusInternalServerError, empty, ""}

@@ -114,6 +114,16 @@ func elsewhere(c auth.Code) *oauthError {
 		auth.CodeDeviceLimit, auth.CodeDeviceBlocked, auth.CodeAssertionInvalid, auth.CodeNumberWrong:
 		return &oauthError{http.StatusBadRequest, "invalid_request", "The request is not possible here"}
 	}
+	return managed(c)
+}
+
+// managed is for the refusals of what administers a tenant, which no call of this dialect does.
+func managed(c auth.Code) *oauthError {
+	switch c {
+	case auth.CodeAppExists, auth.CodeClientNotFound, auth.CodeLastClient, auth.CodeSecretless, auth.CodeResourceNotFound, auth.CodeResourceExists,
+		auth.CodeResourceInUse, auth.CodeAppRoleNotFound, auth.CodeAppRoleExists, auth.CodeAppRoleInUse, auth.CodeEntityNotFound, auth.CodeValueInvalid:
+		return &oauthError{http.StatusBadRequest, "invalid_request", "The request is not valid"}
+	}
 	return nil
 }
 

@@ -113,6 +113,9 @@ var badFiles = []struct {
 	{"bad webhook", tenant("    webhook: {url: 'ftp://x/?s3cr3t'}\n"), 4, []string{"http: or https:"}},
 	{"webhook without host", tenant("    webhook: {url: 'http:///x'}\n"), 4, []string{"absolute URI"}},
 
+	{"bad application id", tenant("    applications: [{id: 'a b', name: A}]\n"), 4, []string{`"a b"`, "letters, digits"}},
+	{"no application name", tenant("    applications: [{id: a}]\n"), 4, []string{"application:", "no name"}},
+	{"same application", tenant("    applications: [{id: a, name: A},\n      {id: a, name: B}]\n"), 5, []string{"the application a again", "line 4"}},
 	{"no secret", tenant("    clients: [{id: c, kind: management}]\n"), 4, []string{"no secret"}},
 	{"bad kind", tenant("    clients: [{id: c, secret: s3cr3t, kind: admin}]\n"), 4, []string{`"admin"`, "application, management"}},
 	{"bad alg", tenant("    clients: [{id: c, secret: s3cr3t, kind: application, alg: none}]\n"), 4, []string{`"none"`, "ES256, RS256"}},

@@ -54,6 +54,9 @@ tenants:
       - {name: batch, key: sk_2}
     programme_keys: [pk_1, pk_2]
     webhook: {url: "https://acme.example/hooks?token=t"}
+    applications:
+      - {id: app-id, name: App, description: For all, logo: "https://acme.example/l.png", login_uri: "https://acme.example/in",
+         invite_uri: "https://acme.example/invited"}
     clients:
       - id: app
         secret: app-secret
@@ -143,6 +146,10 @@ func TestParseReadsEveryKey(t *testing.T) {
 			},
 			APIKeys:       []auth.APIKeySetup{{Name: "backend", Key: "sk_1"}, {Name: "batch", Key: "sk_2"}},
 			ProgrammeKeys: []string{"pk_1", "pk_2"},
+			Applications: []auth.Application{{
+				ID: "app-id", Name: "App", Description: "For all", Logo: "https://acme.example/l.png", LoginURI: "https://acme.example/in",
+				InviteURI: "https://acme.example/invited",
+			}},
 			Clients: []auth.ClientSetup{{
 				ID: "app", Secret: "app-secret", Kind: auth.ClientApplication, AppID: "app-id", AppName: "App",
 				RedirectURIs: []string{"https://acme.example/cb", "com.acme.app:/cb"}, Resources: []string{"urn:acme:api"},

@@ -36,6 +36,7 @@ func (r *reader) tenant(n *yaml.Node) auth.TenantSetup {
 		may("webhook", func(n *yaml.Node) {
 			r.object(n, "webhook", need("url", r.uri("webhook url", &t.Tenant.Webhook.URL, "http", "https")))
 		}),
+		may("applications", list(r, "applications", &t.Applications, u.application)),
 		may("clients", list(r, "clients", &t.Clients, r.client)),
 		may("identities", list(r, "identities", &t.Identities, u.identity)),
 		may("users", list(r, "users", &t.Users, u.user)),
@@ -173,4 +174,22 @@ func (r *reader) programmeKey(n *yaml.Node) (key string) {
 		r.unique(n, "programme key", key, "the same programme key")
 	}
 	return key
+}
+
+// application is what its clients do not say of it.
+func (u *users) application(n *yaml.Node) (a auth.Application) {
+	u.object(n, "application",
+		need("id", func(n *yaml.Node) {
+			match(u.reader, "application id", &a.ID, `^[A-Za-z0-9_.-]{1,64}$`, "1 to 64 letters, digits, _, . and -")(n)
+			if a.ID != "" {
+				u.unique(n, u.scope+"application", string(a.ID), "the application "+string(a.ID))
+			}
+		}),
+		need("name", text(u.reader, "application name", &a.Name)),
+		may("description", text(u.reader, "description", &a.Description)),
+		may("logo", u.uri("logo", &a.Logo, "https")),
+		may("login_uri", u.uri("login_uri", &a.LoginURI, "http", "https")),
+		may("invite_uri", u.uri("invite_uri", &a.InviteURI, "http", "https")),
+	)
+	return a
 }

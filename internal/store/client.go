@@ -27,7 +27,7 @@ func client(row sqlc.Client) (auth.Client, error) {
 		Tenant:          auth.TenantID(row.TenantID),
 		ID:              auth.ClientID(row.ID),
 		Kind:            auth.ClientKind(row.Kind),
-		AppID:           row.AppID,
+		AppID:           auth.AppID(row.AppID),
 		AppName:         row.AppName,
 		Alg:             jose.Alg(row.Alg),
 		AccessTokenFor:  span(row.AccessTokenFor),
@@ -41,11 +41,16 @@ func client(row sqlc.Client) (auth.Client, error) {
 		AuthAlg:         jose.Alg(row.AuthAlg),
 		PKCE:            auth.PKCEMode(row.Pkce),
 		RequirePAR:      row.RequirePar,
+		Name:            row.Name,
+		Description:     row.Description,
+		SessionFor:      span(row.SessionFor),
+		RotateFor:       span(row.RotateFor),
+		UpdatedAt:       moment(row.UpdatedAt),
 	}
 	var secrets []clientSecret
 	var logout clientLogout
 	err := errors.Join(decode(row.Logout, &logout), decode(row.Secrets, &secrets), decode(row.RedirectUris, &c.RedirectURIs),
-		decode(row.Resources, &c.Resources), decode(row.Claims, &c.Claims))
+		decode(row.Resources, &c.Resources), decode(row.Claims, &c.Claims), decode(row.Roles, &c.Roles))
 	c.Logout = auth.ClientLogout(logout)
 	for _, s := range secrets {
 		h, bad := digest[[32]byte](s.Hash)
@@ -66,7 +71,7 @@ func (w writes) PutClient(c auth.Client) error {
 		TenantID:        string(c.Tenant),
 		ID:              string(c.ID),
 		Kind:            string(c.Kind),
-		AppID:           c.AppID,
+		AppID:           string(c.AppID),
 		AppName:         c.AppName,
 		Alg:             string(c.Alg),
 		AccessTokenFor:  c.AccessTokenFor.Microseconds(),
@@ -80,13 +85,18 @@ func (w writes) PutClient(c auth.Client) error {
 		AuthAlg:         string(c.AuthAlg),
 		Pkce:            string(c.PKCE),
 		RequirePar:      c.RequirePAR,
+		Name:            c.Name,
+		Description:     c.Description,
+		SessionFor:      c.SessionFor.Microseconds(),
+		RotateFor:       c.RotateFor.Microseconds(),
+		UpdatedAt:       micros(c.UpdatedAt),
 	}
 	var err error
 	for _, column := range []struct {
 		text  *string
 		value any
 	}{
-		{&p.Secrets, secrets}, {&p.RedirectUris, c.RedirectURIs}, {&p.Resources, c.Resources}, {&p.Claims, c.Claims},
+		{&p.Secrets, secrets}, {&p.RedirectUris, c.RedirectURIs}, {&p.Resources, c.Resources}, {&p.Claims, c.Claims}, {&p.Roles, c.Roles},
 		{&p.Logout, clientLogout(c.Logout)},
 	} {
 		if *column.text, err = encode(column.value); err != nil {

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"database/sql"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -57,6 +58,11 @@ func testMigratesFromFirst(t *testing.T, dsn string, db *sql.DB, d goose.Dialect
 	}
 	exec("INSERT INTO tenants (id, name, mode, settings, webhook, created_at) VALUES ('demo', 'Demo', 'live', '{}', '{}', 1)")
 	exec(olderStatements("1")...)
+	for i, client := range [][2]string{{"a", "application"}, {"b", "application"}, {"c", "management"}} {
+		exec(fmt.Sprintf(`INSERT INTO clients (tenant_id, id, kind, app_id, app_name, secrets, redirect_uris, resources, claims, alg,
+			access_token_for, refresh_token_for, created_at, disabled_at) VALUES ('demo', '%s', '%s', 'app-%d', 'App', '[]', '[]', '[]', '[]', '',
+			0, 0, %d, 0)`, client[0], client[1], i/2, (9-i)*1_000_000))
+	}
 	exec(`INSERT INTO authenticators (tenant_id, user_id, id, kind, channel, simulated, created_at)
 		VALUES ('demo', '1', 'sms-second', 'sms', '', FALSE, 4000000)`)
 	if from, to, err := store.Migrate(t.Context(), dsn, store.Options{}); err != nil || from != 1 || to < 2 {
@@ -80,6 +86,14 @@ func testMigratesFromFirst(t *testing.T, dsn string, db *sql.DB, d goose.Dialect
 		},
 	}
 	err = s.View(t.Context(), func(r auth.Reads) error {
+		d, err := r.Directory()
+		if err != nil {
+			return err
+		}
+		wantApps := []auth.Application{{Tenant: "demo", ID: "app-0", Name: "App", CreatedAt: at(8), UpdatedAt: at(8)}}
+		if diff := cmp.Diff(wantApps, d.Applications); diff != "" || len(d.Clients) != 3 {
+			t.Errorf("applications of %d clients (-want +got):\n%s", len(d.Clients), diff)
+		}
 		got, err := r.Authenticators("demo", "1")
 		if err != nil {
 			return err

@@ -161,6 +161,18 @@ func (r reads) Directory() (d auth.Directory, err error) {
 	if d.ProgrammeKeys, err = list(r, verb, programmeKeys, err, programmeKey); err != nil {
 		return d, err
 	}
+	applications, err := r.q.Applications(r.ctx)
+	if d.Applications, err = list(r, verb, applications, err, application); err != nil {
+		return d, err
+	}
+	resources, err := r.q.Resources(r.ctx)
+	if d.Resources, err = list(r, verb, resources, err, resource); err != nil {
+		return d, err
+	}
+	roles, err := r.q.Roles(r.ctx)
+	if d.Roles, err = list(r, verb, roles, err, role); err != nil {
+		return d, err
+	}
 	clients, err := r.q.Clients(r.ctx)
 	if d.Clients, err = list(r, verb, clients, err, client); err != nil {
 		return d, err

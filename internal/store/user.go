@@ -31,7 +31,8 @@ type profile struct {
 	Brand             string   `json:"brand,omitzero"`
 	Details           string   `json:"details,omitzero"`
 
-	SecondaryVerified []verified `json:"secondary_verified,omitempty"`
+	SecondaryVerified []verified    `json:"secondary_verified,omitempty"`
+	Roles             []auth.RoleID `json:"roles,omitempty"`
 }
 
 // verified is auth.Verified as JSON.
@@ -75,6 +76,7 @@ func toProfile(p auth.Profile) profile {
 		Brand:             p.Brand,
 		Details:           p.Details,
 		SecondaryVerified: proved,
+		Roles:             p.Roles,
 	}
 }
 
@@ -103,6 +105,7 @@ func (p profile) auth() auth.Profile {
 		Brand:             p.Brand,
 		Details:           p.Details,
 		SecondaryVerified: proved,
+		Roles:             p.Roles,
 	}
 }
 

@@ -26,6 +26,20 @@ type ApiKey struct {
 	RevokedAt int64
 }
 
+type Application struct {
+	TenantID    string
+	ID          string
+	Name        string
+	Description string
+	Logo        string
+	LoginUri    string
+	InviteUri   string
+	CreatedBy   string
+	CreatedAt   int64
+	UpdatedAt   int64
+	Roles       string
+}
+
 type Approval struct {
 	TenantID    string
 	ChallengeID string
@@ -117,6 +131,12 @@ type Client struct {
 	AuthAlg         string
 	Pkce            string
 	RequirePar      bool
+	Name            string
+	Description     string
+	SessionFor      int64
+	RotateFor       int64
+	UpdatedAt       int64
+	Roles           string
 }
 
 type Device struct {
@@ -262,6 +282,31 @@ type RefreshToken struct {
 	ExpiresAt int64
 	RotatedAt int64
 	RevokedAt int64
+}
+
+type Resource struct {
+	TenantID    string
+	ID          string
+	Name        string
+	Description string
+	Uri         string
+	AccessFor   int64
+	RefreshFor  int64
+	RotateFor   int64
+	CreatedAt   int64
+	UpdatedAt   int64
+}
+
+type Role struct {
+	TenantID    string
+	ID          string
+	AppID       string
+	Name        string
+	DisplayName string
+	Description string
+	Permissions string
+	CreatedAt   int64
+	UpdatedAt   int64
 }
 
 type Session struct {

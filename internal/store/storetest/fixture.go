@@ -13,6 +13,9 @@ type world struct {
 	tenant        auth.Tenant
 	apiKey        auth.APIKey
 	programmeKey  auth.ProgrammeKey
+	app           auth.Application
+	resource      auth.Resource
+	role          auth.AppRole
 	client        auth.Client
 	signingKey    auth.SigningKey
 	identity      auth.Identity
@@ -53,12 +56,12 @@ func digest(text string) (h [32]byte) {
 func newWorld(t auth.TenantID) world {
 	ref := auth.IdentityRef{Type: auth.Corporate, ID: "114"}
 	w := world{
-		tenant: tenantFixture(t),
-		apiKey: auth.APIKey{
-			Tenant: t, ID: "backend", Name: "Back end", Hash: digest("key" + string(t)), Sealed: []byte{0, 1, 0xfe},
-			CreatedAt: at(1), RevokedAt: at(2),
-		},
+		tenant:       tenantFixture(t),
+		apiKey:       keyFixture(t),
 		programmeKey: auth.ProgrammeKey{Tenant: t, Hash: digest("programme")},
+		app:          appFixture(t),
+		resource:     resourceFixture(t),
+		role:         roleFixture(t),
 		client:       clientFixture(t),
 		signingKey: auth.SigningKey{
 			ID: "kid-" + string(t), Alg: "ES256", Public: `{"kty":"EC"}`, Sealed: []byte{1}, CreatedAt: at(1), ActiveAt: at(2), RetireAt: at(3),
@@ -205,6 +208,35 @@ func tenantFixture(t auth.TenantID) auth.Tenant {
 	}
 }
 
+func keyFixture(t auth.TenantID) auth.APIKey {
+	return auth.APIKey{
+		Tenant: t, ID: "backend", Name: "Back end", Hash: digest("key" + string(t)), Sealed: []byte{0, 1, 0xfe},
+		CreatedAt: at(1), RevokedAt: at(2),
+	}
+}
+
+func appFixture(t auth.TenantID) auth.Application {
+	return auth.Application{
+		Tenant: t, ID: "app", Name: "App", Description: "What it is", Logo: "https://example.com/l.png",
+		LoginURI: "https://example.com/in", InviteURI: "https://example.com/i", CreatedBy: "admin", CreatedAt: at(1), UpdatedAt: at(2),
+		Roles: []auth.RoleID{"role"},
+	}
+}
+
+func resourceFixture(t auth.TenantID) auth.Resource {
+	return auth.Resource{
+		Tenant: t, ID: "resource", Name: "API", Description: "What it is", URI: "https://api.example.com", CreatedAt: at(1), UpdatedAt: at(2),
+		Limits: auth.TokenLimits{Access: time.Minute, Refresh: time.Hour, Rotate: 2 * time.Hour},
+	}
+}
+
+func roleFixture(t auth.TenantID) auth.AppRole {
+	return auth.AppRole{
+		Tenant: t, ID: "role", App: "app", Name: "reader", DisplayName: "Reader", Description: "What it is",
+		Permissions: []string{"users:read", "*:list"}, CreatedAt: at(1), UpdatedAt: at(2),
+	}
+}
+
 func clientFixture(t auth.TenantID) auth.Client {
 	return auth.Client{
 		Tenant: t, ID: auth.ClientID("demo-" + t), Kind: auth.ClientManagement, AppID: "app", AppName: "App",
@@ -214,6 +246,8 @@ func clientFixture(t auth.TenantID) auth.Client {
 		CreatedAt: at(3), DisabledAt: at(4), Native: true, SecondFactor: true, Auth: auth.ClientAuthKey,
 		JWKS: `{"keys":[]}`, AuthAlg: "PS256", PKCE: auth.PKCEOptional, RequirePAR: true,
 		Logout: auth.ClientLogout{RedirectURIs: []string{"https://example.com/bye"}, URI: "https://example.com/out", SessionRequired: true},
+		Name:   "Back end", Description: "What it is", RotateFor: 25 * time.Hour, SessionFor: 26 * time.Hour, UpdatedAt: at(5),
+		Roles: []auth.RoleID{"one", "two"},
 	}
 }
 
@@ -241,7 +275,7 @@ func userFixture(t auth.TenantID) auth.User {
 			SecondaryEmails: []string{"b@example.com", "a@example.com"}, SecondaryPhones: []string{"+356"},
 			CustomData: `{"a": 1}`, CustomAppData: `{"b":"<&>"}`,
 			Residence: "CH", Locale: "fr-CH", Brand: "blue", Details: `{"c": [1]}`,
-			SecondaryVerified: []auth.Verified{{Value: "b@example.com", At: at(8)}},
+			SecondaryVerified: []auth.Verified{{Value: "b@example.com", At: at(8)}}, Roles: []auth.RoleID{"role"},
 		},
 		CreatedAt: at(1), UpdatedAt: at(5), EmailChangedAt: at(6), PhoneChanges: 2, WeakenedAt: at(7),
 	}
@@ -269,6 +303,9 @@ func (w world) add(tx auth.Writes) error {
 		func() error { return tx.PutTenant(w.tenant) },
 		func() error { return tx.PutAPIKey(w.apiKey) },
 		func() error { return tx.PutProgrammeKey(w.programmeKey) },
+		func() error { return tx.PutApplication(w.app) },
+		func() error { return tx.PutResource(w.resource) },
+		func() error { return tx.PutRole(w.role) },
 		func() error { return tx.PutClient(w.client) },
 		func() error { return tx.PutSigningKey(w.signingKey) },
 		func() error { return tx.AddIdentity(w.identity) },

@@ -32,7 +32,8 @@ func testRoundTrip(t *testing.T, s auth.Store) {
 	}
 	same(t, "Directory", directory, auth.Directory{
 		Revision: directory.Revision, Tenants: []auth.Tenant{w.tenant}, APIKeys: []auth.APIKey{w.apiKey},
-		ProgrammeKeys: []auth.ProgrammeKey{w.programmeKey}, Clients: []auth.Client{w.client}, SigningKeys: []auth.SigningKey{w.signingKey},
+		ProgrammeKeys: []auth.ProgrammeKey{w.programmeKey}, Applications: []auth.Application{w.app},
+		Resources: []auth.Resource{w.resource}, Roles: []auth.AppRole{w.role}, Clients: []auth.Client{w.client}, SigningKeys: []auth.SigningKey{w.signingKey},
 		Shapes: map[auth.TenantID][]string{"demo": {w.password.Shape}},
 	})
 	same(t, "Revision", read(t, s, auth.Reads.Revision), directory.Revision)
@@ -153,28 +154,27 @@ func below(v reflect.Value, name string, find func(reflect.Value, string) []stri
 // testZeroValues writes rows of which only the key is set.
 func testZeroValues(t *testing.T, s auth.Store) {
 	w := world{
-		tenant:        auth.Tenant{ID: "t"},
-		apiKey:        auth.APIKey{Tenant: "t"},
-		programmeKey:  auth.ProgrammeKey{Tenant: "t"},
-		client:        auth.Client{Tenant: "t"},
-		user:          auth.User{Tenant: "t", ID: "u"},
-		identifiers:   []auth.Identifier{{Tenant: "t", User: "u"}},
+		tenant:       auth.Tenant{ID: "t"},
+		apiKey:       auth.APIKey{Tenant: "t"},
+		programmeKey: auth.ProgrammeKey{Tenant: "t"},
+		app:          auth.Application{Tenant: "t"}, resource: auth.Resource{Tenant: "t"}, role: auth.AppRole{Tenant: "t"},
+		client:      auth.Client{Tenant: "t"},
+		user:        auth.User{Tenant: "t", ID: "u"},
+		identifiers: []auth.Identifier{{Tenant: "t", User: "u"}}, attempts: auth.Attempts{},
 		identity:      auth.Identity{Tenant: "t"},
 		membership:    auth.Membership{Tenant: "t", User: "u", Identity: auth.Identity{Tenant: "t"}},
 		authenticator: auth.Authenticator{Tenant: "t", User: "u"},
 		totp:          auth.TOTP{Tenant: "t", User: "u"},
 		key:           auth.UserKey{Tenant: "t", User: "u"},
 		password:      auth.Password{Tenant: "t", User: "u"},
-		attempts:      auth.Attempts{},
 		session:       auth.Session{Tenant: "t", User: "u"},
 		token:         auth.Token{Tenant: "t"},
-		root:          auth.RefreshToken{Tenant: "t"},
-		leaf:          auth.RefreshToken{Tenant: "t", Hash: digest("leaf")},
-		event:         auth.Event{Tenant: "t", ID: "1"},
-		challenge:     auth.Challenge{Tenant: "t", Version: 1},
-		link:          auth.DynamicLink{Tenant: "t"},
-		parcel:        auth.Parcel{Tenant: "t"},
-		answer:        auth.Answer{OnceKey: auth.OnceKey{Tenant: "t"}},
+		root:          auth.RefreshToken{Tenant: "t"}, leaf: auth.RefreshToken{Tenant: "t", Hash: digest("leaf")},
+		event:     auth.Event{Tenant: "t", ID: "1"},
+		challenge: auth.Challenge{Tenant: "t", Version: 1},
+		link:      auth.DynamicLink{Tenant: "t"},
+		parcel:    auth.Parcel{Tenant: "t"},
+		answer:    auth.Answer{OnceKey: auth.OnceKey{Tenant: "t"}},
 	}
 	w.addDevice("t") // no key is zero
 	w.device.User, w.ticket, w.approval = "u", auth.Ticket{Tenant: "t"}, auth.Approval{Tenant: "t"}
@@ -188,7 +188,8 @@ func testZeroValues(t *testing.T, s auth.Store) {
 	d := read(t, s, auth.Reads.Directory)
 	equal("Directory", d, auth.Directory{
 		Revision: d.Revision, Tenants: []auth.Tenant{w.tenant}, APIKeys: []auth.APIKey{w.apiKey},
-		ProgrammeKeys: []auth.ProgrammeKey{w.programmeKey}, Clients: []auth.Client{w.client}, SigningKeys: []auth.SigningKey{w.signingKey},
+		ProgrammeKeys: []auth.ProgrammeKey{w.programmeKey}, Applications: []auth.Application{w.app},
+		Resources: []auth.Resource{w.resource}, Roles: []auth.AppRole{w.role}, Clients: []auth.Client{w.client}, SigningKeys: []auth.SigningKey{w.signingKey},
 		Shapes: map[auth.TenantID][]string{"t": {""}},
 	})
 	live := auth.LiveSession{Session: w.session, User: w.user, Revision: d.Revision, Memberships: []auth.Membership{w.membership}}
@@ -219,6 +220,8 @@ func testPutReplaces(t *testing.T, s auth.Store) {
 	w.tenant.Name, w.tenant.Mode, w.tenant.Settings, w.tenant.Webhook = "New", auth.ModeLive, auth.DefaultSettings(), auth.Webhook{}
 	w.apiKey.Name, w.apiKey.Hash, w.apiKey.Sealed, w.apiKey.RevokedAt = "New", digest("new"), []byte{9}, time.Time{}
 	w.client.Secrets, w.client.Alg, w.client.DisabledAt, w.client.AccessTokenFor = nil, "", time.Time{}, 0
+	w.app = auth.Application{Tenant: "demo", ID: w.app.ID, Name: "New"}
+	w.resource, w.role = auth.Resource{Tenant: "demo", ID: w.resource.ID, Name: "New"}, auth.AppRole{Tenant: "demo", ID: w.role.ID, Name: "New"}
 	w.client.Kind, w.client.AppID, w.client.AppName, w.client.Claims = auth.ClientApplication, "new", "New", []string{"one"}
 	w.signingKey.RetireAt, w.signingKey.ActiveAt, w.signingKey.Public, w.signingKey.Sealed = time.Time{}, at(20), "{}", []byte{8}
 	write(t, s, func(tx auth.Writes) error {
@@ -226,6 +229,9 @@ func testPutReplaces(t *testing.T, s auth.Store) {
 			func() error { return tx.PutTenant(w.tenant) },
 			func() error { return tx.PutAPIKey(w.apiKey) },
 			func() error { return tx.PutProgrammeKey(w.programmeKey) },
+			func() error { return tx.PutApplication(w.app) },
+			func() error { return tx.PutResource(w.resource) },
+			func() error { return tx.PutRole(w.role) },
 			func() error { return tx.PutClient(w.client) },
 			func() error { return tx.PutSigningKey(w.signingKey) },
 			func() error { return tx.SetMeta("k", "1") },
@@ -235,7 +241,8 @@ func testPutReplaces(t *testing.T, s auth.Store) {
 	got := read(t, s, auth.Reads.Directory)
 	want := auth.Directory{
 		Revision: got.Revision, Tenants: []auth.Tenant{w.tenant}, APIKeys: []auth.APIKey{w.apiKey},
-		ProgrammeKeys: []auth.ProgrammeKey{w.programmeKey}, Clients: []auth.Client{w.client}, SigningKeys: []auth.SigningKey{w.signingKey},
+		ProgrammeKeys: []auth.ProgrammeKey{w.programmeKey}, Applications: []auth.Application{w.app},
+		Resources: []auth.Resource{w.resource}, Roles: []auth.AppRole{w.role}, Clients: []auth.Client{w.client}, SigningKeys: []auth.SigningKey{w.signingKey},
 		Shapes: got.Shapes,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -249,7 +256,7 @@ func testPutReplaces(t *testing.T, s auth.Store) {
 // testEmptyDirectory reads a store that holds nothing.
 func testEmptyDirectory(t *testing.T, s auth.Store) {
 	d := read(t, s, auth.Reads.Directory)
-	if d.Revision < 1 || len(d.Tenants)+len(d.APIKeys)+len(d.ProgrammeKeys)+len(d.Clients)+len(d.SigningKeys)+len(d.Shapes) != 0 {
+	if d.Revision < 1 || len(d.Tenants)+len(d.APIKeys)+len(d.ProgrammeKeys)+len(d.Applications)+len(d.Resources)+len(d.Roles)+len(d.Clients)+len(d.SigningKeys)+len(d.Shapes) != 0 {
 		t.Errorf("got %+v, want nothing but a revision", d)
 	}
 }

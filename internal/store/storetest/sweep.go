@@ -165,7 +165,8 @@ func testClear(t *testing.T, s auth.Store) {
 	write(t, s, func(tx auth.Writes) error { return tx.Clear() })
 	want := auth.Directory{
 		Revision: before.Revision + 1, SigningKeys: before.SigningKeys, Tenants: []auth.Tenant{}, APIKeys: []auth.APIKey{},
-		ProgrammeKeys: []auth.ProgrammeKey{}, Clients: []auth.Client{}, Shapes: map[auth.TenantID][]string{},
+		ProgrammeKeys: []auth.ProgrammeKey{}, Applications: []auth.Application{}, Resources: []auth.Resource{},
+		Roles: []auth.AppRole{}, Clients: []auth.Client{}, Shapes: map[auth.TenantID][]string{},
 	}
 	if diff := cmp.Diff(want, read(t, s, auth.Reads.Directory)); diff != "" || len(want.SigningKeys) != 2 {
 		t.Errorf("directory (-want +got):\n%s", diff)

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -24,6 +25,18 @@ func testRevision(t *testing.T, s auth.Store) {
 		{"PutAPIKey", true, func(tx auth.Writes) error { return tx.PutAPIKey(w.apiKey) }},
 		{"PutProgrammeKey", true, func(tx auth.Writes) error { return tx.PutProgrammeKey(w.programmeKey) }},
 		{"PutClient", true, func(tx auth.Writes) error { return tx.PutClient(w.client) }},
+		{"PutApplication", true, func(tx auth.Writes) error { return tx.PutApplication(w.app) }},
+		{"PutResource", true, func(tx auth.Writes) error { return tx.PutResource(w.resource) }},
+		{"PutRole", true, func(tx auth.Writes) error { return tx.PutRole(w.role) }},
+		{"DropResource and DropRole", true, w.dropTwice},
+		{"DropApplication", true, func(tx auth.Writes) error {
+			return steps(
+				func() error { return drop(tx, auth.Application{Tenant: "demo", ID: "other"}, false) },
+				func() error { return drop(tx, auth.Application{Tenant: "other", ID: w.app.ID}, false) },
+				func() error { return drop(tx, w.app, true) },
+				func() error { return drop(tx, w.app, false) },
+			)
+		}},
 		{"PutSigningKey", true, func(tx auth.Writes) error { return tx.PutSigningKey(w.signingKey) }},
 		{"SetMeta", false, func(tx auth.Writes) error { return tx.SetMeta("k", "v") }},
 		{"AddUser", false, func(tx auth.Writes) error {
@@ -55,6 +68,27 @@ func testRevision(t *testing.T, s auth.Store) {
 	if diff := cmp.Diff(want, got.Shapes); diff != "" {
 		t.Errorf("shapes (-want +got):\n%s", diff)
 	}
+}
+
+// dropTwice deletes what is there the first time alone.
+func (w world) dropTwice(tx auth.Writes) error {
+	for i, want := range []bool{true, false} {
+		resource, err := tx.DropResource("demo", w.resource.ID)
+		role, bad := tx.DropRole("demo", w.role.ID)
+		if err := errors.Join(err, bad); err != nil || resource != want || role != want {
+			return fmt.Errorf("try %d: got %t and %t, want %t: %w", i, resource, role, want, err)
+		}
+	}
+	return nil
+}
+
+// drop deletes an application, which has to be there or not.
+func drop(tx auth.Writes, a auth.Application, there bool) error {
+	gone, err := tx.DropApplication(a.Tenant, a.ID)
+	if err == nil && gone != there {
+		err = fmt.Errorf("application %s of %s: got %t, want %t", a.ID, a.Tenant, gone, there)
+	}
+	return err
 }
 
 // swap gives a user a password of a shape.
