@@ -34,7 +34,7 @@ func rules() []rule {
 		{path: "api", why: "the OpenAPI documents, embedded", not: append(transport(), "os")},
 
 		{path: "internal/auth", why: "the domain: no transport, no SQL, no JSON, no logger, no environment",
-			internal: []string{"internal/passhash", "internal/jose", "internal/seal"},
+			internal: []string{"internal/passhash", "internal/jose", "internal/seal", "internal/webauthn"},
 			modules: []string{ // what one canonical identifier takes, and a code
 				"github.com/nyaruka/phonenumbers", "golang.org/x/net/idna", "golang.org/x/text",
 				"github.com/pquerna/otp", // codes by time
@@ -46,6 +46,9 @@ func rules() []rule {
 			not: append(transport(), "log/...", "os/...")},
 		{path: "internal/jose", why: "keys and tokens; knows no session",
 			modules: []string{"github.com/go-jose/go-jose/v4", "github.com/go-json-experiment/json"}, not: append(transport(), "os/...")},
+		{path: "internal/webauthn", why: "what passkeys sign; knows no user, and keeps the library's HTTP from the domain",
+			modules: []string{"github.com/go-webauthn/webauthn/protocol", "github.com/go-json-experiment/json"},
+			not:     append(transport(), "log/...", "os/...")},
 		{path: "internal/seal", why: "secrets at rest and secrets that do not print", not: append(transport(), "os/...")},
 
 		{path: "internal/store", why: "the domain's state in SQL: alone knows drivers and migrations, and holds no rule",
@@ -82,6 +85,8 @@ func rules() []rule {
 
 		{path: "internal/auth/authtest", why: "a domain over a store of its own, for tests", tests: true,
 			internal: []string{"internal/auth", "internal/passhash", "internal/seal", "internal/store"}, not: transport()},
+		{path: "internal/webauthn/webauthntest", why: "an authenticator in memory, for tests", tests: true,
+			modules: []string{"github.com/fxamacker/cbor/v2"}, not: transport()},
 		{path: "internal/httpx/httpxtest", why: "calls and golden replies, for the dialects' tests", tests: true,
 			modules: []string{"github.com/getkin/kin-openapi", "github.com/google/go-cmp"}},
 		{path: "internal/store/storetest", why: "what both databases must do alike", tests: true, internal: []string{"internal/auth", "internal/jose"},

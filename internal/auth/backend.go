@@ -26,7 +26,7 @@ type BackendGrant struct {
 	Claims   []ClaimRequest // beyond the always-present ones, for the ID token
 	OrgID    string         // log in as a member of this organization
 
-	approval string // what the user approved by it, a JSON object: for the ID token of this authentication alone
+	username, approval string // of the passkey, and what the user approved by the authentication, a JSON object: for the ID token of this authentication alone
 }
 
 // TokenSet is the answer to an authentication on /cis.
@@ -309,12 +309,13 @@ type issuance struct {
 	own         roleSet // roles of the client's application; tokens fills it in
 	nonce       string  // of the authorization request; none at a refresh
 	approval    string  // a JSON object, or empty
+	username    string  // that the passkey was made with
 	now         time.Time
 }
 
 // issue makes a token set with a new family of refresh tokens; the caller writes the family's root.
 func (s *Service) issue(c *Client, g BackendGrant, audience string, i issuance) (TokenSet, RefreshToken, error) {
-	i.claims, i.scope, i.approval = requestable(g.Claims), Scope, g.approval
+	i.claims, i.scope, i.username, i.approval = requestable(g.Claims), Scope, g.username, g.approval
 	return s.family(c, audience, i)
 }
 

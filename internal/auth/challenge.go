@@ -39,6 +39,7 @@ const (
 	ChannelBiometric Channel = "BIOMETRIC" // a bound device that asks for its owner's biometrics
 	ChannelAuthy     Channel = "AUTHY"     // a bound device that asks for a tap
 	ChannelTOTP      Channel = "TOTP"      // an app that shows codes; its user types a challenge into it
+	ChannelPasskey   Channel = "PASSKEY"   // a passkey: it is told of in notices, and carries no challenge
 	ChannelDirect    Channel = "DIRECT"    // the caller hands the code to the user
 	ChannelKey       Channel = "KEY"       // the caller hands the challenge to a device that signs it
 )

@@ -71,7 +71,9 @@ func (i issuance) claim(c *Client, name string, fields []string) (value any, ok 
 		return slices.Concat(i.own.names, i.roles()), true
 	case "permissions":
 		return i.own.permissions, true
-	case "webauthn", "new_user":
+	case "webauthn":
+		return slices.ContainsFunc(i.session.Methods, func(m Method) bool { return m.amr() == string(MethodPasskey) }), true
+	case "new_user":
 		return false, true
 	}
 	text := i.textClaim(c, name)
@@ -93,6 +95,8 @@ func (i issuance) textClaim(c *Client, name string) string {
 		return u.Phone
 	case "username":
 		return u.Username
+	case "webauthn_username":
+		return i.username
 	case "birthday":
 		return p.Birthday
 	case "address_type":

@@ -108,6 +108,11 @@ const (
 	CodeKeyWeak            // a key of a kind or size that is not taken
 	CodeKeyExists          // the user has a key of this name
 	CodeKeyLimit           // the user has as many keys as they may
+	CodePasskeyInvalid     // what a passkey's ceremony came to does not hold, for whatever reason
+	CodePasskeyMissing     // the name has no passkey; only with Settings.RevealAccounts
+	CodePasskeyForeign     // the name that the passkey was made with is another user's
+	CodePasskeyLimit       // the user has too many
+	CodeUserInactive       // the user is suspended; told to clients that manage users
 
 	CodeNoPasswordPolicy // no policy for users of this kind
 	CodeActsForNobody    // the user has no identity
@@ -258,6 +263,11 @@ var codeNames = [codeEnd]string{
 	CodeKeyWeak:             "key_weak",
 	CodeKeyExists:           "key_exists",
 	CodeKeyLimit:            "key_limit",
+	CodePasskeyInvalid:      "passkey_invalid",
+	CodePasskeyMissing:      "passkey_missing",
+	CodePasskeyForeign:      "passkey_foreign",
+	CodePasskeyLimit:        "passkey_limit",
+	CodeUserInactive:        "user_inactive",
 	CodeNoPasswordPolicy:    "no_password_policy",
 	CodeActsForNobody:       "acts_for_nobody",
 	CodeRecoveryInvalid:     "recovery_invalid",

@@ -61,6 +61,8 @@ const (
 	EventInvalidated       EventKind = "invalidated"        // an authenticator
 	EventKeyEdited         EventKind = "key_edited"         // what a client keeps with a user's key
 	EventKeyRefused        EventKind = "key_refused"        // a signature of a user's key that did not hold; Reason says why
+	EventRenamed           EventKind = "renamed"            // a passkey, by its user or for them
+	EventCopied            EventKind = "copied"             // a passkey's counter has not moved on: its key is in two places
 	EventRecoveryAsked     EventKind = "recovery_asked"     // of an unknown account too: User is empty then
 	EventRecovered         EventKind = "recovered"          // a new password without the old one
 	EventEmailVerified     EventKind = "email_verified"     // by a code that was sent there

@@ -132,7 +132,7 @@ func identifiersOf(u User) ([]Identifier, error) {
 		}
 		ids = append(ids, Identifier{u.Tenant, in.kind, canonical, u.ID})
 	}
-	if len(ids) == 1 {
+	if len(ids) == 1 && u.Profile.ExternalUserID == "" {
 		return nil, refuse(CodeIdentifierRequired)
 	}
 	if u.Profile.ExternalUserID == "" {

@@ -18,6 +18,7 @@ const (
 	AttemptEmail    AttemptFactor = "email"    // wrong codes by e-mail: recovery, verification, invites
 	AttemptTOTP     AttemptFactor = "totp"     // wrong codes of an app
 	AttemptKey      AttemptFactor = "key"      // signatures of one of a user's keys that did not hold
+	AttemptPasskey  AttemptFactor = "webauthn" // assertions of one passkey that did not hold
 	AttemptBinding  AttemptFactor = "binding"  // bindings of a device that were begun and not finished
 )
 

@@ -34,7 +34,11 @@ const (
 	MethodLink     Method = "eml"  // a link by e-mail
 	MethodTOTP     Method = "totp" // a code of an app, by time
 	MethodDirect   Method = "otp"  // a code that the client hands to the user (RFC 8176 §2)
-	MethodMFA      Method = "mfa"  // at least two different methods; computed, never stored
+	MethodPasskey  Method = "webauthn"
+	// MethodPasskeyVerified is MethodPasskey of an authenticator that has verified its user: two factors in one. On the wire it is one
+	// method as well, since the contract has mfa for two different ones (contract/cis §2.6).
+	MethodPasskeyVerified Method = "webauthn verified"
+	MethodMFA             Method = "mfa" // at least two different methods; computed, never stored
 )
 
 // Session is the server's record that a user is authenticated.
@@ -104,12 +108,20 @@ func (l LiveSession) stands(org IdentityRef) bool {
 	return ok || org.IsZero()
 }
 
+// amr is the method as amr has it.
+func (m Method) amr() string {
+	if m == MethodPasskeyVerified {
+		m = MethodPasskey
+	}
+	return string(m)
+}
+
 // amr lists the session's methods, with mfa when there are two different ones (contract/cis §2.6).
 func (s Session) amr() []string {
 	var amr []string
 	for _, m := range s.Methods {
-		if !slices.Contains(amr, string(m)) {
-			amr = append(amr, string(m))
+		if !slices.Contains(amr, m.amr()) {
+			amr = append(amr, m.amr())
 		}
 	}
 	if len(amr) > 1 {

@@ -60,6 +60,13 @@ type Reads interface {
 	PasswordHistory(t TenantID, id UserID, n int) ([]string, error)
 	// Authenticators lists what is bound to the user, oldest first.
 	Authenticators(t TenantID, id UserID) ([]Authenticator, error)
+	// Passkey returns one passkey.
+	Passkey(t TenantID, id string) (Passkey, error)
+	// PasskeysOf lists the user's passkeys, oldest first; PasskeysNamed at most n of those that were made with a name.
+	PasskeysOf(t TenantID, id UserID) ([]Passkey, error)
+	PasskeysNamed(t TenantID, name string, n int) ([]Passkey, error)
+	// Ceremony returns one ceremony, used or not.
+	Ceremony(t TenantID, id CeremonyID) (Ceremony, error)
 	// TOTP returns the user's authenticator of codes by time.
 	TOTP(t TenantID, id UserID) (TOTP, error)
 	// UserKey returns one of the user's keys.
@@ -185,6 +192,15 @@ type Writes interface {
 	PutAuthenticator(Authenticator) error
 	// DropAuthenticator deletes one; false when it was gone.
 	DropAuthenticator(t TenantID, id string) (bool, error)
+	// AddPasskey inserts a passkey; ErrExists when the tenant has one of the id.
+	AddPasskey(Passkey) error
+	// PutPasskey replaces what changes of a passkey if its version is still from, and reports whether it did. p.Version is the new version.
+	PutPasskey(p Passkey, from int64) (bool, error)
+	// DropPasskey deletes one with its attempts; false when it was gone.
+	DropPasskey(t TenantID, id string) (bool, error)
+	AddCeremony(Ceremony) error
+	// UseCeremony marks a ceremony as used; false when it was before.
+	UseCeremony(t TenantID, id CeremonyID, at time.Time) (bool, error)
 	// PutTOTP inserts the authenticator of codes (from 0) or replaces it if its version is still from, and reports whether it did.
 	// a.Version is the new version.
 	PutTOTP(a TOTP, from int64) (bool, error)

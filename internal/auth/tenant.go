@@ -42,6 +42,7 @@ type Settings struct {
 	Maintenance     bool // every call of the tenant is answered 503
 
 	OTP            OTPPolicy
+	Passkey        PasskeyPolicy
 	Push           PushPolicy
 	Channels       []Channel     // that users may be challenged over
 	StepUpFor      time.Duration // how long a step-up counts; zero: as long as its token
@@ -111,6 +112,7 @@ func DefaultSettings() Settings {
 		RateLimits:      true,
 
 		OTP:           OTPPolicy{For: 5 * time.Minute, Tries: 3, Sends: 3, Wait: 15 * time.Second},
+		Passkey:       DefaultPasskeyPolicy(),
 		Push:          PushPolicy{For: 2 * time.Minute, Limit: Limit{Count: 3, Window: 10 * time.Minute}},
 		Channels:      []Channel{ChannelSMS, ChannelBiometric, ChannelAuthy},
 		PhoneChanges:  3,

@@ -126,6 +126,7 @@ type throttles struct {
 	addresses throttle[addressKey]
 	callers   throttle[callerKey]
 	users     throttle[userKey]
+	starts    throttle[addressKey] // ceremonies
 }
 
 type addressKey struct {
@@ -148,6 +149,7 @@ func (t *throttles) forget() {
 	t.addresses.forget()
 	t.callers.forget()
 	t.users.forget()
+	t.starts.forget()
 }
 
 // Throttled is how many calls this process has refused with CodeThrottled under each scope that it counts itself.
@@ -157,7 +159,7 @@ type Throttled struct {
 
 // Throttled returns the counts since the start.
 func (s *Service) Throttled() Throttled {
-	return Throttled{s.throttles.addresses.count(), s.throttles.callers.count(), s.throttles.users.count()}
+	return Throttled{s.throttles.addresses.count() + s.throttles.starts.count(), s.throttles.callers.count(), s.throttles.users.count()}
 }
 
 // charge takes one attempt from the address's allowance. Refused attempts alone are limited by address: who proves who they are gives the

@@ -11,20 +11,21 @@ import (
 type AuthenticatorState struct {
 	ID        string
 	Kind      AuthenticatorKind
-	Name      string // the user's own, of an app or a key
+	Name      string // the user's own, of an app, a key or a passkey
 	Status    AuthenticatorStatus
 	Locked    bool
 	CreatedAt time.Time
 	Subject   Subject
-	Attempts  Attempts // of its kind: failures are counted over all of one kind, but for keys, which have their own
+	Attempts  Attempts // of its kind: failures are counted over all of one kind, but for keys and passkeys, which have their own
 }
 
 // Kinds that no row is kept of: the password, and the primary e-mail address, which codes go to.
 const (
 	AuthenticatorPassword AuthenticatorKind = "password"
 	AuthenticatorEmail    AuthenticatorKind = "email"
-	AuthenticatorTOTP     AuthenticatorKind = "totp" // has a row of its own, as TOTP
-	AuthenticatorKey      AuthenticatorKind = "key"  // the same, as UserKey
+	AuthenticatorTOTP     AuthenticatorKind = "totp"    // has a row of its own, as TOTP
+	AuthenticatorKey      AuthenticatorKind = "key"     // the same, as UserKey
+	AuthenticatorPasskey  AuthenticatorKind = "passkey" // the same, as Passkey
 )
 
 // Unlocking says which locks are lifted.
@@ -55,11 +56,13 @@ func (k AuthenticatorKind) factor() AttemptFactor {
 		return AttemptTOTP
 	case AuthenticatorKey:
 		return AttemptKey
+	case AuthenticatorPasskey:
+		return AttemptPasskey
 	}
 	return AttemptPassword
 }
 
-// UserAuthenticators lists a user's ways to prove: the password, codes to the primary address and number, devices and an app. Error:
+// UserAuthenticators lists a user's ways to prove: the password, codes to the primary address and number, devices, an app and passkeys. Error:
 // CodeUserNotFound.
 func (s *Service) UserAuthenticators(ctx context.Context, by Actor, id UserID) (Account, []AuthenticatorState, error) {
 	var a Account
@@ -103,6 +106,13 @@ func (s *Service) states(r Reads, by Actor, id UserID) (Account, []Authenticator
 			})
 		}
 	}
+	passkeys, err := r.PasskeysOf(by.Tenant, id)
+	if err != nil {
+		return a, nil, err
+	}
+	for _, p := range passkeys {
+		all = append(all, p.state())
+	}
 	now := s.now()
 	for i := range all {
 		st := &all[i]
@@ -115,6 +125,16 @@ func (s *Service) states(r Reads, by Actor, id UserID) (Account, []Authenticator
 		st.Locked = st.Attempts.locked(now)
 	}
 	return a, all, nil
+}
+
+func (p Passkey) state() AuthenticatorState {
+	name := p.Label
+	if name == "" {
+		name = p.Username
+	}
+	return AuthenticatorState{
+		ID: p.ID, Kind: AuthenticatorPasskey, Status: AuthenticatorActive, CreatedAt: p.CreatedAt, Name: name, Subject: PasskeySubject(p.ID),
+	}
 }
 
 // implied lists the authenticators of an account, those that follow from what the user has first. Their ids are their kinds.
@@ -137,7 +157,7 @@ func (a Account) implied(bound []Authenticator) []AuthenticatorState {
 }
 
 // LockAuthenticator locks what the user proves with an authenticator until a client unlocks it (contract/cis §1.6). All of one kind are locked
-// together.
+// together, but for passkeys.
 //
 // Errors: CodeUserNotFound, CodeNotFound.
 func (s *Service) LockAuthenticator(ctx context.Context, by Actor, id UserID, authenticator string) error {

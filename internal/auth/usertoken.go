@@ -50,8 +50,11 @@ func (s *Service) AuthenticateUserToken(ctx context.Context, token string, via V
 	return by, *live, s.chargeUser(by.Tenant, live.User.ID, now)
 }
 
-// multifactor reports whether a session rests on two different methods.
-func (l LiveSession) multifactor() bool { return slices.Contains(l.Session.amr(), string(MethodMFA)) }
+// multifactor reports whether a session rests on two different methods, or on one that is two factors in itself: a passkey whose
+// authenticator has verified its user (RFC 8176 §2, mfa).
+func (l LiveSession) multifactor() bool {
+	return slices.Contains(l.Session.amr(), string(MethodMFA)) || slices.Contains(l.Session.Methods, MethodPasskeyVerified)
+}
 
 // mayRefactor says why the bearer of a session may not add, replace or take away a way for its user to prove. A user who has one already
 // must have used a second factor in the session, or a password alone would do (A-078, B-20). owns is whether the user has one that is
@@ -65,6 +68,10 @@ func (s *Service) mayRefactor(r Reads, live LiveSession, account Account, owns b
 	if err != nil {
 		return nil, err
 	}
+	passkeys, err := r.PasskeysOf(account.User.Tenant, account.User.ID)
+	if err != nil {
+		return nil, err
+	}
 	app, err := totpOf(r, account.User)
 	if err != nil {
 		return nil, err
@@ -73,7 +80,7 @@ func (s *Service) mayRefactor(r Reads, live LiveSession, account Account, owns b
 	if err != nil {
 		return nil, err
 	}
-	owns = owns || app.Version > 0 || slices.ContainsFunc(keys, func(k UserKey) bool { return k.Use == KeyBiometric }) ||
+	owns = owns || len(passkeys) > 0 || app.Version > 0 || slices.ContainsFunc(keys, func(k UserKey) bool { return k.Use == KeyBiometric }) ||
 		slices.ContainsFunc(bound, func(a Authenticator) bool { return a.usable(account.User) })
 	if owns && !live.multifactor() {
 		return refuse(CodeStepUpRequired), nil

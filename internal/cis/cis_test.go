@@ -342,7 +342,8 @@ func TestEveryConstraintOfTheDocument(t *testing.T) {
 		t.Helper()
 		n++
 		r := c.Do(s)
-		malformed := strings.Contains(r.Body.String(), "system_invalid_input") || strings.Contains(r.Body.String(), `"error_code":"400"`)
+		malformed := strings.Contains(r.Body.String(), "system_invalid_input") || strings.Contains(r.Body.String(), `"error_code":"400"`) ||
+			strings.Contains(r.Body.String(), `"error_code":"invalid_request","message":"Invalid request: `)
 		if r.Code != http.StatusBadRequest || !malformed {
 			t.Errorf("%s: got %d %s", name, r.Code, r.Body)
 			return
@@ -354,7 +355,7 @@ func TestEveryConstraintOfTheDocument(t *testing.T) {
 		list, ok := body.Message.([]any)
 		if !ok {
 			list = nil
-			for _, text := range strings.Split(body.Message.(string), "; ") {
+			for _, text := range strings.Split(strings.TrimPrefix(body.Message.(string), "Invalid request: "), "; ") {
 				list = append(list, text)
 			}
 		}

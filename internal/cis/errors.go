@@ -17,6 +17,7 @@ const (
 	numeric  shape = iota // B: {message, error_code: status, ts_error_code}
 	symbolic              // C: {error_code: name, message}
 	textual               // D: {error_code: status in a text, message}
+	webauthn              // C, in the words of contract/cis §1.11
 )
 
 // wire is what the contract says for one code of the domain.
@@ -127,6 +128,23 @@ func ofFactors(c auth.Code) wire {
 		return wire{http.StatusConflict, "", "It is verified already"}
 	case auth.CodeEmailDomain:
 		return wire{http.StatusBadRequest, "system_invalid_input", "The domain is not taken"}
+	}
+	return ofPasskeys(c)
+}
+
+// ofPasskeys is for the refusals of passkeys; contract/cis §1.11. Whatever does not hold of a result is one answer.
+func ofPasskeys(c auth.Code) wire {
+	switch c {
+	case auth.CodePasskeyInvalid:
+		return wire{http.StatusBadRequest, "webauthn_encoded_result", "Invalid webauthn encoded result"}
+	case auth.CodePasskeyMissing:
+		return wire{http.StatusUnauthorized, "no_credentials_registered", "Invalid credentials"}
+	case auth.CodePasskeyForeign:
+		return wire{http.StatusBadRequest, "user_id_mismatch", "The username is another user's"}
+	case auth.CodePasskeyLimit:
+		return wire{http.StatusBadRequest, "auth_max_authenticators_count_exceeded", "The user has as many as they may"}
+	case auth.CodeUserInactive:
+		return wire{http.StatusForbidden, "user_not_active", "User is not active"}
 	}
 	return ofReset(c)
 }
@@ -287,15 +305,26 @@ func fieldName(field string) string {
 	return field
 }
 
+// symbolicIn reports whether a refusal has a symbolic form in a shape.
+func (e wire) symbolicIn(s shape) bool {
+	switch e.status {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict:
+		return (s == symbolic || s == webauthn) && e.name != ""
+	case http.StatusUnauthorized:
+		return s == webauthn && e.name == "no_credentials_registered"
+	}
+	return false
+}
+
 // writeWire answers in an operation's shape. Only refusals of the operation itself have a symbolic form; what can befall any request, and
 // the client's own token, is numeric everywhere.
 func writeWire(w *httpx.Response, entry wire, s shape, resetToken string) {
-	if s == symbolic && entry.name != "" {
-		switch entry.status {
-		case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict:
-			reply(w, entry.status, symbolicBody{entry.name, entry.message})
-			return
+	if entry.symbolicIn(s) {
+		if s == webauthn && entry.name == "system_invalid_input" {
+			entry.name, entry.message = "invalid_request", "Invalid request: "+entry.message
 		}
+		reply(w, entry.status, symbolicBody{entry.name, entry.message})
+		return
 	}
 	if s == textual {
 		switch entry.status {
@@ -321,6 +350,13 @@ func writeInvalid(w *httpx.Response, e *httpx.Invalid, s shape) {
 		reply(w, e.Status, numericBody{Message: e.Message, ErrorCode: e.Status})
 	case s == symbolic:
 		reply(w, e.Status, symbolicBody{"system_invalid_input", strings.Join(list, "; ")})
+	case s == webauthn:
+		for i := range list { // the contract's own words
+			if name, missing := strings.CutSuffix(list[i], " is required"); missing {
+				list[i] = name + " should not be null or undefined"
+			}
+		}
+		reply(w, e.Status, symbolicBody{"invalid_request", "Invalid request: " + strings.Join(list, "; ")})
 	case s == textual:
 		reply(w, e.Status, symbolicBody{strconv.Itoa(e.Status), strings.Join(list, "; ")})
 	default:

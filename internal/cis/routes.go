@@ -182,6 +182,18 @@ func managementRoutes() []route {
 	}
 }
 
+// passkeyRoutes are those of routes that are about passkeys.
+func passkeyRoutes() []route {
+	return []route{
+		{"POST", "/cis/v1/auth/webauthn/external/register", webauthn, (*API).registerExternal},
+		{"POST", "/cis/v1/auth/webauthn/authenticate", webauthn, (*API).authenticatePasskey},
+		{"GET", "/cis/v1/users/{user_id}/webauthn-credentials", numeric, (*API).listPasskeys},
+		{"GET", "/cis/v1/users/{user_id}/webauthn-credentials/{credential_id}", numeric, (*API).getPasskey},
+		{"PATCH", "/cis/v1/users/{user_id}/webauthn-credentials/{credential_id}", numeric, (*API).renamePasskey},
+		{"DELETE", "/cis/v1/users/{user_id}/webauthn-credentials/{credential_id}", numeric, (*API).deletePasskey},
+	}
+}
+
 // userRoutes are for users themselves: each needs the access token that a user's authentication returned.
 func userRoutes() []route {
 	return []route{
@@ -198,6 +210,11 @@ func userRoutes() []route {
 		{"POST", "/cis/v1/verification/otp/email/validate", numeric, proveContact(auth.ByEmail)},
 		{"POST", "/cis/v1/verification/otp/sms/send", numeric, sendContactCode(auth.ByPhone)},
 		{"POST", "/cis/v1/verification/otp/sms/validate", numeric, proveContact(auth.ByPhone)},
+		{"POST", "/cis/v1/auth/webauthn/register", webauthn, (*API).register},
+		{"GET", "/cis/v1/users/me/webauthn-credentials", numeric, (*API).listPasskeys},
+		{"GET", "/cis/v1/users/me/webauthn-credentials/{credential_id}", numeric, (*API).getPasskey},
+		{"PATCH", "/cis/v1/users/me/webauthn-credentials/{credential_id}", numeric, (*API).renameOwnPasskey},
+		{"DELETE", "/cis/v1/users/me/webauthn-credentials/{credential_id}", numeric, (*API).deleteOwnPasskey},
 	}
 }
 
@@ -210,6 +227,8 @@ func publicRoutes() []route {
 		{"POST", "/cis/v1/verification/links/email/confirm", numeric, (*API).confirmContactLink},
 		{"POST", "/cis/v1/token", numeric, (*API).redeemCode},
 		{"POST", "/cis/v1/auth/password/reset/password/validate", numeric, (*API).validateOldPassword},
+		{"POST", "/cis/v1/auth/webauthn/register/start", webauthn, (*API).startRegistration},
+		{"POST", "/cis/v1/auth/webauthn/authenticate/start", webauthn, (*API).startAuthentication},
 	}
 }
 
@@ -243,7 +262,7 @@ func (a *API) Mount(m *httpx.Mux) error {
 			return err
 		}
 	}
-	for _, route := range organizationRoutes() {
+	for _, route := range append(organizationRoutes(), passkeyRoutes()...) {
 		if err := a.mount(m, route, a.client(route)); err != nil {
 			return err
 		}

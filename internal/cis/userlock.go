@@ -43,6 +43,8 @@ func authenticatorType(k auth.AuthenticatorKind) string {
 		return "sms_otp"
 	case auth.AuthenticatorTOTP:
 		return "totp"
+	case auth.AuthenticatorPasskey:
+		return "webauthn"
 	}
 	return "mobile_biometric"
 }
@@ -126,7 +128,7 @@ func (a *API) unlockKind(c *call) error {
 	var kinds []auth.AuthenticatorKind
 	for _, k := range []auth.AuthenticatorKind{
 		auth.AuthenticatorPassword, auth.AuthenticatorEmail, auth.AuthenticatorSMS, auth.AuthenticatorDevice, auth.AuthenticatorKey,
-		auth.AuthenticatorTOTP,
+		auth.AuthenticatorTOTP, auth.AuthenticatorPasskey,
 	} {
 		if authenticatorType(k) == c.r.PathValue("authenticator_type") {
 			kinds = append(kinds, k)

@@ -41,7 +41,9 @@ func wireOf(c auth.Code) wire {
 		auth.CodeWrongAssertion, auth.CodeKeyMalformed, auth.CodeKeyWeak, auth.CodeKeyExists, auth.CodeKeyLimit,
 		auth.CodeFactorsUnmet, auth.CodeAccessDenied, auth.CodeInvalidCode, auth.CodeReusedCode, auth.CodeFormInvalid,
 		auth.CodeTicketInvalid, auth.CodeKeyInvalid, auth.CodePushInvalid, auth.CodeNameInvalid, auth.CodeDeviceBound,
-		auth.CodeDeviceLimit, auth.CodeDeviceBlocked, auth.CodeAssertionInvalid, auth.CodeNumberWrong:
+		auth.CodeDeviceLimit, auth.CodeDeviceBlocked, auth.CodeAssertionInvalid, auth.CodeNumberWrong,
+		auth.CodePasskeyInvalid, auth.CodePasskeyMissing,
+		auth.CodePasskeyForeign, auth.CodePasskeyLimit, auth.CodeUserInactive:
 		return wire{http.StatusForbidden, coded, "INSUFFICIENT_PERMISSIONS"}
 	case auth.CodeStepUpRequired:
 		return wire{http.StatusForbidden, coded, "STEP_UP_REQUIRED"}

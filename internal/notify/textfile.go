@@ -52,7 +52,7 @@ func templates() []auth.Template {
 }
 
 func channels() []auth.Channel {
-	return []auth.Channel{auth.ChannelSMS, auth.ChannelEmail, auth.ChannelBiometric, auth.ChannelAuthy, auth.ChannelTOTP}
+	return []auth.Channel{auth.ChannelSMS, auth.ChannelEmail, auth.ChannelBiometric, auth.ChannelAuthy, auth.ChannelTOTP, auth.ChannelPasskey}
 }
 
 // maxTextFile bounds a file of words, in bytes.

@@ -111,7 +111,9 @@ func elsewhere(c auth.Code) *oauthError {
 		auth.CodeNotFound,
 		auth.CodeSearchInvalid, auth.CodePrimaryIdentifier,
 		auth.CodeTicketInvalid, auth.CodeKeyInvalid, auth.CodePushInvalid, auth.CodeNameInvalid, auth.CodeDeviceBound,
-		auth.CodeDeviceLimit, auth.CodeDeviceBlocked, auth.CodeAssertionInvalid, auth.CodeNumberWrong:
+		auth.CodeDeviceLimit, auth.CodeDeviceBlocked, auth.CodeAssertionInvalid, auth.CodeNumberWrong,
+		auth.CodePasskeyInvalid, auth.CodePasskeyMissing,
+		auth.CodePasskeyForeign, auth.CodePasskeyLimit, auth.CodeUserInactive:
 		return &oauthError{http.StatusBadRequest, "invalid_request", "The request is not possible here"}
 	}
 	return managed(c)

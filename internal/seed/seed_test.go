@@ -40,6 +40,13 @@ tenants:
       maintenance: true
       otp: {for: 3m, tries: 4, sends: 2, wait: 20s}
       push: {for: 1m, limit: {count: 5, window: 1h}, number: always, pin: true, report_suspends: true}
+      passkey:
+        site: acme.example
+        origins: ["https://acme.example", "https://app.acme.example:8443", "android:apk-key-hash:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"]
+        verification: preferred
+        synced: false
+        models: [00000000-0000-0000-0000-000000000001]
+        blocked_models: [00000000-0000-0000-0000-000000000002]
       channels: [AUTHY, SMS]
       step_up: {for: 10m}
       phone_countries: [MT, DE]
@@ -131,6 +138,14 @@ func TestParseReadsEveryKey(t *testing.T) {
 	settings.OTP = auth.OTPPolicy{For: 3 * time.Minute, Tries: 4, Sends: 2, Wait: 20 * time.Second}
 	settings.Push = auth.PushPolicy{
 		For: time.Minute, Limit: auth.Limit{Count: 5, Window: time.Hour}, Number: auth.NumberAlways, PIN: true, ReportSuspends: true,
+	}
+	settings.Passkey = auth.PasskeyPolicy{
+		Site: "acme.example",
+		Origins: []string{
+			"https://acme.example", "https://app.acme.example:8443", "android:apk-key-hash:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+		},
+		Verification: auth.VerificationPreferred, Models: []string{"00000000-0000-0000-0000-000000000001"},
+		BlockedModels: []string{"00000000-0000-0000-0000-000000000002"},
 	}
 	settings.Channels, settings.StepUpFor = []auth.Channel{auth.ChannelAuthy, auth.ChannelSMS}, 10*time.Minute
 	settings.PhoneCountries, settings.BlockedDomains = []string{"MT", "DE"}, []string{"mail.example"}

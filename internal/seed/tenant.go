@@ -61,6 +61,7 @@ func (r *reader) settings(n *yaml.Node, s *auth.Settings) {
 		may("reveal_accounts", r.flag("reveal_accounts", &s.RevealAccounts)),
 		may("maintenance", r.flag("maintenance", &s.Maintenance)),
 		may("otp", func(n *yaml.Node) { r.otp(n, &s.OTP) }),
+		may("passkey", func(n *yaml.Node) { r.passkey(n, &s.Passkey) }),
 		may("push", func(n *yaml.Node) { r.push(n, &s.Push) }),
 		may("channels", r.channels(&s.Channels)),
 		may("step_up", func(n *yaml.Node) { r.object(n, "step_up", may("for", r.span("for", &s.StepUpFor, time.Second))) }),

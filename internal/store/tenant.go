@@ -23,6 +23,7 @@ type settings struct {
 	RevealAccounts  bool                 `json:"reveal_accounts"`
 	Maintenance     bool                 `json:"maintenance"`
 	OTP             otpPolicy            `json:"otp"`
+	Passkey         passkeyPolicy        `json:"passkey"`
 	Push            pushPolicy           `json:"push"`
 	Channels        []auth.Channel       `json:"channels"`
 	StepUpFor       time.Duration        `json:"step_up_for"`
@@ -44,6 +45,21 @@ type otpPolicy struct {
 	Tries int           `json:"tries"`
 	Sends int           `json:"sends"`
 	Wait  time.Duration `json:"wait"`
+}
+
+// passkeyPolicy is auth.PasskeyPolicy as JSON.
+type passkeyPolicy struct {
+	Site          string                `json:"site"`
+	Origins       []string              `json:"origins"`
+	Verification  auth.UserVerification `json:"verification"`
+	Synced        bool                  `json:"synced"`
+	Models        []string              `json:"models"`
+	BlockedModels []string              `json:"blocked_models"`
+}
+
+func (p passkeyPolicy) auth() auth.PasskeyPolicy {
+	p.Origins, p.Models, p.BlockedModels = orNil(p.Origins), orNil(p.Models), orNil(p.BlockedModels)
+	return auth.PasskeyPolicy(p)
 }
 
 // pushPolicy is auth.PushPolicy as JSON.
@@ -88,6 +104,7 @@ func toSettings(s auth.Settings) settings {
 		RevealAccounts:  s.RevealAccounts,
 		Maintenance:     s.Maintenance,
 		OTP:             otpPolicy(s.OTP),
+		Passkey:         passkeyPolicy(s.Passkey),
 		Push:            pushPolicy{s.Push.For, rateLimit(s.Push.Limit), s.Push.Number, s.Push.PIN, s.Push.ReportSuspends},
 		Channels:        s.Channels,
 		StepUpFor:       s.StepUpFor,
@@ -117,6 +134,7 @@ func (s settings) auth() auth.Settings {
 		RevealAccounts:  s.RevealAccounts,
 		Maintenance:     s.Maintenance,
 		OTP:             auth.OTPPolicy(s.OTP),
+		Passkey:         s.Passkey.auth(),
 		Push: auth.PushPolicy{
 			For: s.Push.For, Limit: s.Push.Limit.auth(), Number: s.Push.Number, PIN: s.Push.PIN, ReportSuspends: s.Push.ReportSuspends,
 		},

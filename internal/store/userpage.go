@@ -134,6 +134,12 @@ func (w writes) DeleteUser(t auth.TenantID, id auth.UserID, at time.Time) error 
 		},
 		func() error { return w.dropUserKeys(tenant, user) },
 		func() error {
+			return w.q.DropPasskeyAttemptsOf(w.ctx, sqlc.DropPasskeyAttemptsOfParams{TenantID: tenant, UserID: user})
+		},
+		func() error {
+			return w.q.DropPasskeysOf(w.ctx, sqlc.DropPasskeysOfParams{TenantID: tenant, UserID: user})
+		},
+		func() error {
 			return w.q.DropMembershipsOf(w.ctx, sqlc.DropMembershipsOfParams{TenantID: tenant, UserID: user})
 		},
 		func() error {

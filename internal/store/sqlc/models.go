@@ -79,6 +79,23 @@ type Authenticator struct {
 	BoundAt   int64
 }
 
+type Ceremony struct {
+	TenantID  string
+	ID        string
+	Purpose   string
+	ClientID  string
+	Username  string
+	Name      string
+	Handle    []byte
+	Challenge []byte
+	Site      string
+	Allowed   string
+	Approval  string
+	CreatedAt int64
+	ExpiresAt int64
+	UsedAt    int64
+}
+
 type Challenge struct {
 	TenantID     string
 	ID           string
@@ -247,6 +264,29 @@ type Party struct {
 	UserID    string
 	ClientID  string
 	EndsAt    int64
+}
+
+type Passkey struct {
+	TenantID       string
+	ID             string
+	UserID         string
+	Version        int64
+	Username       string
+	Name           string
+	Label          string
+	Handle         []byte
+	Public         []byte
+	Aaguid         string
+	Attachment     string
+	Transports     string
+	Site           string
+	ClientID       string
+	Counter        int64
+	Verified       bool
+	BackupEligible bool
+	BackedUp       bool
+	CreatedAt      int64
+	UsedAt         int64
 }
 
 type Password struct {

@@ -35,6 +35,13 @@ func testNotFound(t *testing.T, s auth.Store) {
 		"Approval":                func(tx auth.Tx) error { return found(tx.Approval("none", "900")) },
 		"Party":                   func(tx auth.Tx) error { return found(tx.Party("demo", "none")) },
 		"Party elsewhere":         func(tx auth.Tx) error { return found(tx.Party("none", w.party.Session)) },
+		"Passkey":                 func(tx auth.Tx) error { return found(tx.Passkey("demo", "none")) },
+		"Passkey elsewhere":       func(tx auth.Tx) error { return found(tx.Passkey("none", w.passkey.ID)) },
+		"Ceremony":                func(tx auth.Tx) error { return found(tx.Ceremony("demo", "none")) },
+		"Ceremony elsewhere":      func(tx auth.Tx) error { return found(tx.Ceremony("none", w.ceremony.ID)) },
+		"UseCeremony":             func(tx auth.Tx) error { return found(tx.UseCeremony("demo", "none", at(1))) },
+		"UseCeremony elsewhere":   func(tx auth.Tx) error { return found(tx.UseCeremony("none", w.ceremony.ID, at(1))) },
+		"AddPasskey":              func(tx auth.Tx) error { return tx.AddPasskey(auth.Passkey{Tenant: "demo", ID: "new", User: "none"}) },
 		"UseGrant":                func(tx auth.Tx) error { return found(tx.UseGrant(none, at(1))) },
 		"Identity": func(tx auth.Tx) error {
 			return found(tx.Identity("demo", auth.IdentityRef{Type: auth.Consumer, ID: "114"}))
@@ -197,6 +204,8 @@ func testExists(t *testing.T, s auth.Store) {
 		"AddUserKey":   func(tx auth.Writes) error { return tx.AddUserKey(w.key) },
 		"AddToken":     func(tx auth.Writes) error { return tx.AddToken(w.token) },
 		"AddRefresh":   func(tx auth.Writes) error { return tx.AddRefresh(w.leaf) },
+		"AddPasskey":   func(tx auth.Writes) error { return tx.AddPasskey(w.passkey) },
+		"AddCeremony":  func(tx auth.Writes) error { return tx.AddCeremony(w.ceremony) },
 		"AddGrant":     func(tx auth.Writes) error { return tx.AddGrant(w.grant) },
 		"AddParty":     func(tx auth.Writes) error { return tx.AddParty(w.party) },
 		"PutClient":    func(tx auth.Writes) error { return tx.PutClient(foreign) },

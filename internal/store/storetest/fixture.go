@@ -25,6 +25,8 @@ type world struct {
 	authenticator auth.Authenticator
 	totp          auth.TOTP
 	key           auth.UserKey
+	passkey       auth.Passkey
+	ceremony      auth.Ceremony
 	password      auth.Password
 	attempts      auth.Attempts
 	session       auth.Session
@@ -126,6 +128,7 @@ func (w *world) addChallenge(t auth.TenantID, ref auth.IdentityRef) {
 		Name: "Ada's phone", Custom: `{"a":1}`, PushType: "FCM", PushToken: "token", BlockedAt: at(6), CreatedAt: at(4), UpdatedAt: at(5),
 		UsedAt: at(7),
 	}
+	w.passkey, w.ceremony = passkeyFixtures(t)
 	w.link = auth.DynamicLink{
 		Tenant: t, Ref: auth.LinkRef{Type: "sends", ID: "31"}, Version: 1, Identity: ref, Status: auth.LinkConfirmed, Currency: "EUR",
 		Amount: 1 << 53, Payee: "Løvelace", Account: "MT84…", Text: "Rent", CreatedAt: at(13), UpdatedAt: at(14), Challenge: "900",
@@ -157,6 +160,19 @@ func (w *world) addDevice(t auth.TenantID) {
 		Tenant: t, Challenge: "900", User: "17", Device: w.device.ID, Decision: auth.Approve, Answer: "d.e.f", Certificate: "a.b.c",
 		Event: "ev-1", AnsweredAt: at(14),
 	}
+}
+
+func passkeyFixtures(t auth.TenantID) (auth.Passkey, auth.Ceremony) {
+	return auth.Passkey{
+			Tenant: t, ID: "Y3JlZA", User: "17", Version: 3, Username: "Ada@Example.com", Name: "ada@example.com", Label: "Ada's laptop",
+			Handle: []byte{0, 1}, Public: []byte{0xa5, 0}, AAGUID: "00000000-0000-0000-0000-000000000001", Attachment: "platform",
+			Transports: []string{"internal", "hybrid"}, Site: "bank.example", Client: "client", Counter: 1<<32 - 1, Verified: true,
+			BackupEligible: true, BackedUp: true, CreatedAt: at(4), UsedAt: at(5),
+		}, auth.Ceremony{
+			Tenant: t, ID: "cer-1", Purpose: auth.CeremonyAuthenticate, Client: "client", Username: "Ada@Example.com", Name: "ada@example.com",
+			Handle: []byte{0, 1}, Challenge: []byte{0, 0xff}, Site: "bank.example", Allowed: []string{"Y3JlZA"}, Approval: `{"sum":"5"}`,
+			CreatedAt: at(4), ExpiresAt: at(26), UsedAt: at(5),
+		}
 }
 
 func challengeFixture(t auth.TenantID) auth.Challenge {
@@ -191,6 +207,10 @@ func tenantFixture(t auth.TenantID) auth.Tenant {
 			OTP:             auth.OTPPolicy{For: time.Minute, Tries: 4, Sends: 5, Wait: time.Second},
 			Push: auth.PushPolicy{
 				For: time.Minute, Limit: auth.Limit{Count: 2, Window: time.Hour}, Number: auth.NumberAlways, PIN: true, ReportSuspends: true,
+			},
+			Passkey: auth.PasskeyPolicy{
+				Site: "bank.example", Origins: []string{"https://bank.example"}, Verification: auth.VerificationPreferred, Synced: true,
+				Models: []string{"00000000-0000-0000-0000-000000000001"}, BlockedModels: []string{"00000000-0000-0000-0000-000000000002"},
 			},
 			Channels:       []auth.Channel{auth.ChannelEmail, auth.ChannelSMS},
 			StepUpFor:      time.Minute,
@@ -325,6 +345,7 @@ func (w world) add(tx auth.Writes) error {
 		func() error { return tx.AddRefresh(w.leaf) },
 		func() error { return tx.AddGrant(w.grant) },
 		func() error { return tx.AddParty(w.party) },
+		func() error { return addPasskeys(tx, w) },
 		func() error { return tx.AddEvents(w.event) },
 		func() error { return tx.AddChallenge(w.challenge) },
 		func() error { _, err := tx.PutLink(w.link, 0); return err },
@@ -343,6 +364,7 @@ func live(t auth.TenantID) world {
 	w.session.EndedAt, w.session.EndedWhy = time.Time{}, ""
 	w.token.UsedAt = time.Time{}
 	w.root.RotatedAt, w.leaf.RotatedAt, w.grant.UsedAt = time.Time{}, time.Time{}, time.Time{}
+	w.ceremony.UsedAt = time.Time{}
 	w.identity.SuspendedAt, w.membership.SuspendedAt, w.membership.Identity.SuspendedAt = time.Time{}, time.Time{}, time.Time{}
 	w.authenticator.Status = auth.AuthenticatorActive
 	w.challenge.Status, w.challenge.EndedAt = auth.ChallengePending, time.Time{}

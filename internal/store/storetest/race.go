@@ -32,7 +32,7 @@ func race(fn func(i int)) {
 // testMoveOnce has many try the same move, which one makes.
 func testMoveOnce(t *testing.T, s auth.Store) {
 	w := added(t, s, live("demo"))
-	for name, verb := range map[string]func(tx auth.Writes, i int) (bool, error){
+	first := map[string]func(auth.Writes, int) (bool, error){
 		"AddMeta": func(tx auth.Writes, i int) (bool, error) { return tx.AddMeta("once", strconv.Itoa(i)) },
 		"SwapPassword": func(tx auth.Writes, i int) (bool, error) {
 			p := auth.Password{Tenant: "demo", User: "17", Version: 4, Hash: strconv.Itoa(i), Shape: strconv.Itoa(i)}
@@ -67,18 +67,19 @@ func testMoveOnce(t *testing.T, s auth.Store) {
 			return inserted(tx.AddRefresh(refreshFixture("demo", "new")))
 		},
 		"UseGrant": func(tx auth.Writes, i int) (bool, error) { return tx.UseGrant(w.grant.Hash, at(i+1)) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			once(t, s, verb)
-		})
 	}
-	for name, verb := range movesOfChallenges(w) {
-		t.Run(name, func(t *testing.T) {
-			once(t, s, verb)
-		})
+	for _, moves := range []map[string]func(auth.Writes, int) (bool, error){first, movesOfChallenges(w), movesOfPasskeys(w)} {
+		for name, verb := range moves {
+			t.Run(name, func(t *testing.T) {
+				once(t, s, verb)
+			})
+		}
 	}
 	t.Run("DropTOTP", func(t *testing.T) { // after the moves of the same one
 		once(t, s, func(tx auth.Writes, _ int) (bool, error) { return tx.DropTOTP("demo", "17") })
+	})
+	t.Run("DropPasskey", func(t *testing.T) {
+		once(t, s, func(tx auth.Writes, _ int) (bool, error) { return tx.DropPasskey("demo", w.passkey.ID) })
 	})
 	// One move of each kind is what is left of all.
 	history := read(t, s, func(r auth.Reads) ([]string, error) { return r.PasswordHistory("demo", "17", 99) })

@@ -84,6 +84,7 @@ func ofSome() map[string]part {
 		"UserKeys":         testUserKeys,
 		"UserKeyMoves":     testUserKeyMoves,
 		"SpentChallenges":  testSpentChallenges,
+		"Passkeys":         testPasskeys,
 		"SessionsOf":       testSessionsOf,
 		"Organizations":    testOrganizations,
 		"Domains":          testDomains,

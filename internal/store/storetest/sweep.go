@@ -13,7 +13,7 @@ import (
 
 func (w *world) endAt(end time.Time) {
 	w.session.EndsAt, w.root.ExpiresAt, w.leaf.ExpiresAt, w.attempts.ExpiresAt = end, end, end, end
-	w.challenge.ExpiresAt, w.answer.ExpiresAt, w.grant.ExpiresAt, w.ticket.ExpiresAt, w.party.EndsAt = end, end, end, end, end
+	w.challenge.ExpiresAt, w.answer.ExpiresAt, w.grant.ExpiresAt, w.ticket.ExpiresAt, w.party.EndsAt, w.ceremony.ExpiresAt = end, end, end, end, end, end
 }
 
 // testSweep sweeps at a time between two ends.
@@ -34,7 +34,7 @@ func testSweep(t *testing.T, s auth.Store) {
 	for _, step := range []struct {
 		before time.Time
 		want   int
-	}{{at(19), 0}, {at(20), 0}, {at(21), 11}, {at(21), 0}} {
+	}{{at(19), 0}, {at(20), 0}, {at(21), 12}, {at(21), 0}} {
 		if n := sweep(step.before); n != step.want {
 			t.Errorf("before %v: got %d rows, want %d", step.before, n, step.want)
 		}

@@ -18,6 +18,9 @@ type state struct {
 	Authenticators []auth.Authenticator
 	TOTP           auth.TOTP
 	Keys           []auth.UserKey
+	Passkeys       []auth.Passkey
+	Named          []auth.Passkey
+	Ceremony       auth.Ceremony
 	History        []string
 	Events         []auth.Event
 	Bearer         auth.Bearer
@@ -39,7 +42,7 @@ func stateOf(t *testing.T, s auth.Store, w world) state {
 	tenant := w.tenant.ID
 	var a state
 	view(t, s, func(r auth.Reads) error {
-		var err [21]error
+		var err [24]error
 		a.Account, err[0] = r.AccountByUser(tenant, "17")
 		a.ByIdentifier, err[1] = r.AccountByIdentifier(tenant, auth.ByEmail, "ada@example.com", "phantom")
 		a.Session, err[2] = r.Session(tenant, "ses-1")
@@ -58,9 +61,12 @@ func stateOf(t *testing.T, s auth.Store, w world) state {
 		a.Messages, err[15] = r.CountMessages(tenant, "17", at(1))
 		a.Answer, err[16] = r.Answer(w.answer.OnceKey)
 		a.People, _, err[17] = r.People(tenant, w.identity.Ref, auth.PersonFilter{Email: "ada@example.com"})
-		a.Keys, err[20] = r.UserKeys(tenant, "17")
+		a.Keys, err[23] = r.UserKeys(tenant, "17")
 		a.TOTP, err[18] = r.TOTP(tenant, "17")
 		a.Grant, err[19] = r.Grant(w.grant.Hash)
+		a.Passkeys, err[20] = r.PasskeysOf(tenant, "17")
+		a.Named, err[21] = r.PasskeysNamed(tenant, w.passkey.Name, 9)
+		a.Ceremony, err[22] = r.Ceremony(tenant, w.ceremony.ID)
 		for _, err := range err {
 			if err != nil {
 				return err
@@ -86,7 +92,8 @@ func testTenants(t *testing.T, s auth.Store) {
 			t.Errorf("%s (-want +got):\n%s", w.tenant.ID, diff)
 		}
 		if len(a.Account.Memberships) != 1 || len(a.Session.Memberships) != 1 || len(a.Authenticators) != 1 || len(a.Events) != 1 ||
-			len(a.Pending) != 1 || a.Pushed != 1 || len(a.Parcels) != 1 || a.Messages != 1 || len(a.People) != 1 {
+			len(a.Pending) != 1 || a.Pushed != 1 || len(a.Parcels) != 1 || a.Messages != 1 || len(a.People) != 1 ||
+			len(a.Passkeys) != 1 || len(a.Named) != 1 {
 			t.Errorf("%s holds rows of another tenant: %+v", w.tenant.ID, a)
 		}
 	}
@@ -115,6 +122,7 @@ func testTenants(t *testing.T, s auth.Store) {
 			ok(tx.PutUserKey(auth.UserKey{Tenant: "one", User: "17", Use: one.key.Use, ID: one.key.ID, Version: 4}, 3)),
 			ok(tx.UseChallenge("one", digest("spent"), at(24))),
 			ok(tx.PutTOTP(auth.TOTP{Tenant: "one", User: "17", Version: 4}, 3)),
+			ok(tx.UseCeremony("one", one.ceremony.ID, at(24))),
 			func() error { return tx.PutUser(auth.User{Tenant: "one", ID: "17"}, one.identifiers[:1]) },
 			func() error { return tx.PutIdentity(auth.Identity{Tenant: "one", Ref: one.identity.Ref}) },
 			func() error {

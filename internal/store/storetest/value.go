@@ -114,30 +114,41 @@ func testText(t *testing.T, s auth.Store) {
 	}
 }
 
+// badWrites are writes of a text that cannot be kept.
+func badWrites(bad string) map[string]func(auth.Writes) error {
+	return map[string]func(auth.Writes) error{
+		"key":    func(tx auth.Writes) error { return tx.SetMeta(bad, "v") },
+		"value":  func(tx auth.Writes) error { return tx.SetMeta("k", bad) },
+		"event":  func(tx auth.Writes) error { return tx.AddEvents(auth.Event{Tenant: "demo", ID: "9", Note: bad}) },
+		"user":   func(tx auth.Writes) error { return tx.AddUser(auth.User{Tenant: "demo", ID: "9", Username: bad}, nil) },
+		"parcel": func(tx auth.Writes) error { return tx.AddParcels(auth.Parcel{Tenant: "demo", ID: "9", Result: bad}) },
+		"challenge": func(tx auth.Writes) error {
+			return tx.AddChallenge(auth.Challenge{Tenant: "demo", ID: "9", Target: bad})
+		},
+		"link": func(tx auth.Writes) error { return found(tx.PutLink(auth.DynamicLink{Tenant: "demo", Text: bad}, 0)) },
+		"TOTP": func(tx auth.Writes) error {
+			return found(tx.PutTOTP(auth.TOTP{Tenant: "demo", User: "17", Label: bad}, 3))
+		},
+		"passkey": func(tx auth.Writes) error {
+			return tx.AddPasskey(auth.Passkey{Tenant: "demo", User: "17", ID: "9", Username: bad})
+		},
+		"ceremony": func(tx auth.Writes) error {
+			return tx.AddCeremony(auth.Ceremony{Tenant: "demo", ID: "9", Approval: bad})
+		},
+		"answer": func(tx auth.Writes) error {
+			return tx.AddAnswer(auth.Answer{OnceKey: auth.OnceKey{Tenant: "demo", Ref: bad}})
+		},
+		"session": func(tx auth.Writes) error {
+			return tx.AddSession(auth.Session{Tenant: "demo", ID: auth.SessionID(bad)})
+		},
+	}
+}
+
 // testBadText writes text that one of the databases could not hold, and looks for it.
 func testBadText(t *testing.T, s auth.Store) {
 	added(t, s, newWorld("demo"))
 	for name, bad := range map[string]string{"NUL": "a\x00b", "not UTF-8": "a\xffb"} {
-		for verb, fn := range map[string]func(auth.Writes) error{
-			"key":    func(tx auth.Writes) error { return tx.SetMeta(bad, "v") },
-			"value":  func(tx auth.Writes) error { return tx.SetMeta("k", bad) },
-			"event":  func(tx auth.Writes) error { return tx.AddEvents(auth.Event{Tenant: "demo", ID: "9", Note: bad}) },
-			"user":   func(tx auth.Writes) error { return tx.AddUser(auth.User{Tenant: "demo", ID: "9", Username: bad}, nil) },
-			"parcel": func(tx auth.Writes) error { return tx.AddParcels(auth.Parcel{Tenant: "demo", ID: "9", Result: bad}) },
-			"challenge": func(tx auth.Writes) error {
-				return tx.AddChallenge(auth.Challenge{Tenant: "demo", ID: "9", Target: bad})
-			},
-			"link": func(tx auth.Writes) error { return found(tx.PutLink(auth.DynamicLink{Tenant: "demo", Text: bad}, 0)) },
-			"TOTP": func(tx auth.Writes) error {
-				return found(tx.PutTOTP(auth.TOTP{Tenant: "demo", User: "17", Label: bad}, 3))
-			},
-			"answer": func(tx auth.Writes) error {
-				return tx.AddAnswer(auth.Answer{OnceKey: auth.OnceKey{Tenant: "demo", Ref: bad}})
-			},
-			"session": func(tx auth.Writes) error {
-				return tx.AddSession(auth.Session{Tenant: "demo", ID: auth.SessionID(bad)})
-			},
-		} {
+		for verb, fn := range badWrites(bad) {
 			if err := s.Write(t.Context(), fn); err == nil || errors.Is(err, auth.ErrNotFound) || errors.Is(err, auth.ErrExists) {
 				t.Errorf("%s as %s: got %v, want an error", name, verb, err)
 			}
@@ -147,6 +158,8 @@ func testBadText(t *testing.T, s auth.Store) {
 			"AccountByUser": func(r auth.Reads) error { _, err := r.AccountByUser("demo", auth.UserID(bad)); return err },
 			"Challenge":     func(r auth.Reads) error { _, err := r.Challenge("demo", auth.ChallengeID(bad)); return err },
 			"Link":          func(r auth.Reads) error { _, err := r.Link("demo", auth.LinkRef{ID: bad}); return err },
+			"Passkey":       func(r auth.Reads) error { _, err := r.Passkey("demo", bad); return err },
+			"Ceremony":      func(r auth.Reads) error { _, err := r.Ceremony("demo", auth.CeremonyID(bad)); return err },
 			"Answer":        func(r auth.Reads) error { _, err := r.Answer(auth.OnceKey{Tenant: "demo", Ref: bad}); return err },
 			"Session":       func(r auth.Reads) error { _, err := r.Session("demo", auth.SessionID(bad)); return err },
 		} {
