@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"countersign/internal/webauthn/webauthntest"
 )
 
 // The language of the scripts
@@ -43,6 +45,10 @@ import (
 //	device NAME proof TICKET LABEL  saves PROOF, which binds the device under this label
 //	device NAME token               saves DEVICE, a token for its calls
 //	device NAME answer DECISION [NUMBER] [UV]   saves ANSWER, to the first request of the last answer
+//	[!] passkey VAR NAME create|get VAR becomes what the authenticator of this name answers to the options in the last answer to req, encoded;
+//	                                ! passkey: it has no answer. -alg, -still, -synced and -usb set it up; -type, -challenge, -origin, -site,
+//	                                -flags, -counter, -id, -handle and -cross make it sign another value; -forged spoils the signature; -url,
+//	                                -plain and -flat encode otherwise
 //	flip VAR OLD                    VAR becomes OLD with one character changed
 //	key VAR KIND [FORM]             makes a key pair as a device does, rsa, ec or p384; VAR becomes its public half: spki, url, pem,
 //	                                point or pkcs1
@@ -124,6 +130,7 @@ type script struct {
 	secrets  *secrets
 	devices  map[string]*handset
 	signers  map[string]crypto.Signer // by the variable of their public half
+	passkeys map[string]*webauthntest.Authenticator
 }
 
 type scriptKey struct{}
@@ -136,6 +143,7 @@ func (s *suite) setup(env *testscript.Env) error {
 	sc := &script{
 		tb: tb, suite: s, options: Options{Data: s.data(tb)}, kept: make(map[string]*reply), metrics: make(map[string]float64),
 		secrets: newSecrets(), signers: make(map[string]crypto.Signer), devices: make(map[string]*handset),
+		passkeys: make(map[string]*webauthntest.Authenticator),
 	}
 	env.Values[scriptKey{}] = sc
 	env.Defer(sc.finish)
@@ -169,6 +177,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"key":      {false, (*script).key},
 		"sign":     {false, (*script).sign},
 		"ocra":     {false, (*script).ocra},
+		"passkey":  {true, (*script).passkey},
 		"status":   {false, (*script).status},
 		"header":   {true, (*script).header},
 		"body":     {false, (*script).body},
