@@ -339,6 +339,8 @@ func (a *app) secure(ln net.Listener) net.Listener {
 // First it gives back the memory that the start took and serving does not need.
 func (a *app) tend(ctx context.Context) {
 	debug.FreeOSMemory()
+	warned := make(map[auth.TenantID]bool)
+	a.warn(warned)
 	if err := a.auth.EnsureKeys(ctx, jose.ES256, jose.RS256); err != nil && ctx.Err() == nil {
 		a.logger.Error("make signing keys", "error", err.Error())
 	}
@@ -353,7 +355,38 @@ func (a *app) tend(ctx context.Context) {
 		if err := errors.Join(a.auth.Reload(ctx), a.auth.Sweep(ctx)); err != nil && ctx.Err() == nil {
 			a.logger.Error("tend the store", "error", err.Error())
 		}
+		a.warn(warned)
 	}
+}
+
+// warn logs once what tenants serve against better advice.
+func (a *app) warn(warned map[auth.TenantID]bool) {
+	for _, w := range warnings(a.auth.Tenants()) {
+		if !warned[w.tenant] {
+			warned[w.tenant] = true
+			a.logger.Warn(w.reason, "tenant", string(w.tenant), "setting", w.setting)
+		}
+	}
+}
+
+// warning is about one setting of a tenant.
+type warning struct {
+	tenant          auth.TenantID
+	setting, reason string
+}
+
+func (w warning) String() string {
+	return "warning: tenant " + string(w.tenant) + ": " + w.setting + ": " + w.reason
+}
+
+func warnings(tenants []auth.Tenant) []warning {
+	var all []warning
+	for _, t := range tenants {
+		if t.Settings.PasswordGrant {
+			all = append(all, warning{t.ID, "password_grant", "on: clients get to see passwords, and no second factor is asked for (RFC 9700, 2.4)"})
+		}
+	}
+	return all
 }
 
 // expire tells of the challenges that nobody answered, soon after their time.

@@ -58,7 +58,12 @@ func (c checkCommand) Run(w *world) error {
 		}
 	}
 	if len(problems) == 0 {
-		err := config.withService(w, func(context.Context, *auth.Service) error { return nil })
+		err := config.withService(w, func(_ context.Context, s *auth.Service) error {
+			for _, about := range warnings(s.Tenants()) {
+				fmt.Fprintln(w.stdout, about)
+			}
+			return nil
+		})
 		if err != nil {
 			problems = append(problems, problem{"database", err.Error()})
 		}

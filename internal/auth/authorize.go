@@ -33,6 +33,7 @@ type AuthorizationRequest struct {
 	OrgID           string
 	Subject         UserID // who it has to be; empty: anybody
 	Hint            string // an ID token of who it has to be (id_token_hint)
+	pushed          bool   // by its client, ahead of the browser
 	Unclear         string // the parameter that could not be read at all; empty: none
 }
 
@@ -178,6 +179,9 @@ func (s *Service) Authorize(ctx context.Context, in AuthorizationRequest, b Brow
 	if err != nil {
 		return Authorization{}, err
 	}
+	if client.RequirePAR && !in.pushed {
+		return Authorization{}, refuseField(CodeRequestInvalid, "request_uri")
+	}
 	if err := in.check(client); err != nil {
 		return Authorization{}, err
 	}
@@ -216,10 +220,6 @@ func (in AuthorizationRequest) check(c *Client) error {
 		return refuseField(CodeResponseType, "response_type")
 	case in.ResponseMode != "" && in.ResponseMode != "query":
 		return refuseField(CodeRequestInvalid, "response_mode")
-	case in.ChallengeMethod != "S256": // its absence would mean plain
-		return refuseField(CodeRequestInvalid, "code_challenge_method")
-	case !isChallenge(in.Challenge):
-		return refuseField(CodeRequestInvalid, "code_challenge")
 	case !slices.Contains(in.Scopes, "openid"):
 		return refuseField(CodeInvalidScope, "scope")
 	case none && len(in.Prompts) > 1 || slices.ContainsFunc(in.Prompts, unknownPrompt):
@@ -227,11 +227,28 @@ func (in AuthorizationRequest) check(c *Client) error {
 	case len(in.Nonce) > maxNonce:
 		return refuseField(CodeRequestInvalid, "nonce")
 	}
+	if err := in.checkPKCE(c); err != nil {
+		return err
+	}
 	if _, err := in.maxAge(); err != nil {
 		return err
 	}
 	_, err := c.audience(in.Resource)
 	return err
+}
+
+// checkPKCE lets no request without a challenge through but those of clients that are from before PKCE. A challenge that is there
+// binds such a client's code, too.
+func (in AuthorizationRequest) checkPKCE(c *Client) error {
+	switch {
+	case in.Challenge == "" && in.ChallengeMethod == "" && c.PKCE == PKCEOptional:
+		return nil
+	case in.ChallengeMethod != "S256": // its absence would mean plain
+		return refuseField(CodeRequestInvalid, "code_challenge_method")
+	case !isChallenge(in.Challenge):
+		return refuseField(CodeRequestInvalid, "code_challenge")
+	}
+	return nil
 }
 
 // maxNonce is the longest nonce, which every ID token repeats, in bytes.

@@ -1,10 +1,12 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"countersign/internal/jose"
@@ -25,6 +27,7 @@ type BackendGrant struct {
 	Resource string         // aud of the access token; empty: DefaultAudience
 	Claims   []ClaimRequest // beyond the always-present ones, for the ID token
 	OrgID    string         // log in as a member of this organization
+	Scope    string         // of the tokens; empty: Scope
 
 	username, approval string // of the passkey, and what the user approved by the authentication, a JSON object: for the ID token of this authentication alone
 }
@@ -44,6 +47,15 @@ type TokenSet struct {
 // Errors: those of an attempt (see provePassword); CodeInvalidTarget; CodeSessionNotFound and CodeSessionForeign, which no dialect may
 // tell apart; CodeNotMember; CodePasswordExpired and CodePasswordTemp with Error.Token.
 func (s *Service) AuthenticatePassword(ctx context.Context, by Actor, in BackendLogin) (TokenSet, error) {
+	return s.authenticatePassword(ctx, by, in, func(ctx context.Context, a *attempt, code Code, now time.Time) error {
+		return s.demandUpdate(ctx, a, code, SurfaceReset, now)
+	})
+}
+
+// authenticatePassword is AuthenticatePassword; due refuses a right password that has to be replaced first.
+func (s *Service) authenticatePassword(
+	ctx context.Context, by Actor, in BackendLogin, due func(context.Context, *attempt, Code, time.Time) error,
+) (TokenSet, error) {
 	client, err := s.issuingClient(ctx, by)
 	if err != nil {
 		return TokenSet{}, err
@@ -56,8 +68,8 @@ func (s *Service) AuthenticatePassword(ctx context.Context, by Actor, in Backend
 		return TokenSet{}, err
 	}
 	now := s.now()
-	if code, due := a.account.Password.dueFor(now); due {
-		return TokenSet{}, s.demandUpdate(ctx, a, code, SurfaceReset, now)
+	if code, is := a.account.Password.dueFor(now); is {
+		return TokenSet{}, due(ctx, a, code, now)
 	}
 	var live *LiveSession
 	if in.Session != "" {
@@ -315,7 +327,7 @@ type issuance struct {
 
 // issue makes a token set with a new family of refresh tokens; the caller writes the family's root.
 func (s *Service) issue(c *Client, g BackendGrant, audience string, i issuance) (TokenSet, RefreshToken, error) {
-	i.claims, i.scope, i.username, i.approval = requestable(g.Claims), Scope, g.username, g.approval
+	i.claims, i.scope, i.username, i.approval = requestable(g.Claims), cmp.Or(g.Scope, Scope), g.username, g.approval
 	return s.family(c, audience, i)
 }
 
@@ -330,7 +342,7 @@ func (s *Service) family(c *Client, audience string, i issuance) (TokenSet, Refr
 	}, err
 }
 
-// tokens signs an access and an ID token.
+// tokens signs an access token, and an ID token where the scope has one.
 func (s *Service) tokens(c *Client, audience string, i issuance) (TokenSet, error) {
 	set := TokenSet{ExpiresIn: s.lives(c, audience).Access, Scope: i.scope, Session: i.session.ID}
 	access := s.baseClaims(c, string(i.user.ID), audience, i.now)
@@ -347,7 +359,9 @@ func (s *Service) tokens(c *Client, audience string, i issuance) (TokenSet, erro
 	if set.AccessToken, err = s.sign(c, typAccess, access); err != nil {
 		return set, err
 	}
-	set.IDToken, err = s.sign(c, typID, s.idClaims(c, set, i))
+	if slices.Contains(strings.Fields(i.scope), "openid") { // OIDC Core §3.1.2.1: without it there is no ID token
+		set.IDToken, err = s.sign(c, typID, s.idClaims(c, set, i))
+	}
 	return set, err
 }
 

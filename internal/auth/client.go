@@ -2,12 +2,10 @@ package auth
 
 import (
 	"context"
-	"crypto/subtle"
 	"slices"
 	"time"
 
 	"countersign/internal/jose"
-	"countersign/internal/seal"
 )
 
 // ClientID names software that calls us with its own credentials. It is unique
@@ -96,12 +94,6 @@ const (
 	typID     = "JWT"
 )
 
-// ClientCredentials is what a client sends to prove itself.
-type ClientCredentials struct {
-	ID     ClientID
-	Secret seal.Secret
-}
-
 // ClientToken is an access token of a client's own.
 type ClientToken struct {
 	AccessToken string
@@ -109,50 +101,10 @@ type ClientToken struct {
 	Scope       string
 }
 
-// AuthenticateClient lets a client in by its secret. Failures are throttled by address, never by the client's public id, so that nobody
-// can lock a client out.
-//
-// Errors: CodeUnknownClient, CodeThrottled, CodeMaintenance.
-func (s *Service) AuthenticateClient(ctx context.Context, in ClientCredentials, via Via) (Actor, error) {
-	stranger := Actor{Via: via}
-	if c := s.dir.Load().clients[in.ID]; c == nil || s.settings(c.Tenant).RateLimits {
-		if err := s.charge(stranger); err != nil {
-			return Actor{}, err
-		}
-	}
-	by := Actor{Client: in.ID, Via: via}
-	hash, proved := s.clientSecret(in), false
-	err := s.lookup(ctx, func(d *directory) error {
-		c := d.clients[in.ID]
-		if c == nil || !c.DisabledAt.IsZero() {
-			return refuse(CodeUnknownClient)
-		}
-		by.Tenant = c.Tenant
-		for _, known := range c.Secrets {
-			if subtle.ConstantTimeCompare(known.Hash[:], hash[:]) == 1 {
-				proved = true
-				return d.open(c.Tenant)
-			}
-		}
-		return refuse(CodeUnknownClient)
-	})
-	if proved {
-		s.refund(stranger)
-	}
-	if err != nil {
-		return by, err
-	}
-	return by, s.chargeCaller(by)
-}
-
-func (s *Service) clientSecret(in ClientCredentials) [32]byte {
-	return s.mac.Sum("client secret", []byte(in.ID), []byte(in.Secret.Reveal()))
-}
-
 // ClientToken issues an access token of the client's own (RFC 6749 §4.4, contract/cis §2.3). A resource must be configured for the
 // client (RFC 8707 §2).
 //
-// Errors: CodeInvalidTarget, and those of the actor.
+// Errors: CodeInvalidTarget, CodeClientRefused for a public client, and those of the actor.
 func (s *Service) ClientToken(ctx context.Context, by Actor, resource string) (ClientToken, error) {
 	if err := s.Resync(ctx); err != nil {
 		return ClientToken{}, err
@@ -163,6 +115,9 @@ func (s *Service) ClientToken(ctx context.Context, by Actor, resource string) (C
 	client, err := s.issuingClient(ctx, by)
 	if err != nil {
 		return ClientToken{}, err
+	}
+	if client.Auth == ClientAuthNone { // whose token would be anybody's
+		return ClientToken{}, refuse(CodeClientRefused)
 	}
 	audience, err := client.audience(resource)
 	if err != nil {
@@ -203,7 +158,7 @@ func (s *Service) AuthenticateClientToken(ctx context.Context, token string, via
 		subject, _ := claims.String("sub")
 		_, users := claims["sid"]
 		c := d.clients[ClientID(id)]
-		if c == nil || subject != id || users || !c.DisabledAt.IsZero() {
+		if c == nil || subject != id || users || !c.DisabledAt.IsZero() || c.Auth == ClientAuthNone {
 			return refuse(CodeInvalidToken)
 		}
 		by.Tenant, by.Client = c.Tenant, c.ID

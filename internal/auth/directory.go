@@ -24,6 +24,8 @@ type directory struct {
 	roles   map[roleRef]*AppRole
 	signers []signer
 	public  *jose.Set
+
+	clientKeys map[ClientID]*jose.Set // of those that prove themselves by keys
 }
 
 type keyRef struct {
@@ -55,6 +57,8 @@ func (s *Service) Reload(ctx context.Context) error {
 		keys:      make(map[[32]byte]*APIKey, len(raw.APIKeys)),
 		keyIDs:    make(map[keyRef]*APIKey, len(raw.APIKeys)),
 		clients:   make(map[ClientID]*Client, len(raw.Clients)),
+
+		clientKeys: make(map[ClientID]*jose.Set),
 	}
 	for i := range raw.Tenants {
 		d.tenants[raw.Tenants[i].ID] = &raw.Tenants[i]
@@ -64,6 +68,14 @@ func (s *Service) Reload(ctx context.Context) error {
 		d.keys[k.Hash], d.keyIDs[keyRef{k.Tenant, k.ID}] = k, k
 	}
 	d.index()
+	for id, c := range d.clients {
+		if c.Auth != ClientAuthKey {
+			continue
+		}
+		if set, err := jose.ParseSet(c.JWKS, c.AuthAlg); err == nil { // keys that only a later version knows let nobody in
+			d.clientKeys[id] = set
+		}
+	}
 	if err := s.openKeys(d); err != nil {
 		return err
 	}

@@ -7,7 +7,7 @@
 //
 // # The whole system in one screen
 //
-// A call comes in through a dialect and names its caller: AuthenticateKey (an API key of /multi), AuthenticateClient (id and secret) or
+// A call comes in through a dialect and names its caller: AuthenticateKey (an API key of /multi), AuthenticateClient (a secret, a signed JWT, or nothing) or
 // AuthenticateClientToken (a client's JWT, /cis) return an Actor, which every other method takes. What an actor may know of the
 // configuration is in the directory, a snapshot that each call compares with the store's revision.
 //
@@ -27,6 +27,8 @@
 //	Refresh                /cis     rotation
 //	LogoutSession          /cis
 //	ClientToken            /oidc    a client's own token
+//	Push, Pushed           /oidc    an authorization request ahead of its user
+//	PasswordGrant          /oidc    AuthenticatePassword for clients from before
 //	StartRecovery, ResumeRecovery                                    /multi, a new password for a code from the mailbox
 //	Invite, ValidateInvite, ConsumeInvite                            /multi, the first password for a code from the mailbox
 //	SendEmailCode, VerifyEmail                                       /multi, a code proves the address

@@ -26,6 +26,8 @@ const (
 	CodeInvalidRefresh  // the refresh token is unknown, expired, revoked or another client's
 	CodeRedirectInvalid // the redirect address is not the client's, or there is no such client: nobody may be sent there
 	CodeRequestInvalid  // the authorization request is malformed or asks for what is not served; see Error.Field
+	CodePushedInvalid   // the request_uri stands for no pushed request that the client may use now
+	CodeGrantOff        // the tenant does not serve the grant
 	CodeResponseType    // only the authorization code flow is served
 	CodeLoginRequired   // the user has to be asked, and the client wants that not to be
 	CodeFactorsUnmet    // the authentication that the client demands is not possible for the user
@@ -187,6 +189,8 @@ var codeNames = [codeEnd]string{
 	CodeInvalidRefresh:      "invalid_refresh",
 	CodeRedirectInvalid:     "redirect_invalid",
 	CodeRequestInvalid:      "request_invalid",
+	CodePushedInvalid:       "pushed_invalid",
+	CodeGrantOff:            "grant_off",
 	CodeResponseType:        "response_type",
 	CodeLoginRequired:       "login_required",
 	CodeFactorsUnmet:        "factors_unmet",

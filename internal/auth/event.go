@@ -20,8 +20,9 @@ const (
 	EventTokenIssued     EventKind = "token_issued"
 	EventTokenRefused    EventKind = "token_refused"
 	EventTokenRefreshed  EventKind = "token_refreshed"
-	EventTokenRevoked    EventKind = "token_revoked" // a family of refresh tokens, after reuse
-	EventAuthorized      EventKind = "authorized"    // a code was issued to a client of the browser
+	EventTokenRevoked    EventKind = "token_revoked"        // a family of refresh tokens, after reuse
+	EventAuthorized      EventKind = "authorized"           // a code was issued to a client of the browser
+	EventPushed          EventKind = "authorization_pushed" // Note: its scope
 	EventLogout          EventKind = "logout"
 	EventUserCreated     EventKind = "user_created"
 	EventUserDeleted     EventKind = "user_deleted"

@@ -17,7 +17,7 @@ type Grant struct {
 	Hash        TokenHash // of the code
 	Client      ClientID
 	RedirectURI string
-	Challenge   string    // of PKCE
+	Challenge   string    // of PKCE; empty: none, by a client with PKCEOptional
 	Browser     SessionID // in which the user authorized it
 	Session     SessionID // that its tokens live in, once it is redeemed
 	Scope       string

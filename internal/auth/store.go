@@ -126,6 +126,8 @@ type Reads interface {
 	Refresh(hash TokenHash) (LiveRefresh, error)
 	// Grant finds a grant by the hash of its code, used or not.
 	Grant(hash TokenHash) (Grant, error)
+	// PushedRequest finds a pushed authorization request by the hash of its URI's secret, used or not.
+	PushedRequest(hash TokenHash) (PushedRequest, error)
 
 	// Identity returns one identity.
 	Identity(t TenantID, ref IdentityRef) (Identity, error)
@@ -288,6 +290,11 @@ type Writes interface {
 	AddGrant(Grant) error
 	// UseGrant marks a grant as redeemed; false when it was before.
 	UseGrant(hash TokenHash, at time.Time) (bool, error)
+	// SpendAssertion notes until the given time that a client has proved itself with a JWT of this digest of a jti; false when it had before.
+	SpendAssertion(t TenantID, c ClientID, jti [32]byte, until time.Time) (bool, error)
+	AddPushedRequest(PushedRequest) error
+	// UsePushedRequest marks a pushed request as used; false when it was before.
+	UsePushedRequest(hash TokenHash, at time.Time) (bool, error)
 
 	// AddEvents inserts all events in one statement; none is no statement.
 	AddEvents(...Event) error

@@ -40,6 +40,7 @@ type Settings struct {
 	RateLimits      bool // false lifts every limit on how often: by address, caller, user and message
 	RevealAccounts  bool // the telling codes of the contracts; off: nothing tells whether an account exists
 	Maintenance     bool // every call of the tenant is answered 503
+	PasswordGrant   bool // the grant that RFC 9700 §2.4 forbids, for clients from before
 
 	OTP            OTPPolicy
 	Passkey        PasskeyPolicy

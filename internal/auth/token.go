@@ -48,6 +48,7 @@ const (
 	sealRefresh = "refresh"
 	sealBrowser = "browser"
 	sealCode    = "code"
+	sealPushed  = "pushed"
 )
 
 const (

@@ -235,6 +235,7 @@ func elsewhere(c auth.Code) wire {
 		auth.CodeDiligencePending, auth.CodeDiligenceRejected, auth.CodeIdentityUnapproved, auth.CodeOnceConflict, auth.CodeInternal,
 		auth.CodeUnknownKey,
 		auth.CodeUnknownClient, auth.CodeClientRefused, auth.CodeInvalidToken, auth.CodeWrongTokenKind, auth.CodeInvalidRefresh,
+		auth.CodePushedInvalid, auth.CodeGrantOff,
 		auth.CodeResponseType, auth.CodeLoginRequired, auth.CodeFactorsUnmet,
 		auth.CodeAccessDenied, auth.CodeFormInvalid,
 		auth.CodeReusedRefresh, auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodeSuspended, auth.CodeLocked,

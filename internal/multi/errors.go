@@ -37,7 +37,8 @@ func wireOf(c auth.Code) wire {
 	case auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodeSuspended:
 		return wire{http.StatusForbidden, empty, ""}
 	case auth.CodeForeignIdentity, auth.CodeWrongTokenKind, auth.CodeClientRefused, auth.CodeNotMember, auth.CodeNotPermitted,
-		auth.CodeIdentitySuspended, auth.CodeRedirectInvalid, auth.CodeRequestInvalid, auth.CodeResponseType, auth.CodeLoginRequired,
+		auth.CodeIdentitySuspended, auth.CodeRedirectInvalid, auth.CodePushedInvalid, auth.CodeGrantOff,
+		auth.CodeRequestInvalid, auth.CodeResponseType, auth.CodeLoginRequired,
 		auth.CodeWrongAssertion, auth.CodeKeyMalformed, auth.CodeKeyWeak, auth.CodeKeyExists, auth.CodeKeyLimit,
 		auth.CodeFactorsUnmet, auth.CodeAccessDenied, auth.CodeInvalidCode, auth.CodeReusedCode, auth.CodeFormInvalid,
 		auth.CodeTicketInvalid, auth.CodeKeyInvalid, auth.CodePushInvalid, auth.CodeNameInvalid, auth.CodeDeviceBound,

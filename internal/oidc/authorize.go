@@ -28,16 +28,9 @@ func (a *API) authorize(w *httpx.Response, r *http.Request) error {
 		if params.Has("entry") {
 			return a.enter(w, r, params)
 		}
-		in := requestOf(params)
-		if err := a.auth.CheckRedirect(r.Context(), in.Client, in.RedirectURI); err != nil {
+		in, err := a.requested(w, r, params)
+		if err != nil || in.Client == "" { // which an answer to the client leaves empty
 			return err
-		}
-		for name, refusal := range map[string]string{
-			"request": "request_not_supported", "request_uri": "request_uri_not_supported", "registration": "registration_not_supported",
-		} {
-			if params.Has(name) {
-				return a.redirectError(w, in, &oauthError{http.StatusBadRequest, refusal, name + " is not served"})
-			}
 		}
 		browser := a.browser(w, r)
 		out, err := a.auth.Authorize(r.Context(), in, browser, auth.Via{Address: w.Client, Request: httpx.RequestID(r)})
@@ -67,6 +60,30 @@ func (a *API) enter(w *httpx.Response, r *http.Request, params url.Values) error
 		return a.redirectError(w, out.AuthorizationRequest, &oauthError{http.StatusBadRequest, "mfa_required", "The user has to prove a second factor"})
 	}
 	return a.refuse(w, out.AuthorizationRequest, err)
+}
+
+// requested is what the browser brings: a request, or the URI of one that the client has pushed, beside which no other parameter counts (RFC
+// 9126 §4). The client is told of what is not served if the redirect URI is its own; the request is empty then.
+func (a *API) requested(w *httpx.Response, r *http.Request, params url.Values) (auth.AuthorizationRequest, error) {
+	in := requestOf(params)
+	no := unserved(params, "request", "registration")
+	if uri := params.Get("request_uri"); no == nil && uri != "" {
+		pushed, err := a.auth.Pushed(r.Context(), in.Client, uri)
+		if err == nil || auth.CodeOf(err) != auth.CodePushedInvalid {
+			return pushed, err
+		}
+		no = wireOf(auth.CodePushedInvalid)
+	}
+	err := a.auth.CheckRedirect(r.Context(), in.Client, in.RedirectURI)
+	switch {
+	case no == nil:
+		return in, err
+	case err == nil:
+		return auth.AuthorizationRequest{}, a.redirectError(w, in, no)
+	case in.RedirectURI == "": // as it should be beside a request_uri
+		return in, no
+	}
+	return in, err
 }
 
 // authorizePost takes the same request as a form (OIDC Core §3.1.2.1). It sends the browser to ask again by GET: a form of another site
@@ -200,11 +217,9 @@ func (a *API) refuse(w *httpx.Response, in auth.AuthorizationRequest, why error)
 		return why
 	}
 	w.Cause = why
-	own := *wireOf(refusal.Code)
-	if refusal.Code == auth.CodeRequestInvalid {
-		own.description = "The parameter " + refusal.Field + " is missing or not valid"
-	}
-	return a.redirectError(w, in, &own)
+	own := wireOf(refusal.Code)
+	_ = errors.As(told(w, why), &own)
+	return a.redirectError(w, in, own)
 }
 
 func (a *API) redirectError(w *httpx.Response, in auth.AuthorizationRequest, e *oauthError) error {

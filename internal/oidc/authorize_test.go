@@ -114,7 +114,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"a foreign resource", "invalid_target", []string{"resource", "https://other.example"}},
 		{"a broken claims", "invalid_request", []string{"claims", "{"}},
 		{"a request object", "request_not_supported", []string{"request", "x.y.z"}},
-		{"a request by reference", "request_uri_not_supported", []string{"request_uri", "https://app.example/r"}},
+		{"a request by reference", "invalid_request_uri", []string{"request_uri", "https://app.example/r"}},
 		{"a registration", "registration_not_supported", []string{"registration", "{}"}},
 	} {
 		r := s.browser(t).ask(tt.params...)

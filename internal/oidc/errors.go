@@ -33,9 +33,13 @@ func wireOf(c auth.Code) *oauthError {
 	case auth.CodeUnknownClient, auth.CodeUnknownKey:
 		return &oauthError{http.StatusUnauthorized, "invalid_client", "Unknown client or wrong secret"}
 	case auth.CodeInvalidToken, auth.CodeInvalidRefresh, auth.CodeReusedRefresh, auth.CodeLocked, auth.CodeSuspended,
-		auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodePasswordExpired, auth.CodePasswordTemp,
+		auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword,
 		auth.CodePasswordIncorrect, auth.CodeSessionNotFound, auth.CodeSessionForeign, auth.CodeInvalidCode, auth.CodeReusedCode:
 		return &oauthError{http.StatusBadRequest, "invalid_grant", "The grant is unknown, expired, revoked or another client's"}
+	case auth.CodePasswordExpired: // the words of contract/cis §1.3
+		return &oauthError{http.StatusBadRequest, "invalid_grant", "password_expired"}
+	case auth.CodePasswordTemp:
+		return &oauthError{http.StatusBadRequest, "invalid_grant", "temporary_password"}
 	case auth.CodeClientRefused, auth.CodeWrongTokenKind, auth.CodeForeignIdentity:
 		return &oauthError{http.StatusBadRequest, "unauthorized_client", "The client may not do this"}
 	case auth.CodeInvalidTarget:
@@ -67,6 +71,10 @@ func authorizationError(c auth.Code) *oauthError {
 		return &oauthError{http.StatusBadRequest, "invalid_request", "The client is unknown, or the address to go on to is not one of its own"}
 	case auth.CodeFormInvalid:
 		return &oauthError{http.StatusBadRequest, "invalid_request", "The form is too old, or another browser's"}
+	case auth.CodePushedInvalid:
+		return &oauthError{http.StatusBadRequest, "invalid_request_uri", "The request_uri is unknown, used, too old or another client's"}
+	case auth.CodeGrantOff:
+		return &oauthError{http.StatusBadRequest, "unsupported_grant_type", "This grant_type is not served"}
 	case auth.CodeRequestInvalid:
 		return &oauthError{http.StatusBadRequest, "invalid_request", "The request is not valid"}
 	case auth.CodeResponseType:
@@ -100,7 +108,8 @@ func elsewhere(c auth.Code) *oauthError {
 		auth.CodePhoneUnverified, auth.CodeDiligenceApproved, auth.CodeDiligencePending, auth.CodeDiligenceRejected,
 		auth.CodeIdentityUnapproved, auth.CodeOrganizationExists, auth.CodeMemberExists, auth.CodeAppNotFound, auth.CodeOnceConflict, auth.CodeInternal, auth.CodeUnknownKey,
 		auth.CodeUnknownClient, auth.CodeClientRefused, auth.CodeInvalidToken, auth.CodeWrongTokenKind, auth.CodeInvalidRefresh,
-		auth.CodeRedirectInvalid, auth.CodeRequestInvalid, auth.CodeResponseType, auth.CodeLoginRequired, auth.CodeFactorsUnmet,
+		auth.CodeRedirectInvalid, auth.CodePushedInvalid, auth.CodeGrantOff,
+		auth.CodeRequestInvalid, auth.CodeResponseType, auth.CodeLoginRequired, auth.CodeFactorsUnmet,
 		auth.CodeAccessDenied, auth.CodeInvalidCode, auth.CodeReusedCode, auth.CodeFormInvalid,
 		auth.CodeReusedRefresh, auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodeSuspended, auth.CodeLocked,
 		auth.CodeBusy, auth.CodeThrottled, auth.CodeOverloaded, auth.CodeMaintenance, auth.CodePasswordExpired, auth.CodePasswordTemp,

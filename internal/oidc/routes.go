@@ -34,13 +34,21 @@ const (
 	answerLogoutPath = "/cis/oidc/session/end/confirm"
 )
 
+// Paths that are served below /cis as well.
+const (
+	tokenPath = "/oidc/token"
+	pushPath  = "/oidc/request"
+)
+
 // Mount adds the dialect's routes.
 func (a *API) Mount(m *httpx.Mux) {
 	onError := func(w *httpx.Response, _ *http.Request, err error) { writeError(w, err) }
 	m.Prefix("/oidc", onError)
 	m.Prefix("/cis/oidc", onError)
-	m.Handle("POST", "/oidc/token", a.token)
-	m.Handle("POST", "/cis/oidc/token", a.token)
+	m.Handle("POST", tokenPath, a.token)
+	m.Handle("POST", "/cis"+tokenPath, a.token)
+	m.Handle("POST", pushPath, a.push)
+	m.Handle("POST", "/cis"+pushPath, a.push)
 	m.Handle("GET", authorizePath, a.authorize)
 	m.Handle("POST", authorizePath, a.authorizePost)
 	m.Handle("POST", loginPath, a.login)
@@ -84,6 +92,9 @@ type configuration struct {
 	IDTokenAlgs            []string `json:"id_token_signing_alg_values_supported"`
 	GrantTypes             []string `json:"grant_types_supported"`
 	TokenEndpointAuth      []string `json:"token_endpoint_auth_methods_supported"`
+	TokenEndpointAlgs      []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	PushEndpoint           string   `json:"pushed_authorization_request_endpoint"`
+	PushRequired           bool     `json:"require_pushed_authorization_requests"`
 	Scopes                 []string `json:"scopes_supported"`
 	Claims                 []string `json:"claims_supported"`
 	ClaimsParameterSupport bool     `json:"claims_parameter_supported"`
@@ -94,13 +105,13 @@ func (a *API) configuration(w *httpx.Response, _ *http.Request) error {
 	w.Header().Set("Cache-Control", published)
 	always := []string{"sub", "iss", "aud", "iat", "exp", "tid", "auth_time", "amr", "acr", "at_hash", "sid", "nonce"}
 	return w.JSON(http.StatusOK, configuration{
-		Issuer: a.auth.Issuer(), JWKSURI: a.base + "/cis/oidc/jwks", TokenEndpoint: a.base + "/oidc/token",
+		Issuer: a.auth.Issuer(), JWKSURI: a.base + "/cis/oidc/jwks", TokenEndpoint: a.base + tokenPath,
 		EndSessionEndpoint: a.base + endSessionPath, BackchannelLogout: true, BackchannelSession: true,
 		AuthorizationEndpoint: a.base + authorizePath, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
 		ChallengeMethods: []string{"S256"}, ResponseIssuer: true, ACRs: auth.AuthorizationACRs(), Prompts: auth.AuthorizationPrompts(),
 		SubjectTypes: []string{"public"}, IDTokenAlgs: []string{"ES256", "RS256"},
 		GrantTypes:        []string{"authorization_code", "client_credentials", "refresh_token"},
-		TokenEndpointAuth: []string{"client_secret_basic", "client_secret_post"},
-		Scopes:            auth.AuthorizationScopes(), Claims: append(always, auth.RequestableClaims()...), ClaimsParameterSupport: true,
+		TokenEndpointAuth: authMethods(), TokenEndpointAlgs: authAlgs(), PushEndpoint: a.base + "/cis" + pushPath,
+		Scopes: auth.AuthorizationScopes(), Claims: append(always, auth.RequestableClaims()...), ClaimsParameterSupport: true,
 	})
 }

@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strings"
@@ -29,7 +28,7 @@ func (a *API) token(w *httpx.Response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	by, err := a.client(w, r, form)
+	by, err := a.anyClient(w, r, form)
 	if err != nil {
 		return err
 	}
@@ -40,6 +39,8 @@ func (a *API) token(w *httpx.Response, r *http.Request) error {
 		return a.clientCredentials(w, r, by, form)
 	case "refresh_token":
 		return a.refreshToken(w, r, by, form)
+	case "password":
+		return a.passwordGrant(w, r, by, form)
 	case "":
 		return &oauthError{http.StatusBadRequest, "invalid_request", "grant_type is missing"}
 	default:
@@ -61,40 +62,6 @@ func readForm(r *http.Request, repeatable ...string) (url.Values, error) {
 		return nil, &oauthError{http.StatusBadRequest, "invalid_request", "The content type must be application/x-www-form-urlencoded"}
 	}
 	return httpx.DecodeForm(body, repeatable...)
-}
-
-// client authenticates the client by HTTP Basic or by secret in the body, not by both (RFC 6749 §2.3).
-func (a *API) client(w *httpx.Response, r *http.Request, form url.Values) (auth.Actor, error) {
-	id, secret := form.Get("client_id"), form.Get("client_secret")
-	if r.Header.Get("Authorization") != "" {
-		basicID, basicSecret, ok := basic(httpx.Credentials(r, "Basic"))
-		switch {
-		case !ok:
-			return auth.Actor{}, auth.CodeUnknownClient
-		case secret != "" || (id != "" && id != basicID):
-			return auth.Actor{}, &oauthError{http.StatusBadRequest, "invalid_request", "The client authenticates in two ways"}
-		}
-		id, secret = basicID, basicSecret
-	}
-	by, err := a.auth.AuthenticateClient(r.Context(), auth.ClientCredentials{ID: auth.ClientID(id), Secret: seal.NewSecret(secret)},
-		auth.Via{Address: w.Client, Request: httpx.RequestID(r)})
-	w.Tenant = string(by.Tenant)
-	if err == nil {
-		w.Actor = by.String()
-	}
-	return by, err
-}
-
-// basic reads HTTP Basic credentials, which OAuth form-encodes first (RFC 6749 §2.3.1).
-func basic(encoded string) (id, secret string, ok bool) {
-	raw, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil || encoded == "" {
-		return "", "", false
-	}
-	user, pass, found := strings.Cut(string(raw), ":")
-	id, err1 := url.QueryUnescape(user)
-	secret, err2 := url.QueryUnescape(pass)
-	return id, secret, found && err1 == nil && err2 == nil
 }
 
 func (a *API) clientCredentials(w *httpx.Response, r *http.Request, by auth.Actor, form url.Values) error {
@@ -130,6 +97,30 @@ func (a *API) refreshToken(w *httpx.Response, r *http.Request, by auth.Actor, fo
 		return &oauthError{http.StatusBadRequest, "invalid_request", "refresh_token is missing"}
 	}
 	set, err := a.auth.Refresh(r.Context(), by, token)
+	if err != nil {
+		return err
+	}
+	return reply(w, tokenResponse{
+		AccessToken: set.AccessToken, ExpiresIn: int(set.ExpiresIn.Seconds()), Scope: set.Scope, IDToken: set.IDToken,
+		RefreshToken: set.RefreshToken,
+	})
+}
+
+// passwordGrant is RFC 6749 §4.3.2 with the contract's username_type; it is there for tenants that turned it on.
+func (a *API) passwordGrant(w *httpx.Response, r *http.Request, by auth.Actor, form url.Values) error {
+	kind, known := map[string]auth.IdentifierKind{
+		"": auth.ByUsername, "username": auth.ByUsername, "email": auth.ByEmail, "phone_number": auth.ByPhone, "user_id": auth.ByUserID,
+	}[form.Get("username_type")]
+	login := auth.PasswordLogin{Kind: kind, Identifier: form.Get("username"), Password: seal.NewSecret(form.Get("password"))}
+	if a.auth.Settings(by).PasswordGrant {
+		switch {
+		case login.Identifier == "" || login.Password.IsZero():
+			return &oauthError{http.StatusBadRequest, "invalid_request", "username or password is missing"}
+		case !known:
+			return &oauthError{http.StatusBadRequest, "invalid_request", "username_type is not served"}
+		}
+	}
+	set, err := a.auth.PasswordGrant(r.Context(), by, login, strings.Fields(form.Get("scope")))
 	if err != nil {
 		return err
 	}

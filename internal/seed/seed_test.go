@@ -38,6 +38,7 @@ tenants:
         message: [{count: 1, window: 1h}]
       reveal_accounts: true
       maintenance: true
+      password_grant: true
       otp: {for: 3m, tries: 4, sends: 2, wait: 20s}
       push: {for: 1m, limit: {count: 5, window: 1h}, number: always, pin: true, report_suspends: true}
       passkey:
@@ -135,6 +136,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 	settings.KeyLimits = []auth.Limit{{Count: 10, Window: time.Second}, {Count: 1_000_000, Window: day}}
 	settings.UserLimits, settings.MessageLimits = nil, []auth.Limit{{Count: 1, Window: time.Hour}}
 	settings.RateLimits, settings.RevealAccounts, settings.Maintenance = false, true, true
+	settings.PasswordGrant = true
 	settings.OTP = auth.OTPPolicy{For: 3 * time.Minute, Tries: 4, Sends: 2, Wait: 20 * time.Second}
 	settings.Push = auth.PushPolicy{
 		For: time.Minute, Limit: auth.Limit{Count: 5, Window: time.Hour}, Number: auth.NumberAlways, PIN: true, ReportSuspends: true,

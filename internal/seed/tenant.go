@@ -60,6 +60,7 @@ func (r *reader) settings(n *yaml.Node, s *auth.Settings) {
 		may("limits", func(n *yaml.Node) { r.limits(n, s) }),
 		may("reveal_accounts", r.flag("reveal_accounts", &s.RevealAccounts)),
 		may("maintenance", r.flag("maintenance", &s.Maintenance)),
+		may("password_grant", r.flag("password_grant", &s.PasswordGrant)),
 		may("otp", func(n *yaml.Node) { r.otp(n, &s.OTP) }),
 		may("passkey", func(n *yaml.Node) { r.passkey(n, &s.Passkey) }),
 		may("push", func(n *yaml.Node) { r.push(n, &s.Push) }),

@@ -11,8 +11,8 @@ import (
 // keepFailed is how long a parcel that could not be carried is kept beyond others.
 const keepFailed = 30 * 24 * time.Hour
 
-// Sweep implements auth.Writes. A session and its tokens go at its absolute limit, a refresh token, a grant, a party and a ceremony at their own, attempts when they say
-// so. A session that ended early is kept until then: nothing finds it alive, and no index has to follow its end. A challenge goes when
+// Sweep implements auth.Writes. A session and its tokens go at its absolute limit, a refresh token, a grant, a party, a ceremony and the like at their own,
+// attempts when they say so. A session that ended early is kept until then: nothing finds it alive, and no index has to follow its end. A challenge goes when
 // it ended or, if nobody ended it, expired; one that confirmed something is evidence and stays. A parcel goes when it was carried, and one
 // that could not be, for an operator to see, much later.
 func (w writes) Sweep(before time.Time, n int) (int, error) {
@@ -33,6 +33,12 @@ func (w writes) Sweep(before time.Time, n int) (int, error) {
 		},
 		func() (int64, error) {
 			return w.q.SweepCeremonies(w.ctx, sqlc.SweepCeremoniesParams{Before: b, N: max})
+		},
+		func() (int64, error) {
+			return w.q.SweepAssertions(w.ctx, sqlc.SweepAssertionsParams{Before: b, N: max})
+		},
+		func() (int64, error) {
+			return w.q.SweepPushedRequests(w.ctx, sqlc.SweepPushedRequestsParams{Before: b, N: max})
 		},
 		func() (int64, error) {
 			return w.q.SweepSessions(w.ctx, sqlc.SweepSessionsParams{Before: b, N: max})
@@ -71,6 +77,7 @@ func (w writes) sweepParcels(s auth.ParcelStatus, before time.Time, n int32) (in
 // Clear implements auth.Writes.
 func (w writes) Clear() error {
 	for _, table := range []string{
+		"pushed_requests", "assertions",
 		"organization_domains", "approvals", "devices", "tickets", "answers", "outbox", "links", "challenges", "events", "grants",
 		"parties", "refresh_tokens", "tokens", "sessions", "attempts", "spent_challenges", "user_keys",
 		"password_history", "passwords", "ceremonies", "passkeys", "totps", "authenticators", "memberships", "identities", "identifiers", "users", "former_users",

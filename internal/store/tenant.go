@@ -22,6 +22,7 @@ type settings struct {
 	RateLimits      bool                 `json:"rate_limits"`
 	RevealAccounts  bool                 `json:"reveal_accounts"`
 	Maintenance     bool                 `json:"maintenance"`
+	PasswordGrant   bool                 `json:"password_grant"`
 	OTP             otpPolicy            `json:"otp"`
 	Passkey         passkeyPolicy        `json:"passkey"`
 	Push            pushPolicy           `json:"push"`
@@ -103,6 +104,7 @@ func toSettings(s auth.Settings) settings {
 		RateLimits:      s.RateLimits,
 		RevealAccounts:  s.RevealAccounts,
 		Maintenance:     s.Maintenance,
+		PasswordGrant:   s.PasswordGrant,
 		OTP:             otpPolicy(s.OTP),
 		Passkey:         passkeyPolicy(s.Passkey),
 		Push:            pushPolicy{s.Push.For, rateLimit(s.Push.Limit), s.Push.Number, s.Push.PIN, s.Push.ReportSuspends},
@@ -133,6 +135,7 @@ func (s settings) auth() auth.Settings {
 		RateLimits:      s.RateLimits,
 		RevealAccounts:  s.RevealAccounts,
 		Maintenance:     s.Maintenance,
+		PasswordGrant:   s.PasswordGrant,
 		OTP:             auth.OTPPolicy(s.OTP),
 		Passkey:         s.Passkey.auth(),
 		Push: auth.PushPolicy{

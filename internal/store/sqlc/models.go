@@ -306,6 +306,16 @@ type ProgrammeKey struct {
 	Hash     []byte
 }
 
+type PushedRequest struct {
+	Hash      []byte
+	TenantID  string
+	ClientID  string
+	Sealed    []byte
+	CreatedAt int64
+	ExpiresAt int64
+	UsedAt    int64
+}
+
 type RefreshToken struct {
 	Hash      []byte
 	TenantID  string

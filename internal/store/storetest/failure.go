@@ -42,6 +42,8 @@ func testNotFound(t *testing.T, s auth.Store) {
 		"UseCeremony":             func(tx auth.Tx) error { return found(tx.UseCeremony("demo", "none", at(1))) },
 		"UseCeremony elsewhere":   func(tx auth.Tx) error { return found(tx.UseCeremony("none", w.ceremony.ID, at(1))) },
 		"AddPasskey":              func(tx auth.Tx) error { return tx.AddPasskey(auth.Passkey{Tenant: "demo", ID: "new", User: "none"}) },
+		"PushedRequest":           func(tx auth.Tx) error { return found(tx.PushedRequest(none)) },
+		"UsePushedRequest":        func(tx auth.Tx) error { return found(tx.UsePushedRequest(none, at(1))) },
 		"UseGrant":                func(tx auth.Tx) error { return found(tx.UseGrant(none, at(1))) },
 		"Identity": func(tx auth.Tx) error {
 			return found(tx.Identity("demo", auth.IdentityRef{Type: auth.Consumer, ID: "114"}))
@@ -197,18 +199,19 @@ func testExists(t *testing.T, s auth.Store) {
 		"AddAuthenticator of the channel": func(tx auth.Writes) error {
 			return tx.AddAuthenticator(auth.Authenticator{Tenant: "demo", User: "17", ID: "other", Channel: w.authenticator.Channel})
 		},
-		"AddChallenge": func(tx auth.Writes) error { return tx.AddChallenge(w.challenge) },
-		"AddAnswer":    func(tx auth.Writes) error { return tx.AddAnswer(w.answer) },
-		"AddPassword":  func(tx auth.Writes) error { return tx.AddPassword(w.password) },
-		"AddSession":   func(tx auth.Writes) error { return tx.AddSession(w.session) },
-		"AddUserKey":   func(tx auth.Writes) error { return tx.AddUserKey(w.key) },
-		"AddToken":     func(tx auth.Writes) error { return tx.AddToken(w.token) },
-		"AddRefresh":   func(tx auth.Writes) error { return tx.AddRefresh(w.leaf) },
-		"AddPasskey":   func(tx auth.Writes) error { return tx.AddPasskey(w.passkey) },
-		"AddCeremony":  func(tx auth.Writes) error { return tx.AddCeremony(w.ceremony) },
-		"AddGrant":     func(tx auth.Writes) error { return tx.AddGrant(w.grant) },
-		"AddParty":     func(tx auth.Writes) error { return tx.AddParty(w.party) },
-		"PutClient":    func(tx auth.Writes) error { return tx.PutClient(foreign) },
+		"AddChallenge":     func(tx auth.Writes) error { return tx.AddChallenge(w.challenge) },
+		"AddAnswer":        func(tx auth.Writes) error { return tx.AddAnswer(w.answer) },
+		"AddPassword":      func(tx auth.Writes) error { return tx.AddPassword(w.password) },
+		"AddSession":       func(tx auth.Writes) error { return tx.AddSession(w.session) },
+		"AddUserKey":       func(tx auth.Writes) error { return tx.AddUserKey(w.key) },
+		"AddToken":         func(tx auth.Writes) error { return tx.AddToken(w.token) },
+		"AddRefresh":       func(tx auth.Writes) error { return tx.AddRefresh(w.leaf) },
+		"AddPasskey":       func(tx auth.Writes) error { return tx.AddPasskey(w.passkey) },
+		"AddCeremony":      func(tx auth.Writes) error { return tx.AddCeremony(w.ceremony) },
+		"AddGrant":         func(tx auth.Writes) error { return tx.AddGrant(w.grant) },
+		"AddParty":         func(tx auth.Writes) error { return tx.AddParty(w.party) },
+		"PutClient":        func(tx auth.Writes) error { return tx.PutClient(foreign) },
+		"AddPushedRequest": func(tx auth.Writes) error { return tx.AddPushedRequest(w.pushed) },
 	} {
 		for how, try := range tries(s) {
 			key := name + how

@@ -34,6 +34,7 @@ type world struct {
 	root, leaf    auth.RefreshToken
 	grant         auth.Grant
 	party         auth.Party
+	pushed        auth.PushedRequest
 	event         auth.Event
 	challenge     auth.Challenge
 	link          auth.DynamicLink
@@ -112,6 +113,7 @@ func newWorld(t auth.TenantID) world {
 	}
 	w.membership.Identity.Details = "" // is not read with a membership
 	w.leaf.Root, w.grant, w.party = w.root.Hash, grantFixture(t, ref), partyFixture(t)
+	w.pushed = pushedFixture(t)
 	w.leaf.ExpiresAt = at(26)
 	return w
 }
@@ -204,6 +206,7 @@ func tenantFixture(t auth.TenantID) auth.Tenant {
 			RateLimits:      true,
 			RevealAccounts:  true,
 			Maintenance:     true,
+			PasswordGrant:   true,
 			OTP:             auth.OTPPolicy{For: time.Minute, Tries: 4, Sends: 5, Wait: time.Second},
 			Push: auth.PushPolicy{
 				For: time.Minute, Limit: auth.Limit{Count: 2, Window: time.Hour}, Number: auth.NumberAlways, PIN: true, ReportSuspends: true,
@@ -309,6 +312,13 @@ func refreshFixture(t auth.TenantID, name string) auth.RefreshToken {
 	}
 }
 
+func pushedFixture(t auth.TenantID) auth.PushedRequest {
+	return auth.PushedRequest{
+		Tenant: t, Hash: digest("pushed" + string(t)), Client: "demo", Sealed: []byte{0, 1, 0xfe}, CreatedAt: at(13), ExpiresAt: at(14),
+		UsedAt: at(15),
+	}
+}
+
 func grantFixture(t auth.TenantID, org auth.IdentityRef) auth.Grant {
 	return auth.Grant{
 		Tenant: t, Hash: digest("grant" + string(t)), Client: "demo", RedirectURI: "https://example.com/a", Challenge: "E9Melhoa",
@@ -346,6 +356,11 @@ func (w world) add(tx auth.Writes) error {
 		func() error { return tx.AddGrant(w.grant) },
 		func() error { return tx.AddParty(w.party) },
 		func() error { return addPasskeys(tx, w) },
+		func() error { return tx.AddPushedRequest(w.pushed) },
+		func() error {
+			_, err := tx.SpendAssertion(w.tenant.ID, "demo", digest("jti"), w.pushed.ExpiresAt)
+			return err
+		},
 		func() error { return tx.AddEvents(w.event) },
 		func() error { return tx.AddChallenge(w.challenge) },
 		func() error { _, err := tx.PutLink(w.link, 0); return err },
@@ -365,6 +380,7 @@ func live(t auth.TenantID) world {
 	w.token.UsedAt = time.Time{}
 	w.root.RotatedAt, w.leaf.RotatedAt, w.grant.UsedAt = time.Time{}, time.Time{}, time.Time{}
 	w.ceremony.UsedAt = time.Time{}
+	w.pushed.UsedAt = time.Time{}
 	w.identity.SuspendedAt, w.membership.SuspendedAt, w.membership.Identity.SuspendedAt = time.Time{}, time.Time{}, time.Time{}
 	w.authenticator.Status = auth.AuthenticatorActive
 	w.challenge.Status, w.challenge.EndedAt = auth.ChallengePending, time.Time{}

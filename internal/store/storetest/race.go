@@ -68,7 +68,7 @@ func testMoveOnce(t *testing.T, s auth.Store) {
 		},
 		"UseGrant": func(tx auth.Writes, i int) (bool, error) { return tx.UseGrant(w.grant.Hash, at(i+1)) },
 	}
-	for _, moves := range []map[string]func(auth.Writes, int) (bool, error){first, movesOfChallenges(w), movesOfPasskeys(w)} {
+	for _, moves := range []map[string]func(auth.Writes, int) (bool, error){first, movesOfChallenges(w), movesOfPasskeys(w), movesOfClients(w)} {
 		for name, verb := range moves {
 			t.Run(name, func(t *testing.T) {
 				once(t, s, verb)
@@ -86,6 +86,16 @@ func testMoveOnce(t *testing.T, s auth.Store) {
 	account := read(t, s, func(r auth.Reads) (auth.Account, error) { return r.AccountByUser("demo", "17") })
 	if len(history) != 1 || account.User.Epoch != w.user.Epoch+2 {
 		t.Errorf("got %d former passwords and epoch %d, want 1 and %d", len(history), account.User.Epoch, w.user.Epoch+2)
+	}
+}
+
+// movesOfClients are those of what a client uses once.
+func movesOfClients(w world) map[string]func(auth.Writes, int) (bool, error) {
+	return map[string]func(auth.Writes, int) (bool, error){
+		"UsePushedRequest": func(tx auth.Writes, i int) (bool, error) { return tx.UsePushedRequest(w.pushed.Hash, at(i+1)) },
+		"SpendAssertion": func(tx auth.Writes, i int) (bool, error) {
+			return tx.SpendAssertion("demo", "demo", digest("new"), at(i+1))
+		},
 	}
 }
 

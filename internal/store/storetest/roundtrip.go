@@ -70,6 +70,7 @@ func testRoundTrip(t *testing.T, s auth.Store) {
 			Token: token, FamilyEndsAt: w.root.ExpiresAt, RevokedAt: at(17), LiveSession: liveSession,
 		})
 	}
+	same(t, "PushedRequest", read(t, s, func(r auth.Reads) (auth.PushedRequest, error) { return r.PushedRequest(w.pushed.Hash) }), w.pushed)
 	same(t, "Grant", read(t, s, func(r auth.Reads) (auth.Grant, error) { return r.Grant(w.grant.Hash) }), w.grant)
 	same(t, "Party", read(t, s, func(r auth.Reads) (auth.Party, error) { return r.Party("demo", w.party.Session) }), w.party)
 	testRoundTripOfChallenges(t, s, w)

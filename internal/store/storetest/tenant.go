@@ -26,6 +26,7 @@ type state struct {
 	Bearer         auth.Bearer
 	Refresh        auth.LiveRefresh
 	Grant          auth.Grant
+	Request        auth.PushedRequest
 	Challenge      auth.Challenge
 	Latest         auth.Challenge
 	Pending        []auth.Challenge
@@ -42,7 +43,7 @@ func stateOf(t *testing.T, s auth.Store, w world) state {
 	tenant := w.tenant.ID
 	var a state
 	view(t, s, func(r auth.Reads) error {
-		var err [24]error
+		var err [25]error
 		a.Account, err[0] = r.AccountByUser(tenant, "17")
 		a.ByIdentifier, err[1] = r.AccountByIdentifier(tenant, auth.ByEmail, "ada@example.com", "phantom")
 		a.Session, err[2] = r.Session(tenant, "ses-1")
@@ -67,6 +68,7 @@ func stateOf(t *testing.T, s auth.Store, w world) state {
 		a.Passkeys, err[20] = r.PasskeysOf(tenant, "17")
 		a.Named, err[21] = r.PasskeysNamed(tenant, w.passkey.Name, 9)
 		a.Ceremony, err[22] = r.Ceremony(tenant, w.ceremony.ID)
+		a.Request, err[24] = r.PushedRequest(w.pushed.Hash)
 		for _, err := range err {
 			if err != nil {
 				return err
@@ -132,6 +134,8 @@ func testTenants(t *testing.T, s auth.Store) {
 			ok(tx.RevokeRefreshFamily(one.root.Hash, at(24))),
 			ok(tx.UseGrant(one.grant.Hash, at(24))),
 			ok(tx.RevokeRefreshOf("one", "17", one.leaf.Org, at(24))),
+			ok(tx.UsePushedRequest(one.pushed.Hash, at(24))),
+			ok(tx.SpendAssertion("one", "demo", digest("another jti"), at(24))),
 			func() error { return tx.TouchMembership("one", "17", one.identity.Ref, at(25)) },
 			func() error { return tx.AddEvents(auth.Event{Tenant: "one", ID: "new"}) },
 			func() error { return tx.AddAuthenticator(auth.Authenticator{Tenant: "one", ID: "new", User: "17"}) },
