@@ -128,28 +128,12 @@ func TestRefusedRequests(t *testing.T) {
 	wantError(t, s.browser(t).do("GET", authPath+"?"+two.Encode(), nil), "invalid_target")
 }
 
-// TestRequestsThatGoNowhere: without a registered redirect URI nobody but the user is told (B-41, A-094).
+// TestRequestsThatGoNowhere: without a registered redirect URI nobody but the user is told (B-41, A-094). TestRedirectCorpus has the URIs.
 func TestRequestsThatGoNowhere(t *testing.T) {
 	t.Parallel()
 	s := serve(t, registered)
 	for _, params := range [][]string{
 		{"client_id", ""}, {"client_id", "stranger"}, {"client_id", "admin"}, {"redirect_uri", ""},
-		{"redirect_uri", "https://app.example"}, {"redirect_uri", "https://app.example/cb/"}, {"redirect_uri", "https://app.example/cb/x"},
-		{"redirect_uri", "https://app.example/cb?x=1"}, {"redirect_uri", "https://app.example/cb#x"}, {"redirect_uri", "https://app.example/cb#"},
-		{"redirect_uri", "https://app.example.evil.example/cb"}, {"redirect_uri", "https://evil.example/cb"},
-		{"redirect_uri", "https://evilapp.example/cb"}, {"redirect_uri", "https://x.app.example/cb"},
-		{"redirect_uri", "https://app.example@evil.example/cb"}, {"redirect_uri", "https://app.example:x@evil.example/cb"},
-		{"redirect_uri", "https://evil.example/https://app.example/cb"}, {"redirect_uri", "https://app.example:443/cb"},
-		{"redirect_uri", "https://app.example:8443/cb"}, {"redirect_uri", "https://APP.example/cb"}, {"redirect_uri", "HTTPS://app.example/cb"},
-		{"redirect_uri", "http://app.example/cb"}, {"redirect_uri", "https://app.example/CB"}, {"redirect_uri", "https://app.example/./cb"},
-		{"redirect_uri", "https://app.example/x/../cb"}, {"redirect_uri", "https://app.example/x/..;/cb"}, {"redirect_uri", "https://app.example/%63b"},
-		{"redirect_uri", "https://app.example%2fcb"}, {"redirect_uri", "https://app.example/%252e%252e/cb"},
-		{"redirect_uri", "https://app.example\\@evil.example/cb"}, {"redirect_uri", "https:\\\\app.example/cb"},
-		{"redirect_uri", "https://app.example/cb\t"}, {"redirect_uri", " https://app.example/cb"}, {"redirect_uri", "//app.example/cb"},
-		{"redirect_uri", "https:///app.example/cb"}, {"redirect_uri", "https://app.example//cb"}, {"redirect_uri", "/cb"},
-		{"redirect_uri", "https://appxexample/cb"}, {"redirect_uri", "https://аpp.example/cb"}, {"redirect_uri", "https://app.example./cb"},
-		{"redirect_uri", "javascript:alert(1)"}, {"redirect_uri", "https://app.example/query"}, {"redirect_uri", "https://app.example/query?a=2"},
-		{"redirect_uri", "http://127.0.0.1:8080/native"}, {"redirect_uri", "http://localhost/native"}, // the client is no native one
 	} {
 		r := s.browser(t).ask(append(params, "prompt", "none")...)
 		wantPage(t, r, 400, `role="alert"`)
@@ -157,8 +141,6 @@ func TestRequestsThatGoNowhere(t *testing.T) {
 			t.Errorf("%q: sent to %q", params, to)
 		}
 	}
-	twice := authPath + "?" + asked().Encode() + "&redirect_uri=" + url.QueryEscape("https://evil.example/")
-	wantPage(t, s.browser(t).do("GET", twice, nil), 400, `role="alert"`)
 	wantPage(t, s.browser(t).ask("state", strings.Repeat("s", 4000)), 400, "too long")
 	// Who does not ask for a page gets JSON.
 	r := httpxtest.Call{Method: "GET", Path: authPath}.Do(s)
