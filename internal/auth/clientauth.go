@@ -48,7 +48,7 @@ func (s *Service) AuthenticateClient(ctx context.Context, in ClientCredentials, 
 	}
 	by := Actor{Client: in.ID, Via: via}
 	hash, proved := s.clientSecret(in), false
-	var spent *assertion
+	var spent *clientAssertion
 	err := s.lookup(ctx, func(d *directory) (err error) {
 		c := d.clients[in.ID]
 		if c == nil || !c.DisabledAt.IsZero() {
@@ -62,7 +62,7 @@ func (s *Service) AuthenticateClient(ctx context.Context, in ClientCredentials, 
 		return d.open(c.Tenant)
 	})
 	if err == nil && spent != nil {
-		err = s.spend(ctx, by, *spent)
+		err = s.spendAssertion(ctx, by, *spent)
 		proved = err == nil
 	}
 	if proved {
@@ -79,7 +79,7 @@ func (s *Service) clientSecret(in ClientCredentials) [32]byte {
 }
 
 // clientProves reports whether the credentials are those of the client's one way. hash is of the secret.
-func (s *Service) clientProves(d *directory, c *Client, in ClientCredentials, hash [32]byte) (*assertion, error) {
+func (s *Service) clientProves(d *directory, c *Client, in ClientCredentials, hash [32]byte) (*clientAssertion, error) {
 	secret, signed := !in.Secret.IsZero(), in.Assertion != ""
 	switch {
 	case c.Auth == ClientAuthSecret && secret && !signed:
@@ -99,15 +99,15 @@ func (s *Service) clientProves(d *directory, c *Client, in ClientCredentials, ha
 	return nil, refuse(CodeUnknownClient)
 }
 
-// assertion is a JWT that proved its client, once.
-type assertion struct {
+// clientAssertion is a JWT that proved its client, once.
+type clientAssertion struct {
 	jti   [32]byte // a digest
 	until time.Time
 }
 
 // verifyAssertion checks what RFC 7523 §3 wants, and what keeps a JWT for somebody else from being taken here: aud is one exact text, and
 // the whole of it (A-116, B-44). Verify has looked at iss, exp, iat and nbf.
-func (s *Service) verifyAssertion(keys *jose.Set, in ClientCredentials) (*assertion, error) {
+func (s *Service) verifyAssertion(keys *jose.Set, in ClientCredentials) (*clientAssertion, error) {
 	if keys == nil {
 		return nil, refuse(CodeUnknownClient)
 	}
@@ -134,13 +134,13 @@ func (s *Service) verifyAssertion(keys *jose.Set, in ClientCredentials) (*assert
 	case end.After(now.Add(assertionFor + clockAhead)):
 		wrong = "exp is too far ahead"
 	default:
-		return &assertion{sha256.Sum256([]byte(jti)), end}, nil
+		return &clientAssertion{sha256.Sum256([]byte(jti)), end}, nil
 	}
 	return nil, &Error{Code: CodeUnknownClient, Cause: errors.New("client assertion: " + wrong)}
 }
 
-// spend takes an assertion once, on any number of nodes. One that comes back is in two hands, which its tenant's events tell.
-func (s *Service) spend(ctx context.Context, by Actor, a assertion) error {
+// spendAssertion takes an assertion once, on any number of nodes. One that comes back is in two hands, which its tenant's events tell.
+func (s *Service) spendAssertion(ctx context.Context, by Actor, a clientAssertion) error {
 	e := s.event(by, EventTokenRefused, s.now())
 	e.Reason, e.Note = CodeUnknownClient.String(), errReplayed.Error()
 	first := false
