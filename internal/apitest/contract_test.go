@@ -29,7 +29,7 @@ var prefixes = map[string]string{
 // everyAnswer are the headers that any answer may have; all others must be in the document.
 var everyAnswer = []string{
 	"Content-Type", "Content-Length", "Date", "Connection", "Transfer-Encoding", "Cache-Control", "Pragma", "X-Content-Type-Options",
-	"Allow", "Request-Ref", "Countersign-Mode", faultHeader,
+	"Allow", "Vary", "Access-Control-Allow-Origin", "Request-Ref", "Countersign-Mode", faultHeader,
 }
 
 // faultHeader is in an answer that a script asked for by a fault of the sandbox.
@@ -49,6 +49,9 @@ func (s *script) checkContract(out *http.Request, in request, r *reply) error {
 	}
 	if extra := segments[0] == "sandbox" || segments[0] == "simulate"; extra && s.options.Config != "" {
 		return nil // not served there, and so not described
+	}
+	if out.Method == http.MethodOptions && r.status == http.StatusNoContent {
+		return nil // between a browser and us (Fetch §3.2.2); no program calls it
 	}
 	asked := r.header.Get(faultHeader) != ""
 	if r.status == http.StatusInternalServerError && !asked {

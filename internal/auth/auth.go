@@ -69,6 +69,7 @@ type Actor struct {
 	Client ClientID // for /cis
 	Device DeviceID // for /device
 	Needs  string   // permissions, separated by spaces, of which the client's roles must have one; empty: none is needed
+	Token  string   // jti of the client's own access token that the call came with; empty: none did
 	Once   *Once    // the call is to take effect at most once; nil: each time
 	Via
 }

@@ -29,7 +29,8 @@ type AuthorizationRequest struct {
 	ACRs            []string // in order of preference
 	LoginHint       string
 	Resource        string
-	Claims          []ClaimRequest
+	Claims          []ClaimRequest // for the ID token
+	UserInfo        []ClaimRequest // for UserInfo
 	OrgID           string
 	Subject         UserID // who it has to be; empty: anybody
 	Hint            string // an ID token of who it has to be (id_token_hint)

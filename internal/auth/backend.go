@@ -26,6 +26,7 @@ type BackendLogin struct {
 type BackendGrant struct {
 	Resource string         // aud of the access token; empty: DefaultAudience
 	Claims   []ClaimRequest // beyond the always-present ones, for the ID token
+	UserInfo []ClaimRequest // the same, for UserInfo
 	OrgID    string         // log in as a member of this organization
 	Scope    string         // of the tokens; empty: Scope
 
@@ -316,29 +317,33 @@ type issuance struct {
 	memberships []Membership
 	session     Session
 	lastAuth    time.Time
-	claims      []string // asked for beyond the client's, as requestable keeps them
+	claims      []string // of the ID token, beyond the client's, as requestable keeps them
+	userInfo    []string // of UserInfo, the same
 	scope       string
-	own         roleSet // roles of the client's application; tokens fills it in
-	nonce       string  // of the authorization request; none at a refresh
-	approval    string  // a JSON object, or empty
-	username    string  // that the passkey was made with
+	own         roleSet   // roles of the client's application; tokens fills it in
+	family      TokenHash // the root of the refresh tokens that the access token falls with; zero: there are none
+	nonce       string    // of the authorization request; none at a refresh
+	approval    string    // a JSON object, or empty
+	username    string    // that the passkey was made with
 	now         time.Time
 }
 
 // issue makes a token set with a new family of refresh tokens; the caller writes the family's root.
 func (s *Service) issue(c *Client, g BackendGrant, audience string, i issuance) (TokenSet, RefreshToken, error) {
-	i.claims, i.scope, i.username, i.approval = requestable(g.Claims), cmp.Or(g.Scope, Scope), g.username, g.approval
+	i.claims, i.userInfo, i.scope = requestable(g.Claims), requestableUserInfo(g.UserInfo), cmp.Or(g.Scope, Scope)
+	i.username, i.approval = g.username, g.approval
 	return s.family(c, audience, i)
 }
 
 // family is issue for what is settled already.
 func (s *Service) family(c *Client, audience string, i issuance) (TokenSet, RefreshToken, error) {
-	set, err := s.tokens(c, audience, i)
 	text, hash := s.newToken(sealRefresh)
+	i.family = hash
+	set, err := s.tokens(c, audience, i)
 	set.RefreshToken = text
 	return set, RefreshToken{
 		Tenant: c.Tenant, Hash: hash, Root: hash, Session: i.session.ID, User: i.user.ID, Client: c.ID, Audience: audience, Scope: i.scope,
-		Org: i.session.Org, Claims: i.claims, IssuedAt: i.now, ExpiresAt: i.now.Add(s.lives(c, audience).Rotate),
+		Org: i.session.Org, Claims: i.claims, UserInfo: i.userInfo, IssuedAt: i.now, ExpiresAt: i.now.Add(s.lives(c, audience).Rotate),
 	}, err
 }
 
@@ -354,6 +359,12 @@ func (s *Service) tokens(c *Client, audience string, i issuance) (TokenSet, erro
 	}
 	if !i.session.Org.IsZero() {
 		access["org_id"] = i.session.Org.ID
+	}
+	if i.family != (TokenHash{}) {
+		access[claimFamily] = tokenText.EncodeToString(i.family[:])
+	}
+	if len(i.userInfo) > 0 {
+		access[claimUserInfo] = userInfoClaim(i.userInfo)
 	}
 	var err error
 	if set.AccessToken, err = s.sign(c, typAccess, access); err != nil {

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"countersign/internal/jose"
@@ -141,35 +140,6 @@ func (s *Service) ClientToken(ctx context.Context, by Actor, resource string) (C
 	return ClientToken{AccessToken: token, ExpiresIn: s.lives(client, audience).Access}, err
 }
 
-// AuthenticateClientToken lets the bearer of a client's own access token in. A token of a user, or one made for another audience, is
-// refused.
-//
-// Errors: CodeInvalidToken, CodeMaintenance, CodeThrottled.
-func (s *Service) AuthenticateClientToken(ctx context.Context, token string, via Via) (Actor, error) {
-	by := Actor{Via: via}
-	err := s.lookup(ctx, func(d *directory) error {
-		claims, err := d.public.Verify(token, jose.Want{
-			Typ: []string{typAccess}, Issuer: s.issuer, Audience: DefaultAudience, Now: s.now(),
-		})
-		if err != nil {
-			return &Error{Code: CodeInvalidToken, Cause: err}
-		}
-		id, _ := claims.String("client_id")
-		subject, _ := claims.String("sub")
-		_, users := claims["sid"]
-		c := d.clients[ClientID(id)]
-		if c == nil || subject != id || users || !c.DisabledAt.IsZero() || c.Auth == ClientAuthNone {
-			return refuse(CodeInvalidToken)
-		}
-		by.Tenant, by.Client = c.Tenant, c.ID
-		return d.open(c.Tenant)
-	})
-	if err != nil {
-		return by, err
-	}
-	return by, s.chargeCaller(by)
-}
-
 // appRoles are the roles that the client's application has been given.
 func (s *Service) appRoles(c *Client) []string {
 	d, ids := s.dir.Load(), []string{}
@@ -206,7 +176,7 @@ func (c *Client) audience(resource string) (string, error) {
 	switch {
 	case resource == "":
 		return DefaultAudience, nil
-	case slices.Contains(c.Resources, resource):
+	case c.serves(resource):
 		return resource, nil
 	}
 	return "", refuseField(CodeInvalidTarget, "resource")

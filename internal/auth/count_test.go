@@ -171,8 +171,26 @@ func countStatements(t *testing.T, dsn string) {
 		_, err := e.Refresh(ctx, e.App(), set.RefreshToken)
 		wantCode(t, err, none)
 	})
+	check("introspection of an access token", cost{2, 0, 0}, func() { sees(t, e.Service, e.App(), set.AccessToken) })
+	check("introspection of a refresh token", cost{1, 0, 0}, func() { sees(t, e.Service, e.App(), set.RefreshToken) })
+	check("UserInfo", cost{2, 0, 0}, func() {
+		_, _, err := e.UserInfo(ctx, set.AccessToken, auth.Via{})
+		wantCode(t, err, none)
+	})
 	check("logout on multi", cost{3, 1, 0}, func() { wantCode(t, e.Logout(ctx, e.Key(), token), none) })
 	check("logout on cis", cost{3, 1, 0}, func() { wantCode(t, e.LogoutSession(ctx, e.App(), set.Session), none) })
+	revokes(t, e.Service, e.App(), client.AccessToken)
+	if client, err = e.ClientToken(ctx, e.App(), ""); err != nil {
+		t.Fatal(err)
+	}
+	l.client = client.AccessToken
+	check("login on cis while a client's own token is revoked", cost{7, 2, 0}, func() { l.cis("charles", authtest.Password, none) })
+	now = now.Add(2 * time.Hour)
+	if client, err = e.ClientToken(ctx, e.App(), ""); err != nil {
+		t.Fatal(err)
+	}
+	l.client = client.AccessToken
+	check("login on cis when that one has expired", cost{6, 2, 0}, func() { l.cis("charles", authtest.Password, none) })
 	check("malformed identifier", cost{}, func() { l.multi("@", "wrong", auth.CodeIdentifierInvalid) })
 	for name, code := range map[string]auth.Code{"ada": auth.CodeWrongPassword, "none": auth.CodeUnknownUser} {
 		check("wrong password on multi of "+name, cost{4, 2, 0}, func() { l.multi(name, "wrong", code) })

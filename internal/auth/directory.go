@@ -22,6 +22,7 @@ type directory struct {
 	apps    map[appRef]*Application
 	uris    map[uriRef]*Resource
 	roles   map[roleRef]*AppRole
+	origins map[string]bool // of clients that are not disabled
 	signers []signer
 	public  *jose.Set
 
@@ -57,6 +58,7 @@ func (s *Service) Reload(ctx context.Context) error {
 		keys:      make(map[[32]byte]*APIKey, len(raw.APIKeys)),
 		keyIDs:    make(map[keyRef]*APIKey, len(raw.APIKeys)),
 		clients:   make(map[ClientID]*Client, len(raw.Clients)),
+		origins:   make(map[string]bool, len(raw.Clients)),
 
 		clientKeys: make(map[ClientID]*jose.Set),
 	}
@@ -76,6 +78,13 @@ func (s *Service) Reload(ctx context.Context) error {
 			d.clientKeys[id] = set
 		}
 	}
+	for _, c := range d.clients {
+		if c.DisabledAt.IsZero() {
+			for _, origin := range c.origins() {
+				d.origins[origin] = true
+			}
+		}
+	}
 	if err := s.openKeys(d); err != nil {
 		return err
 	}
@@ -89,6 +98,9 @@ func (s *Service) Reload(ctx context.Context) error {
 func (s *Service) current(ctx context.Context, by Actor, revision int64) error {
 	if s.dir.Load().Revision < revision {
 		if err := s.Reload(ctx); err != nil {
+			return err
+		}
+		if err := s.ownToken(ctx, by); err != nil {
 			return err
 		}
 	}

@@ -67,6 +67,7 @@ const (
 	CodeNotMember          // the user is not a member of the organization
 	CodeInvalidTarget      // the resource is not configured for the client (RFC 8707 §2)
 	CodeInvalidScope       // RFC 6749 §5.2
+	CodeInsufficientScope  // the access token is not for this (RFC 6750 §3.1)
 	CodeInputTooLong       // a password over 1,024 bytes, refused before hashing; see Error.Field
 	CodeNotFound           // anything else that does not exist
 	CodeSearchInvalid      // a search that is none; see Error.Field
@@ -228,6 +229,7 @@ var codeNames = [codeEnd]string{
 	CodeNotMember:           "not_member",
 	CodeInvalidTarget:       "invalid_target",
 	CodeInvalidScope:        "invalid_scope",
+	CodeInsufficientScope:   "insufficient_scope",
 	CodeInputTooLong:        "input_too_long",
 	CodeNotFound:            "not_found",
 	CodeSearchInvalid:       "search_invalid",

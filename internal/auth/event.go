@@ -20,7 +20,7 @@ const (
 	EventTokenIssued     EventKind = "token_issued"
 	EventTokenRefused    EventKind = "token_refused"
 	EventTokenRefreshed  EventKind = "token_refreshed"
-	EventTokenRevoked    EventKind = "token_revoked"        // a family of refresh tokens, after reuse
+	EventTokenRevoked    EventKind = "token_revoked"        // a family of refresh tokens, after reuse; or a token, by its client
 	EventAuthorized      EventKind = "authorized"           // a code was issued to a client of the browser
 	EventPushed          EventKind = "authorization_pushed" // Note: its scope
 	EventLogout          EventKind = "logout"

@@ -24,7 +24,8 @@ type Grant struct {
 	Audience    string
 	Nonce       string
 	Org         IdentityRef
-	Claims      []string
+	Claims      []string // for the ID token
+	UserInfo    []string // for UserInfo
 	IssuedAt    time.Time
 	ExpiresAt   time.Time
 	UsedAt      time.Time // zero: not redeemed
@@ -126,7 +127,7 @@ func (s *Service) issueCode(ctx context.Context, p *page) (string, error) {
 	g := Grant{
 		Tenant: p.by.Tenant, Hash: hash, Client: p.client.ID, RedirectURI: in.RedirectURI, Challenge: in.Challenge,
 		Browser: p.session.Session.ID, Session: newSessionID(), Scope: in.scope(), Audience: audience, Nonce: in.Nonce, Org: org,
-		Claims: requestable(in.Claims), IssuedAt: p.now, ExpiresAt: p.now.Add(CodeFor),
+		Claims: requestable(in.Claims), UserInfo: requestableUserInfo(in.UserInfo), IssuedAt: p.now, ExpiresAt: p.now.Add(CodeFor),
 	}
 	e := s.event(p.by, EventAuthorized, p.now)
 	e.User, e.Session, e.Note = p.session.User.ID, g.Browser, g.Scope
@@ -250,10 +251,17 @@ func (s *Service) redeemed(ctx context.Context, by Actor, g Grant, live LiveSess
 		session.IdleLimit = limits.Rotate
 	}
 	session.EndsAt = now.Add(session.IdleLimit)
-	set, leaf, err := s.family(client, g.Audience, issuance{
-		user: live.User, memberships: live.Memberships, session: session, lastAuth: live.SucceededAt, claims: g.Claims, scope: g.Scope,
-		nonce: g.Nonce, now: now,
-	})
+	i := issuance{
+		user: live.User, memberships: live.Memberships, session: session, lastAuth: live.SucceededAt, claims: g.Claims, userInfo: g.UserInfo,
+		scope: g.Scope, nonce: g.Nonce, now: now,
+	}
+	var set TokenSet
+	var leaf RefreshToken
+	if offline {
+		set, leaf, err = s.family(client, g.Audience, i)
+	} else {
+		set, err = s.tokens(client, g.Audience, i)
+	}
 	if err != nil {
 		return TokenSet{}, err
 	}
@@ -284,8 +292,5 @@ func (s *Service) redeemed(ctx context.Context, by Actor, g Grant, live LiveSess
 		}
 		return w.AddEvents(e)
 	})
-	if !offline {
-		set.RefreshToken = ""
-	}
 	return set, err
 }

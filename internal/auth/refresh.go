@@ -20,6 +20,7 @@ type RefreshToken struct {
 	Scope     string
 	Org       IdentityRef
 	Claims    []string // asked for at the authentication, as ClaimRequest.String; repeated in every ID token
+	UserInfo  []string // the same, for UserInfo
 	IssuedAt  time.Time
 	ExpiresAt time.Time
 	RotatedAt time.Time // zero: the live leaf
@@ -69,6 +70,13 @@ func (s *Service) Refresh(ctx context.Context, by Actor, token string) (TokenSet
 	}
 }
 
+// refreshable reports whether the token's family, its session and the organization that it is for are in force for its client; one that was
+// rotated is no exception.
+func (l LiveRefresh) refreshable(c *Client, now time.Time) bool {
+	return l.RevokedAt.IsZero() && l.alive(now) && now.Before(l.Token.ExpiresAt) && now.Before(l.FamilyEndsAt) &&
+		(l.Token.Org.IsZero() || c.acts(l.Memberships, l.Token.Org))
+}
+
 // successor derives the next refresh token's secret, so that a replay inside the window can return the same one without storing it.
 func (s *Service) successor(secret [tokenSecretBytes]byte) [tokenSecretBytes]byte {
 	return s.mac.Derive("refresh successor", secret[:])
@@ -95,9 +103,7 @@ func (s *Service) readRefresh(ctx context.Context, by Actor, hash TokenHash, now
 	switch {
 	case t.Tenant != by.Tenant:
 		return live, refuse(CodeInvalidRefresh) // and no event: a tenant's events do not name another's users
-	case t.Client != by.Client || !live.RevokedAt.IsZero() || !live.alive(now) ||
-		!now.Before(t.ExpiresAt) || !now.Before(live.FamilyEndsAt) || !now.Before(s.refreshEnds(t)) ||
-		!t.Org.IsZero() && !client.acts(live.Memberships, t.Org):
+	case t.Client != by.Client || !live.refreshable(client, now) || !now.Before(s.refreshEnds(t)):
 		return live, s.refuseToken(ctx, by, Bearer{LiveSession: live.LiveSession}, refuse(CodeInvalidRefresh))
 	case now.Before(live.LockedUntil):
 		locked := &Error{Code: CodeLocked, RetryAfter: live.LockedUntil.Sub(now)}
@@ -155,7 +161,7 @@ func (s *Service) refreshed(
 	leaf.ExpiresAt = earlier(now.Add(s.lives(client, old.Audience).Refresh), live.FamilyEndsAt)
 	set, err := s.tokens(client, old.Audience, issuance{
 		user: live.User, memberships: live.Memberships, session: session, lastAuth: live.SucceededAt, claims: old.Claims,
-		scope: old.Scope, now: now,
+		userInfo: old.UserInfo, scope: old.Scope, family: old.Root, now: now,
 	})
 	if err != nil {
 		return TokenSet{}, err

@@ -124,6 +124,9 @@ type Reads interface {
 	Party(t TenantID, id SessionID) (Party, error)
 	// Refresh finds a refresh token by hash with the root of its family, its session, its user and the user's lock, in one statement.
 	Refresh(hash TokenHash) (LiveRefresh, error)
+	// RevokedToken reports whether an access token is revoked: itself, by jti, or with the family of refresh tokens whose root it names
+	// (zero: none).
+	RevokedToken(t TenantID, id string, family TokenHash) (bool, error)
 	// Grant finds a grant by the hash of its code, used or not.
 	Grant(hash TokenHash) (Grant, error)
 	// PushedRequest finds a pushed authorization request by the hash of its URI's secret, used or not.
@@ -287,6 +290,10 @@ type Writes interface {
 	RevokeRefreshFamily(root TokenHash, at time.Time) (bool, error)
 	// RevokeRefreshOf revokes all families of a user that are for one organization, and returns how many.
 	RevokeRefreshOf(t TenantID, id UserID, org IdentityRef, at time.Time) (int, error)
+	// RevokeToken notes that an access token is revoked until it expires; false when it was before.
+	RevokeToken(t TenantID, id string, expires time.Time) (bool, error)
+	// RaiseRevokedUntil moves the Directory's RevokedUntil forward, never back, and raises the Revision if it did.
+	RaiseRevokedUntil(until time.Time) error
 	AddGrant(Grant) error
 	// UseGrant marks a grant as redeemed; false when it was before.
 	UseGrant(hash TokenHash, at time.Time) (bool, error)

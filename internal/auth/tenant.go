@@ -158,4 +158,5 @@ type Directory struct {
 	Clients       []Client
 	SigningKeys   []SigningKey
 	Shapes        map[TenantID][]string // distinct Password.Shape by tenant
+	RevokedUntil  time.Time             // no revoked token of a client's own lives as long; zero: there was none
 }

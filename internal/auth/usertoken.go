@@ -3,51 +3,46 @@ package auth
 import (
 	"context"
 	"slices"
-
-	"countersign/internal/jose"
 )
 
 // AuthenticateUserToken lets the bearer of a user's access token in: the user and the client that it was issued for (contract/cis §0.2,
-// UserAccessToken). It is good as long as its session, and one for an organization as long as the user acts for that. A client's own
-// token, or one made for another audience, is refused.
+// UserAccessToken). It is good as long as its session, and one for an organization as long as the user acts for that, unless it is revoked
+// before. A client's own token, or one made for another audience, is refused.
 //
 // Errors: CodeInvalidToken, CodeMaintenance, CodeThrottled.
 func (s *Service) AuthenticateUserToken(ctx context.Context, token string, via Via) (Actor, LiveSession, error) {
-	by := Actor{Via: via}
-	var subject, session, org string
-	err := s.lookup(ctx, func(d *directory) error {
-		claims, err := d.public.Verify(token, jose.Want{
-			Typ: []string{typAccess}, Issuer: s.issuer, Audience: DefaultAudience, Now: s.now(),
-		})
-		if err != nil {
-			return &Error{Code: CodeInvalidToken, Cause: err}
-		}
-		id, _ := claims.String("client_id")
-		subject, _ = claims.String("sub")
-		session, _ = claims.String("sid")
-		org, _ = claims.String("org_id")
-		c := d.clients[ClientID(id)]
-		if c == nil || session == "" || !c.DisabledAt.IsZero() {
-			return refuse(CodeInvalidToken)
-		}
-		by.Tenant, by.Client = c.Tenant, c.ID
-		return d.open(c.Tenant)
-	})
+	by, t, err := s.userToken(ctx, token, DefaultAudience, via)
 	if err != nil {
 		return by, LiveSession{}, err
+	}
+	if t.session == "" {
+		return by, LiveSession{}, refuse(CodeInvalidToken)
 	}
 	now := s.now()
-	live, err := s.liveUse(ctx, by, SessionID(session), now, LiveSession.bearable)
-	if CodeOf(err) == CodeSessionNotFound || err == nil && string(live.User.ID) != subject {
+	live, err := s.liveToken(ctx, by, t, now)
+	if err == nil && !live.bearable(now) {
 		err = refuse(CodeInvalidToken)
-	}
-	if err == nil {
-		err = live.bearerFor(s.dir.Load().clients[by.Client], org)
 	}
 	if err != nil {
 		return by, LiveSession{}, err
 	}
-	return by, *live, s.chargeUser(by.Tenant, live.User.ID, now)
+	return by, live, s.chargeUser(by.Tenant, live.User.ID, now)
+}
+
+// userToken reads an access token where users' are wanted, and lets the client that it was issued for in.
+//
+// Errors: CodeInvalidToken, CodeMaintenance.
+func (s *Service) userToken(ctx context.Context, token, audience string, via Via) (Actor, accessToken, error) {
+	by := Actor{Via: via}
+	var t accessToken
+	err := s.lookup(ctx, func(d *directory) (err error) {
+		if t, err = s.readAccess(d, token, audience); err != nil {
+			return err
+		}
+		by.Tenant, by.Client = t.client.Tenant, t.client.ID
+		return d.open(by.Tenant)
+	})
+	return by, t, err
 }
 
 // multifactor reports whether a session rests on two different methods, or on one that is two factors in itself: a passkey whose

@@ -20,21 +20,28 @@ type grantRequest struct {
 
 // claimsRequest is OIDC Core §5.5. The names matter; of their values only the fields of custom_data and custom_app_data do.
 type claimsRequest struct {
-	IDToken map[string]jsontext.Value `json:"id_token"`
+	IDToken  map[string]jsontext.Value `json:"id_token"`
+	UserInfo map[string]jsontext.Value `json:"userinfo"`
 }
 
 func (g grantRequest) grant() auth.BackendGrant {
-	grant := auth.BackendGrant{Resource: g.Resource, OrgID: g.OrgID}
-	for name, value := range g.Claims.IDToken {
+	return auth.BackendGrant{
+		Resource: g.Resource, OrgID: g.OrgID, Claims: claimRequests(g.Claims.IDToken), UserInfo: claimRequests(g.Claims.UserInfo),
+	}
+}
+
+func claimRequests(asked map[string]jsontext.Value) []auth.ClaimRequest {
+	var requests []auth.ClaimRequest
+	for name, value := range asked {
 		var detail struct {
 			Fields []string `json:"fields"`
 		}
 		if value.Kind() != '{' || json.Unmarshal(value, &detail) != nil {
 			detail.Fields = nil // the claim as a whole
 		}
-		grant.Claims = append(grant.Claims, auth.ClaimRequest{Name: name, Fields: detail.Fields})
+		requests = append(requests, auth.ClaimRequest{Name: name, Fields: detail.Fields})
 	}
-	return grant
+	return requests
 }
 
 type passwordRequest struct {

@@ -240,7 +240,8 @@ func TestDocumentAndRoutesAgree(t *testing.T) {
 		described[httpx.Route{Method: op.Method, Path: op.Path}] = true
 	}
 	for _, route := range s.mux.Routes() {
-		if !described[route] {
+		// A preflight is between a browser and us (Fetch §3.2.2); no program calls it.
+		if !described[route] && route.Method != http.MethodOptions {
 			t.Errorf("%s %s is served and not described", route.Method, route.Path)
 		}
 		delete(described, route)

@@ -43,7 +43,7 @@ func wireOf(c auth.Code) wire {
 		return wire{http.StatusForbidden, "", "password_expired"}
 	case auth.CodePasswordTemp:
 		return wire{http.StatusForbidden, "", "temporary_password"}
-	case auth.CodeClientRefused, auth.CodeWrongTokenKind, auth.CodeForeignIdentity, auth.CodeIdentityRequired:
+	case auth.CodeClientRefused, auth.CodeWrongTokenKind, auth.CodeForeignIdentity, auth.CodeIdentityRequired, auth.CodeInsufficientScope:
 		return wire{http.StatusForbidden, "insufficient_permissions", "The client may not do this"}
 	case auth.CodeNotMember:
 		return wire{http.StatusForbidden, "insufficient_permissions", "The user cannot act for the organization"}
@@ -247,7 +247,8 @@ func elsewhere(c auth.Code) wire {
 		auth.CodeNotFound, auth.CodeRecoveryInvalid, auth.CodeEmailUnverified, auth.CodePhoneUnverified,
 		auth.CodeSearchInvalid, auth.CodePrimaryIdentifier,
 		auth.CodeTicketInvalid, auth.CodeKeyInvalid, auth.CodePushInvalid, auth.CodeNameInvalid, auth.CodeDeviceBound,
-		auth.CodeDeviceLimit, auth.CodeDeviceBlocked, auth.CodeAssertionInvalid, auth.CodeNumberWrong:
+		auth.CodeDeviceLimit, auth.CodeDeviceBlocked, auth.CodeAssertionInvalid, auth.CodeNumberWrong,
+		auth.CodeInsufficientScope:
 		return wire{http.StatusBadRequest, "bad_request", "The request is not possible here"}
 	}
 	return wire{}

@@ -44,7 +44,7 @@ func wireOf(c auth.Code) wire {
 		auth.CodeTicketInvalid, auth.CodeKeyInvalid, auth.CodePushInvalid, auth.CodeNameInvalid, auth.CodeDeviceBound,
 		auth.CodeDeviceLimit, auth.CodeDeviceBlocked, auth.CodeAssertionInvalid, auth.CodeNumberWrong,
 		auth.CodePasskeyInvalid, auth.CodePasskeyMissing,
-		auth.CodePasskeyForeign, auth.CodePasskeyLimit, auth.CodeUserInactive:
+		auth.CodePasskeyForeign, auth.CodePasskeyLimit, auth.CodeUserInactive, auth.CodeInsufficientScope:
 		return wire{http.StatusForbidden, coded, "INSUFFICIENT_PERMISSIONS"}
 	case auth.CodeStepUpRequired:
 		return wire{http.StatusForbidden, coded, "STEP_UP_REQUIRED"}

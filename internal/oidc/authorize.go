@@ -174,13 +174,21 @@ type claimRequest struct {
 	Fields []string `json:"fields"` // contract/cis §2.5
 }
 
-// readClaims reads OIDC Core §5.5. acr and sub ask for an authentication, the others for claims of the ID token.
+// readClaims reads OIDC Core §5.5. acr and sub of the ID token ask for an authentication, the others for claims.
 func readClaims(text string, in *auth.AuthorizationRequest) bool {
 	var claims struct {
-		IDToken map[string]jsontext.Value `json:"id_token"`
+		IDToken  map[string]jsontext.Value `json:"id_token"`
+		UserInfo map[string]jsontext.Value `json:"userinfo"`
 	}
 	if json.Unmarshal([]byte(text), &claims) != nil {
 		return false
+	}
+	for name, value := range claims.UserInfo {
+		var c claimRequest
+		if value.Kind() == '{' && json.Unmarshal(value, &c) != nil {
+			return false
+		}
+		in.UserInfo = append(in.UserInfo, auth.ClaimRequest{Name: name, Fields: c.Fields})
 	}
 	for name, value := range claims.IDToken {
 		var c claimRequest

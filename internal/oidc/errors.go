@@ -46,6 +46,8 @@ func wireOf(c auth.Code) *oauthError {
 		return &oauthError{http.StatusBadRequest, "invalid_target", "The resource is not configured for the client"}
 	case auth.CodeInvalidScope:
 		return &oauthError{http.StatusBadRequest, "invalid_scope", "The scope is not served"}
+	case auth.CodeInsufficientScope:
+		return &oauthError{http.StatusForbidden, "insufficient_scope", "The access token is not for this; it needs the scope openid"}
 	case auth.CodeBusy, auth.CodeThrottled:
 		return &oauthError{http.StatusTooManyRequests, "temporarily_unavailable", "Too many requests"}
 	case auth.CodeOverloaded, auth.CodeMaintenance:
@@ -122,7 +124,7 @@ func elsewhere(c auth.Code) *oauthError {
 		auth.CodeTicketInvalid, auth.CodeKeyInvalid, auth.CodePushInvalid, auth.CodeNameInvalid, auth.CodeDeviceBound,
 		auth.CodeDeviceLimit, auth.CodeDeviceBlocked, auth.CodeAssertionInvalid, auth.CodeNumberWrong,
 		auth.CodePasskeyInvalid, auth.CodePasskeyMissing,
-		auth.CodePasskeyForeign, auth.CodePasskeyLimit, auth.CodeUserInactive:
+		auth.CodePasskeyForeign, auth.CodePasskeyLimit, auth.CodeUserInactive, auth.CodeInsufficientScope:
 		return &oauthError{http.StatusBadRequest, "invalid_request", "The request is not possible here"}
 	}
 	return managed(c)
@@ -145,7 +147,13 @@ func writeError(w *httpx.Response, err error) {
 	refusal := &auth.Error{Code: auth.CodeOf(err)}
 	errors.As(err, &refusal)
 	w.Code = refusal.Code.String()
+	var bearer *bearerError
+	if errors.As(err, &bearer) {
+		own = bearer.refusal()
+	}
 	switch {
+	case own != nil:
+		w.Code = own.code
 	case errors.As(err, &own):
 		w.Code = own.code
 	case errors.As(err, &invalid):
@@ -158,6 +166,9 @@ func writeError(w *httpx.Response, err error) {
 		own = wireOf(refusal.Code)
 	}
 	header(w.Header(), own, refusal)
+	if bearer != nil {
+		challenge(w.Header(), own, bearer)
+	}
 	// The body always encodes; a connection that broke has nobody left to tell.
 	_ = w.JSON(own.status, errorBody{own.code, own.description, own.description, own.status})
 }

@@ -36,11 +36,11 @@ func TestClientLibraries(t *testing.T) {
 	}
 	config := oauth2.Config{
 		ClientID: "app", ClientSecret: secret, Endpoint: provider.Endpoint(), RedirectURL: callback,
-		Scopes: []string{gooidc.ScopeOpenID, gooidc.ScopeOfflineAccess},
+		Scopes: []string{gooidc.ScopeOpenID, gooidc.ScopeOfflineAccess, "email"},
 	}
 	key := oauth2.GenerateVerifier()
 	at := config.AuthCodeURL("state", gooidc.Nonce("nonce"), oauth2.S256ChallengeOption(key), oauth2.SetAuthURLParam("prompt", "consent"),
-		oauth2.SetAuthURLParam("acr_values", auth.ACRMFA))
+		oauth2.SetAuthURLParam("acr_values", auth.ACRMFA), oauth2.SetAuthURLParam("claims", `{"userinfo":{"fname":{"essential":true}}}`))
 	back := walk(t, ts, at, url.Values{"identifier": {"ada@example.com"}, "password": {authtest.Password}}, url.Values{"code": {sentCode}}, url.Values{})
 	if back.Get("state") != "state" || back.Get("iss") != ts.URL+"/cis/oidc" {
 		t.Errorf("got %v", back)
@@ -62,6 +62,43 @@ func TestClientLibraries(t *testing.T) {
 	verified(t, ctx, check, again, "")
 	if again.RefreshToken == set.RefreshToken {
 		t.Error("the refresh token was not rotated")
+	}
+	for name, source := range map[string]oauth2.TokenSource{"first": oauth2.StaticTokenSource(set), "second": oauth2.StaticTokenSource(again)} {
+		wantUserInfo(t, ctx, provider, source, name)
+	}
+	// The library has no call for it: what it discovered says where to.
+	var found struct {
+		Revocation string `json:"revocation_endpoint"`
+	}
+	if err := provider.Claims(&found); err != nil {
+		t.Fatal(err)
+	}
+	r, err := ts.Client().PostForm(found.Revocation, url.Values{"client_id": {"app"}, "client_secret": {secret}, "token": {again.RefreshToken}})
+	if err != nil || r.StatusCode != http.StatusOK {
+		t.Fatalf("revocation: %v, %v", r, err)
+	}
+	r.Body.Close()
+	if _, err := provider.UserInfo(ctx, oauth2.StaticTokenSource(again)); err == nil || !strings.Contains(err.Error(), "401") {
+		t.Errorf("UserInfo with a revoked token: %v", err)
+	}
+	if _, err := config.TokenSource(ctx, &oauth2.Token{RefreshToken: again.RefreshToken}).Token(); err == nil {
+		t.Error("a revoked refresh token is good")
+	}
+}
+
+// wantUserInfo asks for Ada's e-mail address, by scope, and for her name, by the claims parameter.
+func wantUserInfo(t *testing.T, ctx context.Context, provider *gooidc.Provider, source oauth2.TokenSource, name string) {
+	t.Helper()
+	info, err := provider.UserInfo(ctx, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims map[string]any
+	if err := info.Claims(&claims); err != nil {
+		t.Fatal(err)
+	}
+	if info.Subject != string(authtest.Ada) || info.Email != "ada@example.com" || !info.EmailVerified || claims["fname"] != "ada" || len(claims) != 4 {
+		t.Errorf("%s: got %+v with %v", name, info, claims)
 	}
 }
 

@@ -40,6 +40,19 @@ const (
 	pushPath  = "/oidc/request"
 )
 
+// Paths of what is done with tokens; the first two are below /cis as well.
+const (
+	introspectionPath = "/oidc/token/introspection"
+	revocationPath    = "/oidc/token/revocation"
+	userInfoPath      = "/cis/oidc/me"
+)
+
+// Paths of what is published.
+const (
+	keysPath          = "/cis/oidc/jwks"
+	configurationPath = "/cis/oidc/.well-known/openid-configuration"
+)
+
 // Mount adds the dialect's routes.
 func (a *API) Mount(m *httpx.Mux) {
 	onError := func(w *httpx.Response, _ *http.Request, err error) { writeError(w, err) }
@@ -49,14 +62,23 @@ func (a *API) Mount(m *httpx.Mux) {
 	m.Handle("POST", "/cis"+tokenPath, a.token)
 	m.Handle("POST", pushPath, a.push)
 	m.Handle("POST", "/cis"+pushPath, a.push)
+	for _, prefix := range []string{"", "/cis"} {
+		m.Handle("POST", prefix+introspectionPath, a.introspect)
+		m.Handle("POST", prefix+revocationPath, a.revoke)
+	}
+	m.Handle("GET", userInfoPath, a.userInfo)
+	m.Handle("POST", userInfoPath, a.userInfo)
 	m.Handle("GET", authorizePath, a.authorize)
 	m.Handle("POST", authorizePath, a.authorizePost)
 	m.Handle("POST", loginPath, a.login)
 	m.Handle("GET", endSessionPath, a.endSession)
 	m.Handle("POST", endSessionPath, a.endSessionPost)
 	m.Handle("POST", answerLogoutPath, a.answerLogout)
-	m.Handle("GET", "/cis/oidc/jwks", a.keys)
-	m.Handle("GET", "/cis/oidc/.well-known/openid-configuration", a.configuration)
+	m.Handle("GET", keysPath, a.keys)
+	m.Handle("GET", configurationPath, a.configuration)
+	for path, methods := range crossOrigin() {
+		m.Handle("OPTIONS", path, a.preflight(methods))
+	}
 }
 
 // published is how long verifiers may keep what is published: less than a key is published before it signs.
@@ -65,6 +87,9 @@ const published = "public, max-age=300"
 func (a *API) keys(w *httpx.Response, r *http.Request) error {
 	set, err := a.auth.KeySet(r.Context())
 	if err != nil {
+		return err
+	}
+	if err := a.allowOrigin(w, r); err != nil {
 		return err
 	}
 	w.Header().Set("Cache-Control", published)
@@ -81,6 +106,9 @@ type configuration struct {
 	EndSessionEndpoint     string   `json:"end_session_endpoint"`
 	BackchannelLogout      bool     `json:"backchannel_logout_supported"`
 	BackchannelSession     bool     `json:"backchannel_logout_session_supported"`
+	UserInfoEndpoint       string   `json:"userinfo_endpoint"`
+	IntrospectionEndpoint  string   `json:"introspection_endpoint"`
+	RevocationEndpoint     string   `json:"revocation_endpoint"`
 	ResponseTypes          []string `json:"response_types_supported"`
 	ResponseModes          []string `json:"response_modes_supported"`
 	ChallengeMethods       []string `json:"code_challenge_methods_supported"`
@@ -95,23 +123,30 @@ type configuration struct {
 	TokenEndpointAlgs      []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 	PushEndpoint           string   `json:"pushed_authorization_request_endpoint"`
 	PushRequired           bool     `json:"require_pushed_authorization_requests"`
+	IntrospectionAuth      []string `json:"introspection_endpoint_auth_methods_supported"`
+	RevocationAuth         []string `json:"revocation_endpoint_auth_methods_supported"`
 	Scopes                 []string `json:"scopes_supported"`
 	Claims                 []string `json:"claims_supported"`
 	ClaimsParameterSupport bool     `json:"claims_parameter_supported"`
 }
 
 // configuration is OpenID Connect Discovery §3: what is offered, and nothing that is not.
-func (a *API) configuration(w *httpx.Response, _ *http.Request) error {
+func (a *API) configuration(w *httpx.Response, r *http.Request) error {
+	if err := a.allowOrigin(w, r); err != nil {
+		return err
+	}
 	w.Header().Set("Cache-Control", published)
 	always := []string{"sub", "iss", "aud", "iat", "exp", "tid", "auth_time", "amr", "acr", "at_hash", "sid", "nonce"}
 	return w.JSON(http.StatusOK, configuration{
-		Issuer: a.auth.Issuer(), JWKSURI: a.base + "/cis/oidc/jwks", TokenEndpoint: a.base + tokenPath,
+		Issuer: a.auth.Issuer(), JWKSURI: a.base + keysPath, TokenEndpoint: a.base + tokenPath,
+		UserInfoEndpoint: a.base + userInfoPath, IntrospectionEndpoint: a.base + introspectionPath, RevocationEndpoint: a.base + revocationPath,
 		EndSessionEndpoint: a.base + endSessionPath, BackchannelLogout: true, BackchannelSession: true,
 		AuthorizationEndpoint: a.base + authorizePath, ResponseTypes: []string{"code"}, ResponseModes: []string{"query"},
 		ChallengeMethods: []string{"S256"}, ResponseIssuer: true, ACRs: auth.AuthorizationACRs(), Prompts: auth.AuthorizationPrompts(),
 		SubjectTypes: []string{"public"}, IDTokenAlgs: []string{"ES256", "RS256"},
 		GrantTypes:        []string{"authorization_code", "client_credentials", "refresh_token"},
 		TokenEndpointAuth: authMethods(), TokenEndpointAlgs: authAlgs(), PushEndpoint: a.base + "/cis" + pushPath,
+		IntrospectionAuth: authMethods()[:3], RevocationAuth: authMethods(),
 		Scopes: auth.AuthorizationScopes(), Claims: append(always, auth.RequestableClaims()...), ClaimsParameterSupport: true,
 	})
 }

@@ -32,6 +32,7 @@ func (a *API) token(w *httpx.Response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	a.allowOriginOf(w, r, by)
 	switch grant := form.Get("grant_type"); grant {
 	case "authorization_code":
 		return a.authorizationCode(w, r, by, form)

@@ -34,7 +34,7 @@ func (r reads) Grant(hash auth.TokenHash) (auth.Grant, error) {
 		ExpiresAt:   moment(row.ExpiresAt),
 		UsedAt:      moment(row.UsedAt),
 	}
-	if err := errors.Join(bad, decode(row.Claims, &g.Claims)); err != nil {
+	if err := errors.Join(bad, decode(row.Claims, &g.Claims), decode(row.Userinfo, &g.UserInfo)); err != nil {
 		return g, fmt.Errorf("%s: %w", verb, err)
 	}
 	return g, nil
@@ -44,7 +44,8 @@ func (r reads) Grant(hash auth.TokenHash) (auth.Grant, error) {
 func (w writes) AddGrant(g auth.Grant) error {
 	const verb = "add grant"
 	claims, err := encode(g.Claims)
-	if err != nil {
+	userInfo, err2 := encode(g.UserInfo)
+	if err := errors.Join(err, err2); err != nil {
 		return fmt.Errorf("%s: %w", verb, err)
 	}
 	n, err := w.q.AddGrant(w.ctx, sqlc.AddGrantParams{
@@ -61,6 +62,7 @@ func (w writes) AddGrant(g auth.Grant) error {
 		OrgType:     string(g.Org.Type),
 		OrgID:       g.Org.ID,
 		Claims:      claims,
+		Userinfo:    userInfo,
 		IssuedAt:    micros(g.IssuedAt),
 		ExpiresAt:   micros(g.ExpiresAt),
 		UsedAt:      micros(g.UsedAt),

@@ -11,10 +11,10 @@ import (
 // keepFailed is how long a parcel that could not be carried is kept beyond others.
 const keepFailed = 30 * 24 * time.Hour
 
-// Sweep implements auth.Writes. A session and its tokens go at its absolute limit, a refresh token, a grant, a party, a ceremony and the like at their own,
-// attempts when they say so. A session that ended early is kept until then: nothing finds it alive, and no index has to follow its end. A challenge goes when
-// it ended or, if nobody ended it, expired; one that confirmed something is evidence and stays. A parcel goes when it was carried, and one
-// that could not be, for an operator to see, much later.
+// Sweep implements auth.Writes. A session and its tokens go at its absolute limit, a refresh token, a grant, a party, a ceremony and the like at their
+// own, attempts when they say so. A session that ended early is kept until then: nothing finds it alive, and no index has to follow its
+// end. A challenge goes when it ended or, if nobody ended it, expired; one that confirmed something is evidence and stays. A parcel goes
+// when it was carried, and one that could not be, for an operator to see, much later.
 func (w writes) Sweep(before time.Time, n int) (int, error) {
 	b, max := micros(before), limit(n)
 	var total int64
@@ -39,6 +39,9 @@ func (w writes) Sweep(before time.Time, n int) (int, error) {
 		},
 		func() (int64, error) {
 			return w.q.SweepPushedRequests(w.ctx, sqlc.SweepPushedRequestsParams{Before: b, N: max})
+		},
+		func() (int64, error) {
+			return w.q.SweepRevokedTokens(w.ctx, sqlc.SweepRevokedTokensParams{Before: b, N: max})
 		},
 		func() (int64, error) {
 			return w.q.SweepSessions(w.ctx, sqlc.SweepSessionsParams{Before: b, N: max})
@@ -79,7 +82,7 @@ func (w writes) Clear() error {
 	for _, table := range []string{
 		"pushed_requests", "assertions",
 		"organization_domains", "approvals", "devices", "tickets", "answers", "outbox", "links", "challenges", "events", "grants",
-		"parties", "refresh_tokens", "tokens", "sessions", "attempts", "spent_challenges", "user_keys",
+		"parties", "revoked_tokens", "refresh_tokens", "tokens", "sessions", "attempts", "spent_challenges", "user_keys",
 		"password_history", "passwords", "ceremonies", "passkeys", "totps", "authenticators", "memberships", "identities", "identifiers", "users", "former_users",
 		"clients", "applications", "resources", "roles", "programme_keys", "api_keys", "tenants", // each after what refers to it
 	} {

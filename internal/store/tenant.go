@@ -170,6 +170,11 @@ func (r reads) Directory() (d auth.Directory, err error) {
 		return d, err
 	}
 	const verb = "read directory"
+	until, err := r.q.RevokedUntil(r.ctx)
+	last, err := one(r, verb, until, err)
+	if d.RevokedUntil = moment(last); err != nil {
+		return d, err
+	}
 	tenants, err := r.q.Tenants(r.ctx)
 	if d.Tenants, err = list(r, verb, tenants, err, tenant); err != nil {
 		return d, err

@@ -160,14 +160,15 @@ func refreshToken(row sqlc.RefreshToken) (auth.RefreshToken, error) {
 		ExpiresAt: moment(row.ExpiresAt),
 		RotatedAt: moment(row.RotatedAt),
 	}
-	return t, errors.Join(bad, badRoot, decode(row.Claims, &t.Claims))
+	return t, errors.Join(bad, badRoot, decode(row.Claims, &t.Claims), decode(row.Userinfo, &t.UserInfo))
 }
 
 // AddRefresh implements auth.Writes.
 func (w writes) AddRefresh(t auth.RefreshToken) error {
 	const verb = "add refresh token"
 	claims, err := encode(t.Claims)
-	if err != nil {
+	userInfo, err2 := encode(t.UserInfo)
+	if err := errors.Join(err, err2); err != nil {
 		return fmt.Errorf("%s: %w", verb, err)
 	}
 	n, err := w.q.AddRefresh(w.ctx, sqlc.AddRefreshParams{
@@ -182,6 +183,7 @@ func (w writes) AddRefresh(t auth.RefreshToken) error {
 		OrgType:   string(t.Org.Type),
 		OrgID:     t.Org.ID,
 		Claims:    claims,
+		Userinfo:  userInfo,
 		IssuedAt:  micros(t.IssuedAt),
 		ExpiresAt: micros(t.ExpiresAt),
 		RotatedAt: micros(t.RotatedAt),
@@ -211,4 +213,21 @@ func (w writes) RevokeRefreshOf(t auth.TenantID, id auth.UserID, org auth.Identi
 
 func (w writes) hasRefresh(hash auth.TokenHash) func() ([][]byte, error) {
 	return func() ([][]byte, error) { return w.q.HasRefresh(w.ctx, hash[:]) }
+}
+
+// RevokedToken implements auth.Reads.
+func (r reads) RevokedToken(t auth.TenantID, id string, family auth.TokenHash) (bool, error) {
+	rows, err := r.q.RevokedToken(r.ctx, sqlc.RevokedTokenParams{TenantID: string(t), ID: id, Root: family[:]})
+	return len(rows) > 0, r.h.fail(r.ctx, "read revoked token", err)
+}
+
+// RevokeToken implements auth.Writes.
+func (w writes) RevokeToken(t auth.TenantID, id string, expires time.Time) (bool, error) {
+	n, err := w.q.RevokeToken(w.ctx, sqlc.RevokeTokenParams{TenantID: string(t), ID: id, ExpiresAt: micros(expires)})
+	return n > 0, w.h.fail(w.ctx, "revoke token", err)
+}
+
+// RaiseRevokedUntil implements auth.Writes.
+func (w writes) RaiseRevokedUntil(until time.Time) error {
+	return w.h.fail(w.ctx, "raise revoked until", w.q.RaiseRevokedUntil(w.ctx, micros(until)))
 }

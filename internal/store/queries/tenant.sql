@@ -4,6 +4,12 @@ SELECT revision FROM directory;
 -- name: RaiseRevision :exec
 UPDATE directory SET revision = revision + 1;
 
+-- name: RevokedUntil :many
+SELECT revoked_until FROM directory;
+
+-- name: RaiseRevokedUntil :exec
+UPDATE directory SET revision = revision + 1, revoked_until = sqlc.arg(until) WHERE revoked_until < sqlc.arg(until);
+
 -- name: Tenants :many
 SELECT * FROM tenants ORDER BY id;
 

@@ -56,9 +56,9 @@ DELETE FROM tokens WHERE hash IN (
 );
 
 -- name: AddRefresh :execrows
-INSERT INTO refresh_tokens (hash, tenant_id, root, session_id, user_id, client_id, audience, scope, org_type, org_id, claims,
+INSERT INTO refresh_tokens (hash, tenant_id, root, session_id, user_id, client_id, audience, scope, org_type, org_id, claims, userinfo,
     issued_at, expires_at, rotated_at, revoked_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0)
 ON CONFLICT DO NOTHING;
 
 -- name: RotateRefresh :execrows
@@ -81,4 +81,18 @@ SELECT hash FROM refresh_tokens WHERE hash = $1;
 -- name: SweepRefreshTokens :execrows
 DELETE FROM refresh_tokens WHERE hash IN (
     SELECT r.hash FROM refresh_tokens r WHERE r.expires_at < sqlc.arg(before) ORDER BY r.expires_at LIMIT sqlc.arg(n)
+);
+
+-- RevokedToken finds why an access token is revoked: it was itself, or the family that it was issued with.
+-- name: RevokedToken :many
+SELECT r.id FROM revoked_tokens r WHERE r.tenant_id = sqlc.arg(tenant_id) AND r.id = sqlc.arg(id)
+UNION ALL
+SELECT f.user_id FROM refresh_tokens f WHERE f.hash = sqlc.arg(root) AND f.tenant_id = sqlc.arg(tenant_id) AND f.revoked_at > 0;
+
+-- name: RevokeToken :execrows
+INSERT INTO revoked_tokens (tenant_id, id, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING;
+
+-- name: SweepRevokedTokens :execrows
+DELETE FROM revoked_tokens WHERE (tenant_id, id) IN (
+    SELECT r.tenant_id, r.id FROM revoked_tokens r WHERE r.expires_at < sqlc.arg(before) ORDER BY r.expires_at LIMIT sqlc.arg(n)
 );

@@ -11,8 +11,8 @@ import (
 
 const addGrant = `-- name: AddGrant :execrows
 INSERT INTO grants (hash, tenant_id, client_id, redirect_uri, challenge, browser_id, session_id, scope, audience, nonce, org_type,
-    org_id, claims, issued_at, expires_at, used_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+    org_id, claims, userinfo, issued_at, expires_at, used_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT DO NOTHING
 `
 
@@ -30,6 +30,7 @@ type AddGrantParams struct {
 	OrgType     string
 	OrgID       string
 	Claims      string
+	Userinfo    string
 	IssuedAt    int64
 	ExpiresAt   int64
 	UsedAt      int64
@@ -50,6 +51,7 @@ func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) (int64, erro
 		arg.OrgType,
 		arg.OrgID,
 		arg.Claims,
+		arg.Userinfo,
 		arg.IssuedAt,
 		arg.ExpiresAt,
 		arg.UsedAt,
@@ -61,7 +63,7 @@ func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) (int64, erro
 }
 
 const grant = `-- name: Grant :many
-SELECT hash, tenant_id, client_id, redirect_uri, challenge, browser_id, session_id, scope, audience, nonce, org_type, org_id, claims, issued_at, expires_at, used_at FROM grants WHERE hash = $1
+SELECT hash, tenant_id, client_id, redirect_uri, challenge, browser_id, session_id, scope, audience, nonce, org_type, org_id, claims, issued_at, expires_at, used_at, userinfo FROM grants WHERE hash = $1
 `
 
 func (q *Queries) Grant(ctx context.Context, hash []byte) ([]Grant, error) {
@@ -90,6 +92,7 @@ func (q *Queries) Grant(ctx context.Context, hash []byte) ([]Grant, error) {
 			&i.IssuedAt,
 			&i.ExpiresAt,
 			&i.UsedAt,
+			&i.Userinfo,
 		); err != nil {
 			return nil, err
 		}

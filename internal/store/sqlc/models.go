@@ -207,6 +207,7 @@ type Grant struct {
 	IssuedAt    int64
 	ExpiresAt   int64
 	UsedAt      int64
+	Userinfo    string
 }
 
 type Identity struct {
@@ -332,6 +333,7 @@ type RefreshToken struct {
 	ExpiresAt int64
 	RotatedAt int64
 	RevokedAt int64
+	Userinfo  string
 }
 
 type Resource struct {

@@ -152,6 +152,15 @@ func (q *Queries) RaiseRevision(ctx context.Context) error {
 	return err
 }
 
+const raiseRevokedUntil = `-- name: RaiseRevokedUntil :exec
+UPDATE directory SET revision = revision + 1, revoked_until = $1 WHERE revoked_until < $1
+`
+
+func (q *Queries) RaiseRevokedUntil(ctx context.Context, until int64) error {
+	_, err := q.db.ExecContext(ctx, raiseRevokedUntil, until)
+	return err
+}
+
 const revision = `-- name: Revision :many
 SELECT revision FROM directory
 `
@@ -169,6 +178,33 @@ func (q *Queries) Revision(ctx context.Context) ([]int64, error) {
 			return nil, err
 		}
 		items = append(items, revision)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const revokedUntil = `-- name: RevokedUntil :many
+SELECT revoked_until FROM directory
+`
+
+func (q *Queries) RevokedUntil(ctx context.Context) ([]int64, error) {
+	rows, err := q.db.QueryContext(ctx, revokedUntil)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var revoked_until int64
+		if err := rows.Scan(&revoked_until); err != nil {
+			return nil, err
+		}
+		items = append(items, revoked_until)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

@@ -11,9 +11,9 @@ import (
 )
 
 const addRefresh = `-- name: AddRefresh :execrows
-INSERT INTO refresh_tokens (hash, tenant_id, root, session_id, user_id, client_id, audience, scope, org_type, org_id, claims,
+INSERT INTO refresh_tokens (hash, tenant_id, root, session_id, user_id, client_id, audience, scope, org_type, org_id, claims, userinfo,
     issued_at, expires_at, rotated_at, revoked_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0)
 ON CONFLICT DO NOTHING
 `
 
@@ -29,6 +29,7 @@ type AddRefreshParams struct {
 	OrgType   string
 	OrgID     string
 	Claims    string
+	Userinfo  string
 	IssuedAt  int64
 	ExpiresAt int64
 	RotatedAt int64
@@ -47,6 +48,7 @@ func (q *Queries) AddRefresh(ctx context.Context, arg AddRefreshParams) (int64, 
 		arg.OrgType,
 		arg.OrgID,
 		arg.Claims,
+		arg.Userinfo,
 		arg.IssuedAt,
 		arg.ExpiresAt,
 		arg.RotatedAt,
@@ -285,7 +287,7 @@ func (q *Queries) HasToken(ctx context.Context, hash []byte) ([][]byte, error) {
 
 const refresh = `-- name: Refresh :many
 SELECT
-    r.hash, r.tenant_id, r.root, r.session_id, r.user_id, r.client_id, r.audience, r.scope, r.org_type, r.org_id, r.claims, r.issued_at, r.expires_at, r.rotated_at, r.revoked_at, f.expires_at AS family_ends_at, f.revoked_at AS family_revoked_at,
+    r.hash, r.tenant_id, r.root, r.session_id, r.user_id, r.client_id, r.audience, r.scope, r.org_type, r.org_id, r.claims, r.issued_at, r.expires_at, r.rotated_at, r.revoked_at, r.userinfo, f.expires_at AS family_ends_at, f.revoked_at AS family_revoked_at,
     s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at, d.revision, a.locked_until, a.succeeded_at,
     m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at, m.member,
     i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
@@ -353,6 +355,7 @@ func (q *Queries) Refresh(ctx context.Context, hash []byte) ([]RefreshRow, error
 			&i.RefreshToken.ExpiresAt,
 			&i.RefreshToken.RotatedAt,
 			&i.RefreshToken.RevokedAt,
+			&i.RefreshToken.Userinfo,
 			&i.FamilyEndsAt,
 			&i.FamilyRevokedAt,
 			&i.Session.TenantID,
@@ -466,6 +469,60 @@ func (q *Queries) RevokeRefreshOf(ctx context.Context, arg RevokeRefreshOfParams
 	return result.RowsAffected()
 }
 
+const revokeToken = `-- name: RevokeToken :execrows
+INSERT INTO revoked_tokens (tenant_id, id, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+`
+
+type RevokeTokenParams struct {
+	TenantID  string
+	ID        string
+	ExpiresAt int64
+}
+
+func (q *Queries) RevokeToken(ctx context.Context, arg RevokeTokenParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, revokeToken, arg.TenantID, arg.ID, arg.ExpiresAt)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const revokedToken = `-- name: RevokedToken :many
+SELECT r.id FROM revoked_tokens r WHERE r.tenant_id = $1 AND r.id = $2
+UNION ALL
+SELECT f.user_id FROM refresh_tokens f WHERE f.hash = $3 AND f.tenant_id = $1 AND f.revoked_at > 0
+`
+
+type RevokedTokenParams struct {
+	TenantID string
+	ID       string
+	Root     []byte
+}
+
+// RevokedToken finds why an access token is revoked: it was itself, or the family that it was issued with.
+func (q *Queries) RevokedToken(ctx context.Context, arg RevokedTokenParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, revokedToken, arg.TenantID, arg.ID, arg.Root)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const rotateRefresh = `-- name: RotateRefresh :execrows
 UPDATE refresh_tokens SET rotated_at = $1
 WHERE refresh_tokens.hash = $2 AND rotated_at = 0
@@ -517,6 +574,25 @@ type SweepRefreshTokensParams struct {
 
 func (q *Queries) SweepRefreshTokens(ctx context.Context, arg SweepRefreshTokensParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, sweepRefreshTokens, arg.Before, arg.N)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const sweepRevokedTokens = `-- name: SweepRevokedTokens :execrows
+DELETE FROM revoked_tokens WHERE (tenant_id, id) IN (
+    SELECT r.tenant_id, r.id FROM revoked_tokens r WHERE r.expires_at < $1 ORDER BY r.expires_at LIMIT $2
+)
+`
+
+type SweepRevokedTokensParams struct {
+	Before int64
+	N      int32
+}
+
+func (q *Queries) SweepRevokedTokens(ctx context.Context, arg SweepRevokedTokensParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, sweepRevokedTokens, arg.Before, arg.N)
 	if err != nil {
 		return 0, err
 	}

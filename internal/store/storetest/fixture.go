@@ -35,6 +35,8 @@ type world struct {
 	grant         auth.Grant
 	party         auth.Party
 	pushed        auth.PushedRequest
+	revoked       string // jti of a revoked access token
+	revokedEnds   time.Time
 	event         auth.Event
 	challenge     auth.Challenge
 	link          auth.DynamicLink
@@ -99,7 +101,7 @@ func newWorld(t auth.TenantID) world {
 			IssuedAt: at(13), ExpiresAt: at(14), UsedAt: at(15), SteppedUpAt: at(16),
 		},
 		root: refreshFixture(t, "root"),
-		leaf: refreshFixture(t, "leaf"),
+		leaf: refreshFixture(t, "leaf"), revoked: "jti-1", revokedEnds: at(26),
 		event: auth.Event{
 			ID: "01J", Tenant: t, At: at(13), Kind: auth.EventLogin, User: "17", Session: "ses-1", Identity: ref, Client: "demo",
 			Actor: "key:backend", Address: "192.0.2.1", Request: "req-1", Reason: "reason",
@@ -308,7 +310,7 @@ func refreshFixture(t auth.TenantID, name string) auth.RefreshToken {
 	return auth.RefreshToken{
 		Tenant: t, Hash: digest(name + string(t)), Root: digest(name + string(t)), Session: "ses-1", User: "17", Client: "demo",
 		Audience: "https://api.example.com", Scope: "openid offline_access", Org: auth.IdentityRef{Type: auth.Consumer, ID: "9"},
-		Claims: []string{"email", "name"}, IssuedAt: at(13), ExpiresAt: at(27), RotatedAt: at(14),
+		Claims: []string{"email", "name"}, UserInfo: []string{"phone_number"}, IssuedAt: at(13), ExpiresAt: at(27), RotatedAt: at(14),
 	}
 }
 
@@ -323,7 +325,7 @@ func grantFixture(t auth.TenantID, org auth.IdentityRef) auth.Grant {
 	return auth.Grant{
 		Tenant: t, Hash: digest("grant" + string(t)), Client: "demo", RedirectURI: "https://example.com/a", Challenge: "E9Melhoa",
 		Browser: "ses-1", Session: "ses-2", Scope: "openid", Audience: "https://api.example.com", Nonce: "n-0S6", Org: org,
-		Claims: []string{"email"}, IssuedAt: at(13), ExpiresAt: at(14), UsedAt: at(15),
+		Claims: []string{"email"}, UserInfo: []string{"fname", "lname"}, IssuedAt: at(13), ExpiresAt: at(14), UsedAt: at(15),
 	}
 }
 
@@ -361,6 +363,7 @@ func (w world) add(tx auth.Writes) error {
 			_, err := tx.SpendAssertion(w.tenant.ID, "demo", digest("jti"), w.pushed.ExpiresAt)
 			return err
 		},
+		func() error { _, err := tx.RevokeToken(w.tenant.ID, w.revoked, w.revokedEnds); return err },
 		func() error { return tx.AddEvents(w.event) },
 		func() error { return tx.AddChallenge(w.challenge) },
 		func() error { _, err := tx.PutLink(w.link, 0); return err },

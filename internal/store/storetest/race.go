@@ -66,7 +66,8 @@ func testMoveOnce(t *testing.T, s auth.Store) {
 		"AddRefresh": func(tx auth.Writes, _ int) (bool, error) {
 			return inserted(tx.AddRefresh(refreshFixture("demo", "new")))
 		},
-		"UseGrant": func(tx auth.Writes, i int) (bool, error) { return tx.UseGrant(w.grant.Hash, at(i+1)) },
+		"UseGrant":    func(tx auth.Writes, i int) (bool, error) { return tx.UseGrant(w.grant.Hash, at(i+1)) },
+		"RevokeToken": func(tx auth.Writes, i int) (bool, error) { return tx.RevokeToken("demo", "new", at(i+1)) },
 	}
 	for _, moves := range []map[string]func(auth.Writes, int) (bool, error){first, movesOfChallenges(w), movesOfPasskeys(w), movesOfClients(w)} {
 		for name, verb := range moves {

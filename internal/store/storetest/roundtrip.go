@@ -20,6 +20,7 @@ func testRoundTrip(t *testing.T, s auth.Store) {
 	if !move(t, s, func(tx auth.Writes) (bool, error) { return tx.RevokeRefreshFamily(w.root.Hash, at(17)) }) {
 		t.Error("the family was revoked before")
 	}
+	write(t, s, func(tx auth.Writes) error { return tx.RaiseRevokedUntil(at(18)) })
 	directory := read(t, s, auth.Reads.Directory)
 	liveSession := auth.LiveSession{
 		Session: w.session, User: w.user, LockedUntil: w.attempts.LockedUntil,
@@ -34,7 +35,7 @@ func testRoundTrip(t *testing.T, s auth.Store) {
 		Revision: directory.Revision, Tenants: []auth.Tenant{w.tenant}, APIKeys: []auth.APIKey{w.apiKey},
 		ProgrammeKeys: []auth.ProgrammeKey{w.programmeKey}, Applications: []auth.Application{w.app},
 		Resources: []auth.Resource{w.resource}, Roles: []auth.AppRole{w.role}, Clients: []auth.Client{w.client}, SigningKeys: []auth.SigningKey{w.signingKey},
-		Shapes: map[auth.TenantID][]string{"demo": {w.password.Shape}},
+		Shapes: map[auth.TenantID][]string{"demo": {w.password.Shape}}, RevokedUntil: at(18),
 	})
 	same(t, "Revision", read(t, s, auth.Reads.Revision), directory.Revision)
 	same(t, "Meta", read(t, s, func(r auth.Reads) (string, error) { return r.Meta("key") }), "value")

@@ -71,6 +71,8 @@ func ofSome() map[string]part {
 		"UserStatus":       testUserStatus,
 		"SessionMoves":     testSessionMoves,
 		"RefreshFamily":    testRefreshFamily,
+		"RevokedTokens":    testRevokedTokens,
+		"RevokedUntil":     testRevokedUntil,
 		"EventPages":       testEventPages,
 		"ManyEvents":       testManyEvents,
 		"PutUser":          testPutUser,

@@ -14,7 +14,15 @@ import (
 func (w *world) endAt(end time.Time) {
 	w.session.EndsAt, w.root.ExpiresAt, w.leaf.ExpiresAt, w.attempts.ExpiresAt = end, end, end, end
 	w.challenge.ExpiresAt, w.answer.ExpiresAt, w.grant.ExpiresAt, w.ticket.ExpiresAt, w.party.EndsAt, w.ceremony.ExpiresAt = end, end, end, end, end, end
-	w.pushed.ExpiresAt = end
+	w.pushed.ExpiresAt, w.revokedEnds = end, end
+}
+
+// stillRevoked looks for the revoked access token.
+func (w *world) stillRevoked(r auth.Reads) error {
+	if revoked, err := r.RevokedToken(w.tenant.ID, w.revoked, auth.TokenHash{}); err != nil || revoked {
+		return err
+	}
+	return auth.ErrNotFound
 }
 
 // swept reads each row of a world that goes by a time of its own.
@@ -29,6 +37,7 @@ func swept(w *world) map[string]func(auth.Reads) error {
 		"Party":        func(r auth.Reads) error { _, err := r.Party(w.tenant.ID, w.party.Session); return err },
 		"Ceremony":     func(r auth.Reads) error { _, err := r.Ceremony(w.tenant.ID, w.ceremony.ID); return err },
 		"Grant":        func(r auth.Reads) error { _, err := r.Grant(w.grant.Hash); return err },
+		"RevokedToken": w.stillRevoked,
 		"Refresh root": func(r auth.Reads) error { _, err := r.Refresh(w.root.Hash); return err },
 		"Refresh leaf": func(r auth.Reads) error { _, err := r.Refresh(w.leaf.Hash); return err },
 	}

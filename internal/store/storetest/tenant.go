@@ -27,6 +27,7 @@ type state struct {
 	Refresh        auth.LiveRefresh
 	Grant          auth.Grant
 	Request        auth.PushedRequest
+	Revoked        bool // an access token that tenant one revokes
 	Challenge      auth.Challenge
 	Latest         auth.Challenge
 	Pending        []auth.Challenge
@@ -43,7 +44,7 @@ func stateOf(t *testing.T, s auth.Store, w world) state {
 	tenant := w.tenant.ID
 	var a state
 	view(t, s, func(r auth.Reads) error {
-		var err [25]error
+		var err [26]error
 		a.Account, err[0] = r.AccountByUser(tenant, "17")
 		a.ByIdentifier, err[1] = r.AccountByIdentifier(tenant, auth.ByEmail, "ada@example.com", "phantom")
 		a.Session, err[2] = r.Session(tenant, "ses-1")
@@ -69,6 +70,7 @@ func stateOf(t *testing.T, s auth.Store, w world) state {
 		a.Named, err[21] = r.PasskeysNamed(tenant, w.passkey.Name, 9)
 		a.Ceremony, err[22] = r.Ceremony(tenant, w.ceremony.ID)
 		a.Request, err[24] = r.PushedRequest(w.pushed.Hash)
+		a.Revoked, err[25] = r.RevokedToken(tenant, "new", auth.TokenHash{})
 		for _, err := range err {
 			if err != nil {
 				return err
@@ -136,6 +138,7 @@ func testTenants(t *testing.T, s auth.Store) {
 			ok(tx.RevokeRefreshOf("one", "17", one.leaf.Org, at(24))),
 			ok(tx.UsePushedRequest(one.pushed.Hash, at(24))),
 			ok(tx.SpendAssertion("one", "demo", digest("another jti"), at(24))),
+			ok(tx.RevokeToken("one", "new", at(24))),
 			func() error { return tx.TouchMembership("one", "17", one.identity.Ref, at(25)) },
 			func() error { return tx.AddEvents(auth.Event{Tenant: "one", ID: "new"}) },
 			func() error { return tx.AddAuthenticator(auth.Authenticator{Tenant: "one", ID: "new", User: "17"}) },
