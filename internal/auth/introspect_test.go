@@ -232,3 +232,31 @@ func TestPublicClientsDoNotIntrospect(t *testing.T) {
 	wantCode(t, err, auth.CodeClientRefused)
 	revokes(t, e.Service, otherClient(), "unknown") // RFC 7009 §2.1 lets them
 }
+
+// TestSessionsForOrganizationsEndWithTheOthers: also while the organization is suspended, and they are not alive when it is back.
+func TestSessionsForOrganizationsEndWithTheOthers(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t)
+	in := backend("charles", authtest.Password)
+	in.OrgID = "2001"
+	set, err := e.AuthenticatePassword(t.Context(), e.App(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err := e.Sessions(t.Context(), e.App(), authtest.Charles); err != nil || len(all) != 1 || all[0].ID != set.Session {
+		t.Errorf("got %+v and %v", all, err)
+	}
+	org := auth.IdentityRef{Type: auth.Corporate, ID: "2001"}
+	for _, step := range []func() error{
+		func() error { return e.SuspendIdentity(t.Context(), authtest.Demo, org, "closed") },
+		func() error { return e.EndSessions(t.Context(), e.App(), authtest.Charles) },
+		func() error { return e.ResumeIdentity(t.Context(), authtest.Demo, org) },
+	} {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if sees(t, e.Service, e.App(), set.AccessToken).Active || sees(t, e.Service, e.App(), set.RefreshToken).Active {
+		t.Error("its tokens are active")
+	}
+}

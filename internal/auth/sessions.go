@@ -23,7 +23,7 @@ func (s *Service) Sessions(ctx context.Context, by Actor, id UserID) ([]Session,
 		if revision, err = r.Revision(); err != nil {
 			return err
 		}
-		all, _, err = joinableSessions(r, by.Tenant, id, now)
+		all, _, err = joinableSessions(r, by.Tenant, id, true, now)
 		return err
 	})
 	if err != nil {
@@ -34,8 +34,9 @@ func (s *Service) Sessions(ctx context.Context, by Actor, id UserID) ([]Session,
 }
 
 // joinableSessions lists those of a user's latest sessions that are alive, and says whether there are more behind them. The latest seen
-// come first, so behind a batch of dead ones there are no others.
-func joinableSessions(r Reads, t TenantID, id UserID, now time.Time) (alive []Session, more bool, err error) {
+// come first, so behind a batch of dead ones there are no others. Those that only their organization's suspension keeps from being alive are
+// among them unless standing is set: they will be alive again.
+func joinableSessions(r Reads, t TenantID, id UserID, standing bool, now time.Time) (alive []Session, more bool, err error) {
 	a, err := r.AccountByUser(t, id)
 	if errors.Is(err, ErrNotFound) {
 		return nil, false, nil
@@ -45,7 +46,13 @@ func joinableSessions(r Reads, t TenantID, id UserID, now time.Time) (alive []Se
 	}
 	all, err := r.SessionsOf(t, id, SurfaceCIS, sessionBatch)
 	more = len(all) == sessionBatch
-	alive = slices.DeleteFunc(all, func(session Session) bool { return !LiveSession{Session: session, User: a.User}.joinable(now) })
+	alive = slices.DeleteFunc(all, func(session Session) bool {
+		live := LiveSession{Session: session, User: a.User, Memberships: a.Memberships}
+		if !standing {
+			live.Session.Org = IdentityRef{}
+		}
+		return !live.joinable(now)
+	})
 	return alive, more && len(alive) > 0, err
 }
 
@@ -54,7 +61,7 @@ func (s *Service) EndSessions(ctx context.Context, by Actor, id UserID) error {
 	now := s.now()
 	for more := true; more; {
 		err := s.update(ctx, by, func(tx Tx) error {
-			alive, behind, err := joinableSessions(tx, by.Tenant, id, now)
+			alive, behind, err := joinableSessions(tx, by.Tenant, id, false, now)
 			if err != nil {
 				return err
 			}
