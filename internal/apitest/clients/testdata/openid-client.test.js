@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as oidc from 'openid-client';
 import { enterCode, logIn, returned, withTab } from './lib/browser.js';
-import { app, callback, issuer, password, secrets, sentCode } from './lib/server.js';
+import { app, callback, clientKey, issuer, password, secrets, sentCode } from './lib/server.js';
 
 const discover = (client, authentication, metadata = {}) =>
   oidc.discovery(new URL(issuer), client, metadata, authentication, { execute: [oidc.allowInsecureRequests] });
@@ -105,4 +105,27 @@ test('the library logs the user out, and the session is over', () => withTab(asy
   const silent = await authorization(config, { prompt: 'none' });
   await page.goto(silent.url);
   await assert.rejects(oidc.authorizationCodeGrant(config, await returned(page), silent.checks), { error: 'login_required' });
+}));
+
+test('a client proves itself by a key and pushes its request: private_key_jwt, PAR', () => withTab(async (page) => {
+  const key = await crypto.subtle.importKey('jwk', clientKey, { name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign']);
+  const config = await discover('key', oidc.PrivateKeyJwt({ key, kid: clientKey.kid }));
+  const params = {
+    redirect_uri: callback, scope: 'openid', state: oidc.randomState(), code_challenge_method: 'S256',
+    code_challenge: await oidc.calculatePKCECodeChallenge('v'.repeat(43)),
+  };
+  const pushed = await oidc.buildAuthorizationUrlWithPAR(config, params);
+  assert.deepEqual([...pushed.searchParams.keys()].sort(), ['client_id', 'request_uri']);
+  await page.goto(pushed.href);
+  await logIn(page, 'charles', password);
+  const tokens = await oidc.authorizationCodeGrant(config, await returned(page), {
+    pkceCodeVerifier: 'v'.repeat(43), expectedState: params.state, idTokenExpected: true,
+  });
+  assert.equal(tokens.claims().sub, '1002');
+  assert.equal(tokens.claims().aud, 'key');
+
+  // A key of somebody else's proves nothing.
+  const { privateKey: another } = await crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify']);
+  const wrong = await discover('key', oidc.PrivateKeyJwt({ key: another, kid: clientKey.kid }));
+  await assert.rejects(oidc.clientCredentialsGrant(wrong), (e) => e.status === 401);
 }));

@@ -172,3 +172,40 @@ test('§5.5 a front end logs a user in on a page of its own and sends the browse
   await page.goto(body.result.url);
   assert.equal((await returned(page)).searchParams.get('error'), 'login_required');
 }));
+
+// What Swift decodes: a number that is no Int64, or a Boolean that is not there, is an error.
+const int64 = (n) => assert.ok(Number.isSafeInteger(n), `${n} is no Int64`);
+const bool = (b) => assert.equal(typeof b, 'boolean');
+
+test('§5.6 an app signs a user up, gets tokens by the password grant, and binds an app for codes', async () => {
+  const created = await send('POST', '/cis/v1/users', {
+    bearer: await clientToken(), json: { email: 'irma@example.com', credentials: { password: chosen, force_replace: false } },
+  });
+  assert.equal(created.status, 201);
+  const { result } = created.body;
+  int64(result.created_at);
+  int64(result.updated_at);
+  assert.equal(result.email.value, 'irma@example.com');
+  bool(result.email.email_verified);
+  bool(result.password_information.expired);
+  bool(result.password_information.temporary);
+  int64(result.password_information.updated_at);
+
+  // The slash at the end is the sample's own.
+  const set = await send('POST', '/oidc/token/', {
+    form: {
+      client_id: 'web', client_secret: 'web-secret', grant_type: 'password', username: 'irma@example.com', username_type: 'email',
+      password: chosen,
+    },
+  });
+  assert.equal(set.status, 200, JSON.stringify(set.body));
+  for (const name of ['access_token', 'refresh_token', 'token_type']) assert.equal(typeof set.body[name], 'string', name);
+  int64(set.body.expires_in);
+
+  const bound = await send('POST', '/cis/v1/users/me/totp', {
+    bearer: set.body.access_token, json: { label: 'Irma', allow_override: true },
+  });
+  assert.equal(bound.status, 201, JSON.stringify(bound.body));
+  assert.match(bound.body.uri, /^otpauth:\/\/totp\//);
+  assert.equal(new URL(bound.body.uri).searchParams.get('secret'), bound.body.secret);
+});
