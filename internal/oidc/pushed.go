@@ -14,7 +14,8 @@ type pushedResponse struct {
 	ExpiresIn  int    `json:"expires_in"`
 }
 
-// push is the pushed authorization request endpoint (RFC 9126 §2, contract/cis §1.5). Where the RFC has 201, the contract has 200.
+// push is the pushed authorization request endpoint (RFC 9126 §2, contract/cis §1.5). It answers 201 as the RFC has it, without which client
+// libraries take the answer for a refusal, and not the 200 of the contract.
 func (a *API) push(w *httpx.Response, r *http.Request) error {
 	form, err := readForm(r, "resource")
 	if err != nil {
@@ -45,7 +46,7 @@ func (a *API) push(w *httpx.Response, r *http.Request) error {
 		return told(w, err)
 	}
 	w.Header().Set("Pragma", "no-cache")
-	return w.JSON(http.StatusOK, pushedResponse{uri, int(auth.PushedFor.Seconds())})
+	return w.JSON(http.StatusCreated, pushedResponse{uri, int(auth.PushedFor.Seconds())})
 }
 
 // unserved refuses the first of the parameters that is there: none of them is served, and nothing that one points to is ever fetched.

@@ -41,7 +41,7 @@ func (s *server) pushed(t *testing.T, params ...string) string {
 		URI       string `json:"request_uri"`
 		ExpiresIn int    `json:"expires_in"`
 	}
-	if err := json.Unmarshal(r.Body.Bytes(), &out); err != nil || r.Code != http.StatusOK || out.ExpiresIn != 60 {
+	if err := json.Unmarshal(r.Body.Bytes(), &out); err != nil || r.Code != http.StatusCreated || out.ExpiresIn != 60 {
 		t.Fatalf("got %d %s", r.Code, r.Body)
 	}
 	return out.URI
@@ -191,7 +191,7 @@ func TestRefusedPushes(t *testing.T) {
 	q := asked("client_id", "")
 	c := basic("app", "test+secret+of+app", q.Encode())
 	c.Path = "/cis" + pushPath
-	if r := c.Do(s); r.Code != http.StatusOK {
+	if r := c.Do(s); r.Code != http.StatusCreated {
 		t.Errorf("by Basic, below /cis: got %d %s", r.Code, r.Body)
 	}
 	for _, e := range s.events(t, "app") {
