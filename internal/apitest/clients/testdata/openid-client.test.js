@@ -129,3 +129,38 @@ test('a client proves itself by a key and pushes its request: private_key_jwt, P
   const wrong = await discover('key', oidc.PrivateKeyJwt({ key: another, kid: clientKey.kid }));
   await assert.rejects(oidc.clientCredentialsGrant(wrong), (e) => e.status === 401);
 }));
+
+test('the library asks who the user is and what a token is worth, and takes tokens back', () => withTab(async (page) => {
+  const config = await discover('mfa', oidc.ClientSecretPost(secrets.mfa));
+  const { url, checks } = await authorization(config, { scope: 'openid email phone offline_access', prompt: 'consent' });
+  await page.goto(url);
+  await logIn(page, 'ada', password);
+  await enterCode(page, await sentCode('+35699111111'));
+  await page.getByRole('button', { name: 'Allow' }).click();
+  const tokens = await oidc.authorizationCodeGrant(config, await returned(page), checks);
+  const { sub } = tokens.claims();
+
+  const info = await oidc.fetchUserInfo(config, tokens.access_token, sub);
+  assert.equal(info.email, 'ada@example.com');
+  assert.equal(info.phone_number, '+35699111111');
+  await assert.rejects(oidc.fetchUserInfo(config, tokens.access_token, '1002')); // who the ID token did not speak of
+
+  for (const token of [tokens.access_token, tokens.refresh_token]) {
+    const said = await oidc.tokenIntrospection(config, token);
+    assert.equal(said.active, true);
+    assert.equal(said.sub, sub);
+    assert.equal(said.client_id, 'mfa');
+  }
+  // What is another client's is none of this one's business.
+  const other = await discover('web', oidc.ClientSecretPost(secrets.web));
+  await oidc.tokenRevocation(other, tokens.refresh_token).catch(() => {});
+  const kept = await oidc.refreshTokenGrant(config, tokens.refresh_token);
+
+  await oidc.tokenRevocation(config, kept.refresh_token);
+  for (const token of [kept.refresh_token, kept.access_token]) {
+    assert.deepEqual(await oidc.tokenIntrospection(config, token), { active: false });
+  }
+  await assert.rejects(oidc.refreshTokenGrant(config, kept.refresh_token), { error: 'invalid_grant' });
+  await assert.rejects(oidc.fetchUserInfo(config, kept.access_token, sub));
+  assert.deepEqual(await oidc.tokenIntrospection(config, 'made up'), { active: false });
+}));
