@@ -114,8 +114,7 @@ func newWorld(t auth.TenantID) world {
 		Roles: []auth.Role{auth.RoleAdmin, auth.RoleCardAssignee}, Tag: "tag", SuspendedAt: at(8), Info: infoFixture(),
 	}
 	w.membership.Identity.Details = "" // is not read with a membership
-	w.leaf.Root, w.grant, w.party = w.root.Hash, grantFixture(t, ref), partyFixture(t)
-	w.pushed = pushedFixture(t)
+	w.leaf.Root, w.grant, w.party, w.pushed = w.root.Hash, grantFixture(t, ref), partyFixture(t), pushedFixture(t)
 	w.leaf.ExpiresAt = at(26)
 	return w
 }
