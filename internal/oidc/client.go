@@ -28,16 +28,12 @@ func authAlgs() []string {
 	return names
 }
 
-// client lets a client in that has proved itself; a public one, which cannot, is refused.
-func (a *API) client(w *httpx.Response, r *http.Request, form url.Values) (auth.Actor, error) {
-	return a.admit(w, r, form, false)
-}
-
-// anyClient is client where public clients have business, too.
+// anyClient lets a client in, also a public one, which proves nothing.
 func (a *API) anyClient(w *httpx.Response, r *http.Request, form url.Values) (auth.Actor, error) {
 	return a.admit(w, r, form, true)
 }
 
+// admit is anyClient; where public clients have no business they are refused.
 func (a *API) admit(w *httpx.Response, r *http.Request, form url.Values, public bool) (auth.Actor, error) {
 	in, err := a.credentials(r, form)
 	if err != nil {

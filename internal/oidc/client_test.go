@@ -341,6 +341,22 @@ func TestPublicClient(t *testing.T) {
 	if got := refresh(next.RefreshToken); got.Error != "invalid_grant" {
 		t.Errorf("its successor, after reuse: got %+v", got)
 	}
+	about := func(endpoint, token string) (int, string) {
+		c := form("client_id=app&token=" + token)
+		c.Path = "/oidc/token/" + endpoint
+		r := c.Do(s)
+		return r.Code, r.Body.String()
+	}
+	again := s.redeem(t, offline(t, s.browser(t)), "client_secret", "")
+	if status, body := about("introspection", again.RefreshToken); status != http.StatusBadRequest || !strings.Contains(body, "unauthorized_client") {
+		t.Errorf("introspection: got %d %s", status, body)
+	}
+	if status, body := about("revocation", again.RefreshToken); status != http.StatusOK {
+		t.Errorf("revocation: got %d %s", status, body)
+	}
+	if got := refresh(again.RefreshToken); got.Error != "invalid_grant" {
+		t.Errorf("a revoked one: got %+v", got)
+	}
 	for _, grant := range []string{"client_credentials", "client_credentials&resource=" + url.QueryEscape(authtest.Resource)} {
 		if got := decoded(t, form("client_id=app&grant_type="+grant).Do(s)); got.Error != "unauthorized_client" {
 			t.Errorf("%s: got %+v", grant, got)

@@ -30,7 +30,7 @@ type introspection struct {
 
 // introspect is the introspection endpoint (RFC 7662 §2.1).
 func (a *API) introspect(w *httpx.Response, r *http.Request) error {
-	by, token, err := a.aboutToken(w, r)
+	by, token, err := a.aboutToken(w, r, false)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func (a *API) introspect(w *httpx.Response, r *http.Request) error {
 
 // revoke is the revocation endpoint (RFC 7009 §2.1): 200 whatever the token was, unless we could not write it down.
 func (a *API) revoke(w *httpx.Response, r *http.Request) error {
-	by, token, err := a.aboutToken(w, r)
+	by, token, err := a.aboutToken(w, r, true)
 	if err != nil {
 		return err
 	}
@@ -66,13 +66,13 @@ func (a *API) revoke(w *httpx.Response, r *http.Request) error {
 	return nil
 }
 
-// aboutToken reads a request of a client about a token. Tokens say by themselves what they are: token_type_hint helps nobody here.
-func (a *API) aboutToken(w *httpx.Response, r *http.Request) (by auth.Actor, token string, err error) {
+// aboutToken reads a request of a client about a token; a public client may end its own (RFC 7009 §2.1), and is told nothing of any. Tokens say by themselves what they are: token_type_hint helps nobody here.
+func (a *API) aboutToken(w *httpx.Response, r *http.Request, public bool) (by auth.Actor, token string, err error) {
 	form, err := readForm(r)
 	if err != nil {
 		return by, "", err
 	}
-	if by, err = a.client(w, r, form); err != nil {
+	if by, err = a.admit(w, r, form, public); err != nil {
 		return by, "", err
 	}
 	if token = form.Get("token"); token == "" {
