@@ -61,7 +61,7 @@ func testSweep(t *testing.T, s auth.Store) {
 	for _, step := range []struct {
 		before time.Time
 		want   int
-	}{{at(19), 0}, {at(20), 0}, {at(21), 14}, {at(21), 0}} {
+	}{{at(19), 0}, {at(20), 0}, {at(21), 15}, {at(21), 0}} {
 		if n := sweep(step.before); n != step.want {
 			t.Errorf("before %v: got %d rows, want %d", step.before, n, step.want)
 		}
