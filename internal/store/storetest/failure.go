@@ -15,8 +15,7 @@ func found[T any](_ T, err error) error { return err }
 
 // testNotFound calls each verb that needs a row in a tenant that has none.
 func testNotFound(t *testing.T, s auth.Store) {
-	w := added(t, s, live("demo"))
-	none := auth.TokenHash(digest("none"))
+	w, none := added(t, s, live("demo")), auth.TokenHash(digest("none"))
 	for name, verb := range map[string]func(auth.Tx) error{
 		"Meta":                    func(tx auth.Tx) error { return found(tx.Meta("none")) },
 		"AccountByUser":           func(tx auth.Tx) error { return found(tx.AccountByUser("demo", "none")) },
