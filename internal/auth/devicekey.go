@@ -313,8 +313,7 @@ func (s *Service) UnbindKey(ctx context.Context, by Actor, id DeviceID) error {
 
 // revokeDevice ends a device; whoever calls it writes the row. Step-ups that the user holds count no longer.
 func (s *Service) revokeDevice(tx Tx, by Actor, d *Device, now time.Time) error {
-	d.Status, _ = d.Status.next(DeviceIsRevoked)
-	d.EndedAt, d.Push = now, nil
+	d.revoke(now)
 	account, err := tx.AccountByUser(d.Tenant, d.User)
 	if err != nil {
 		return err
@@ -339,6 +338,12 @@ func (s *Service) revokeDevice(tx Tx, by Actor, d *Device, now time.Time) error 
 	return tx.AddEvents(e)
 }
 
+// revoke ends the device and forgets where it was woken.
+func (d *Device) revoke(now time.Time) {
+	d.Status, _ = d.Status.next(DeviceIsRevoked)
+	d.EndedAt, d.Push = now, nil
+}
+
 // revokeDevices ends all devices of the user of an authenticator that was invalidated, if they are what it is.
 func (s *Service) revokeDevices(tx Tx, a Authenticator, now time.Time) error {
 	if a.Channel != ChannelBiometric {
@@ -349,8 +354,7 @@ func (s *Service) revokeDevices(tx Tx, a Authenticator, now time.Time) error {
 		return err
 	}
 	for _, d := range devices {
-		d.Status, _ = d.Status.next(DeviceIsRevoked)
-		d.EndedAt, d.Push = now, nil
+		d.revoke(now)
 		if err := putDevice(tx, d); err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package device
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"countersign/internal/auth"
 	"countersign/internal/httpx"
@@ -24,7 +23,7 @@ func writeProblem(w *httpx.Response, _ *http.Request, err error) {
 	status, code, detail := httpx.StatusOf(err), "", ""
 	switch {
 	case errors.As(err, &invalid):
-		status, code, detail = invalid.Status, "invalid_request", detailOf(invalid)
+		status, code, detail = invalid.Status, "invalid_request", invalid.Detail()
 		if status != http.StatusBadRequest {
 			code = codeName(status)
 		}
@@ -45,16 +44,4 @@ func writeProblem(w *httpx.Response, _ *http.Request, err error) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	// The body always encodes, and there is no one left to tell of a connection that broke.
 	_ = w.JSON(status, problemBody{http.StatusText(status), status, code, detail})
-}
-
-// detailOf lists what is wrong with a request in one sentence.
-func detailOf(e *httpx.Invalid) string {
-	if len(e.Fields) == 0 {
-		return e.Message
-	}
-	parts := make([]string, len(e.Fields))
-	for i, f := range e.Fields {
-		parts[i] = f.Detail
-	}
-	return strings.Join(parts, "; ")
 }

@@ -130,3 +130,15 @@ func MediaType(r *http.Request) (string, error) {
 	}
 	return media, nil
 }
+
+// Detail lists what is wrong with a request in one sentence.
+func (e *Invalid) Detail() string {
+	if len(e.Fields) == 0 {
+		return e.Message
+	}
+	parts := make([]string, len(e.Fields))
+	for i, f := range e.Fields {
+		parts[i] = f.Detail
+	}
+	return strings.Join(parts, "; ")
+}

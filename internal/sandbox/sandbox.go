@@ -142,23 +142,11 @@ func statusOf(err error) (status int, detail string) {
 	case errors.As(err, &own):
 		return own.status, own.detail
 	case errors.As(err, &invalid):
-		return invalid.Status, detailOf(invalid)
+		return invalid.Status, invalid.Detail()
 	case errors.Is(err, httpx.ErrNotFound):
 		return http.StatusNotFound, "what the sandbox serves is in /docs/sandbox.yaml"
 	case errors.Is(err, auth.CodeNotFound):
 		return http.StatusNotFound, "there is no such thing"
 	}
 	return httpx.StatusOf(err), ""
-}
-
-// detailOf lists what is wrong with a request in one sentence.
-func detailOf(e *httpx.Invalid) string {
-	if len(e.Fields) == 0 {
-		return e.Message
-	}
-	parts := make([]string, len(e.Fields))
-	for i, f := range e.Fields {
-		parts[i] = f.Detail
-	}
-	return strings.Join(parts, "; ")
 }
