@@ -189,9 +189,6 @@ func TestPaymentOnDevice(t *testing.T) {
 	t.Parallel()
 	e := payments(t, withFactors)
 	p := newPhone(t, e, jose.EdDSA)
-	if err := e.EnsureKeys(t.Context(), jose.ES256); err != nil {
-		t.Fatal(err)
-	}
 	token := login(t, e, "ada").Token
 	stepUp(t, e, token)
 	if err := prove(t, e, token, sentTo(t, e, "+35699110000").Code); err != nil {

@@ -117,7 +117,7 @@ func (s *Service) BindKey(ctx context.Context, in KeyBinding, via Via) (BoundDev
 	d := Device{
 		ID: DeviceID(key.ID()), Tenant: t.Tenant, User: t.User, Version: 1, Name: name, Key: key, Status: DeviceActive, BoundAt: now,
 	}
-	if d.Certificate, err = s.certify(d, t, now); err != nil {
+	if d.Certificate, err = s.certify(ctx, d, t, now); err != nil {
 		return BoundDevice{}, err
 	}
 	if d.Push, err = s.sealPush(d, in.Push); err != nil {
@@ -221,7 +221,10 @@ func (s *Service) holdDevice(tx Tx, u User, now time.Time) error {
 }
 
 // certify makes the certificate of a binding. It outlives the keys that we publish: whoever keeps evidence keeps the key set with it.
-func (s *Service) certify(d Device, t Ticket, now time.Time) (string, error) {
+func (s *Service) certify(ctx context.Context, d Device, t Ticket, now time.Time) (string, error) {
+	if err := s.EnsureKeys(ctx, jose.ES256); err != nil { // the server may be a moment old
+		return "", err
+	}
 	key, err := s.signer(jose.ES256)
 	if err != nil {
 		return "", err
