@@ -20,67 +20,6 @@ const (
 	token               // {token}: the 409 of a login
 )
 
-// wire is what the contract says for one code of the domain.
-type wire struct {
-	status int
-	form   form
-	code   string
-}
-
-// wireOf is the dialect's table. What must not be told apart is merged here: an unknown user, a wrong password, no password and a
-// suspended user are one answer.
-func wireOf(c auth.Code) wire {
-	switch c {
-	case auth.CodeUnknownKey, auth.CodeInvalidToken, auth.CodeUnknownClient, auth.CodeInvalidRefresh, auth.CodeReusedRefresh,
-		auth.CodeSessionNotFound, auth.CodeSessionForeign:
-		return wire{http.StatusUnauthorized, coded, "UNAUTHORIZED"}
-	case auth.CodeUnknownUser, auth.CodeWrongPassword, auth.CodeNoPassword, auth.CodeSuspended:
-		return wire{http.StatusForbidden, empty, ""}
-	case auth.CodeForeignIdentity, auth.CodeWrongTokenKind, auth.CodeClientRefused, auth.CodeNotMember, auth.CodeNotPermitted,
-		auth.CodeIdentitySuspended, auth.CodeRedirectInvalid, auth.CodePushedInvalid, auth.CodeGrantOff,
-		auth.CodeRequestInvalid, auth.CodeResponseType, auth.CodeLoginRequired,
-		auth.CodeWrongAssertion, auth.CodeKeyMalformed, auth.CodeKeyWeak, auth.CodeKeyExists, auth.CodeKeyLimit,
-		auth.CodeFactorsUnmet, auth.CodeAccessDenied, auth.CodeInvalidCode, auth.CodeReusedCode, auth.CodeFormInvalid,
-		auth.CodeTicketInvalid, auth.CodeKeyInvalid, auth.CodePushInvalid, auth.CodeNameInvalid, auth.CodeDeviceBound,
-		auth.CodeDeviceLimit, auth.CodeDeviceBlocked, auth.CodeAssertionInvalid, auth.CodeNumberWrong,
-		auth.CodePasskeyInvalid, auth.CodePasskeyMissing,
-		auth.CodePasskeyForeign, auth.CodePasskeyLimit, auth.CodeUserInactive, auth.CodeInsufficientScope:
-		return wire{http.StatusForbidden, coded, "INSUFFICIENT_PERMISSIONS"}
-	case auth.CodeStepUpRequired:
-		return wire{http.StatusForbidden, coded, "STEP_UP_REQUIRED"}
-	case auth.CodeAccessTokenRequired:
-		return wire{http.StatusForbidden, coded, "ACCESS_TOKEN_REQUIRED"}
-	case auth.CodeLocked:
-		return wire{http.StatusLocked, empty, ""}
-	case auth.CodeBusy, auth.CodeThrottled:
-		return wire{http.StatusTooManyRequests, empty, ""}
-	case auth.CodeOverloaded, auth.CodeMaintenance:
-		return wire{http.StatusServiceUnavailable, empty, ""}
-	case auth.CodePasswordExpired, auth.CodePasswordTemp:
-		return wire{http.StatusConflict, token, ""}
-	case auth.CodeIdentityRequired:
-		return wire{http.StatusBadRequest, fields, "REQUIRED"}
-	case auth.CodeInputTooLong:
-		return wire{http.StatusBadRequest, fields, "SIZE"}
-	case auth.CodeLinkEmpty:
-		return wire{http.StatusBadRequest, fields, "AT_LEAST"}
-	case auth.CodeLinkInvalid, auth.CodeIdentifierInvalid, auth.CodeIdentifierRequired, auth.CodeInvalidTarget, auth.CodeInvalidScope,
-		auth.CodeSearchInvalid, auth.CodePrimaryIdentifier, auth.CodeOrganizationExists, auth.CodeMemberExists, auth.CodeAppNotFound:
-		return wire{http.StatusBadRequest, fields, "REGEX"}
-	case auth.CodeUserNotFound, auth.CodeNotFound, auth.CodeAppExists, auth.CodeClientNotFound, auth.CodeLastClient, auth.CodeSecretless,
-		auth.CodeResourceNotFound, auth.CodeResourceExists,
-		auth.CodeResourceInUse, auth.CodeAppRoleNotFound, auth.CodeAppRoleExists, auth.CodeAppRoleInUse, auth.CodeEntityNotFound,
-		auth.CodeValueInvalid:
-		return wire{http.StatusNotFound, general, "NOT_FOUND"}
-	case auth.CodeInternal, auth.CodeReplayed: // a replay is answered before it comes here
-		return wire{http.StatusInternalServerError, empty, ""}
-	}
-	if word := conflicts[c]; word != "" {
-		return wire{http.StatusConflict, coded, word}
-	}
-	return wire{}
-}
-
 type codedBody struct {
 	ErrorCode string `json:"errorCode"`
 	Message   string `json:"message,omitempty"` // the same value, for readers of either; a 401 has none
