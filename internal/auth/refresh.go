@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -39,10 +41,11 @@ type LiveRefresh struct {
 const RefreshReplay = 10 * time.Second
 
 // Refresh exchanges a refresh token for new tokens and rotates it. The session is not touched (contract/cis §2.6); user, client,
-// session and lock are looked at again.
+// session and lock are looked at again. scopes are what the new tokens are to be good for: some of those that were granted, or none
+// for all of them. They hold for this answer alone: the next refresh token has the whole grant (RFC 6749 §6, A-095).
 //
-// Errors: CodeInvalidRefresh; CodeReusedRefresh, by which the family is now revoked; CodeLocked; CodeThrottled.
-func (s *Service) Refresh(ctx context.Context, by Actor, token string) (TokenSet, error) {
+// Errors: CodeInvalidRefresh; CodeReusedRefresh, by which the family is now revoked; CodeInvalidScope; CodeLocked; CodeThrottled.
+func (s *Service) Refresh(ctx context.Context, by Actor, token string, scopes ...string) (TokenSet, error) {
 	secret, ok := s.openToken(sealRefresh, token)
 	if !ok {
 		return TokenSet{}, refuse(CodeInvalidRefresh)
@@ -63,11 +66,31 @@ func (s *Service) Refresh(ctx context.Context, by Actor, token string) (TokenSet
 				return TokenSet{}, err
 			}
 		}
-		set, err := s.refreshed(ctx, by, live, next, nextHash, replay, now)
+		scope, err := narrowed(live.Token.Scope, scopes)
+		if err != nil {
+			return TokenSet{}, s.refuseToken(ctx, by, Bearer{LiveSession: live.LiveSession}, err)
+		}
+		set, err := s.refreshed(ctx, by, live, renewal{next, nextHash, scope, replay}, now)
 		if !errors.Is(err, errRaced) {
 			return set, err
 		}
 	}
+}
+
+// narrowed is what is asked for of a scope, in the order of the grant.
+//
+// Error: CodeInvalidScope, for what was not granted.
+func narrowed(granted string, asked []string) (string, error) {
+	if len(asked) == 0 {
+		return granted, nil
+	}
+	all := strings.Fields(granted)
+	for _, scope := range asked {
+		if !slices.Contains(all, scope) {
+			return "", refuseField(CodeInvalidScope, "scope")
+		}
+	}
+	return strings.Join(slices.DeleteFunc(all, func(scope string) bool { return !slices.Contains(asked, scope) }), " "), nil
 }
 
 // refreshable reports whether the token's family, its session and the organization that it is for are in force for its client; one that was
@@ -145,10 +168,16 @@ func (s *Service) replayable(ctx context.Context, by Actor, live LiveRefresh, ne
 	return orRefuse(err, CodeReusedRefresh)
 }
 
+// renewal is what a refresh gives.
+type renewal struct {
+	token  string // the next refresh token
+	hash   TokenHash
+	scope  string // of the other tokens
+	replay bool   // the next one is there already
+}
+
 // refreshed writes a rotation and returns the new tokens; errRaced when another request rotated first.
-func (s *Service) refreshed(
-	ctx context.Context, by Actor, live LiveRefresh, next string, nextHash TokenHash, replay bool, now time.Time,
-) (TokenSet, error) {
+func (s *Service) refreshed(ctx context.Context, by Actor, live LiveRefresh, next renewal, now time.Time) (TokenSet, error) {
 	old := live.Token
 	client, err := s.issuingClient(ctx, by)
 	if err != nil {
@@ -157,23 +186,23 @@ func (s *Service) refreshed(
 	session := live.Session
 	session.Org = old.Org
 	leaf := old
-	leaf.Hash, leaf.IssuedAt, leaf.RotatedAt = nextHash, now, time.Time{}
+	leaf.Hash, leaf.IssuedAt, leaf.RotatedAt = next.hash, now, time.Time{}
 	leaf.ExpiresAt = earlier(now.Add(s.lives(client, old.Audience).Refresh), live.FamilyEndsAt)
 	set, err := s.tokens(client, old.Audience, issuance{
 		user: live.User, memberships: live.Memberships, session: session, lastAuth: live.SucceededAt, claims: old.Claims,
-		userInfo: old.UserInfo, scope: old.Scope, family: old.Root, now: now,
+		userInfo: old.UserInfo, scope: next.scope, family: old.Root, now: now,
 	})
 	if err != nil {
 		return TokenSet{}, err
 	}
-	set.RefreshToken = next
+	set.RefreshToken = next.token
 	e := s.event(by, EventTokenRefreshed, now)
 	e.User, e.Session = live.User.ID, live.Session.ID
-	if replay {
+	if next.replay {
 		e.Note = "the same successor again"
 	}
 	err = s.store.Write(ctx, func(w Writes) error {
-		if !replay {
+		if !next.replay {
 			if first, err := w.RotateRefresh(old.Hash, now); err != nil || !first {
 				return errors.Join(err, raced(first))
 			}

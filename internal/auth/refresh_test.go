@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -53,6 +54,55 @@ func jsonText(t *testing.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// TestRefreshNarrows is RFC 6749 §6 and A-095: an answer may be for less than was granted, never for more, and the grant stays what it was.
+func TestRefreshNarrows(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t)
+	token := authenticate(t, e, "ada").RefreshToken
+	for _, tt := range []struct {
+		name, asked string
+		want        string // empty: refused
+	}{
+		{"wider", "openid offline_access email", ""},
+		{"another", "phone", ""},
+		{"narrower", "openid", "openid"},
+		{"the other", "offline_access", "offline_access"},
+		{"all, in another order and twice", "offline_access openid openid", auth.Scope},
+		{"of another case", "OPENID", ""},
+		{"none", "", auth.Scope},
+	} {
+		set, err := e.Refresh(t.Context(), e.App(), token, strings.Fields(tt.asked)...)
+		if tt.want == "" {
+			if got := codeOf(err); got != auth.CodeInvalidScope {
+				t.Errorf("%s: got %v", tt.name, got)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		if set.Scope != tt.want || claimsOf(t, set.AccessToken)["scope"] != tt.want || (set.IDToken != "") != strings.Contains(tt.want, "openid") {
+			t.Errorf("%s: got scope %q and ID token %q, want %q", tt.name, set.Scope, set.IDToken, tt.want)
+		}
+		token = set.RefreshToken
+	}
+	if n := count(events(t, e), "token_refused invalid_scope"); n != 3 {
+		t.Errorf("got %d events of a refusal, want 3", n)
+	}
+}
+
+// TestStolenTokenIsFoundWhateverItAsks: a token that comes back ends its family before anybody looks at its scope.
+func TestStolenTokenIsFoundWhateverItAsks(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t)
+	first := authenticate(t, e, "ada").RefreshToken
+	newest := refresh(t, e, refresh(t, e, first).RefreshToken).RefreshToken
+	_, err := e.Refresh(t.Context(), e.App(), first, "admin")
+	wantCode(t, err, auth.CodeReusedRefresh)
+	_, err = e.Refresh(t.Context(), e.App(), newest)
+	wantCode(t, err, auth.CodeInvalidRefresh)
 }
 
 // TestReplayWindow is security 0.2-4: for ten seconds, and until the successor is used, the parent returns the same successor.

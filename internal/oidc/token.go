@@ -97,7 +97,7 @@ func (a *API) refreshToken(w *httpx.Response, r *http.Request, by auth.Actor, fo
 	if token == "" {
 		return &oauthError{http.StatusBadRequest, "invalid_request", "refresh_token is missing"}
 	}
-	set, err := a.auth.Refresh(r.Context(), by, token)
+	set, err := a.auth.Refresh(r.Context(), by, token, strings.Fields(form.Get("scope"))...)
 	if err != nil {
 		return err
 	}
