@@ -379,8 +379,11 @@ func (s *Service) tokens(c *Client, audience string, i issuance) (TokenSet, erro
 func (s *Service) idClaims(c *Client, set TokenSet, i issuance) jose.Claims {
 	id := jose.Claims{
 		"iss": s.issuer, "sub": string(i.user.ID), "aud": string(c.ID), "iat": i.now, "exp": i.now.Add(set.ExpiresIn),
-		"tid": string(c.Tenant), "auth_time": i.session.AuthAt, "amr": i.session.amr(), "acr": i.session.acr(), "at_hash": atHash(set.AccessToken),
+		"tid": string(c.Tenant), "auth_time": i.session.AuthAt, "amr": i.session.amr(), "at_hash": atHash(set.AccessToken),
 		"sid": string(i.session.ID),
+	}
+	if acr := i.session.acr(); acr != "" {
+		id["acr"] = acr
 	}
 	if i.nonce != "" {
 		id["nonce"] = i.nonce

@@ -130,21 +130,22 @@ func (s Session) amr() []string {
 	return amr
 }
 
-// Values of acr: which factors a user has proved to the login page.
+// Values of acr: which factors a user has proved.
 const (
 	ACRPassword = "pwd"
 	ACRMFA      = "mfa" // contract/cis §1.5
 )
 
-// acr is what an authentication by the login page amounts to; other surfaces leave that to the caller, who reads amr.
+// acr is what an authentication amounts to; empty, where one method that is no password proved it, for which there is no value: amr tells.
+// The login page lets nobody in by less than a password, or what stands for one.
 func (s Session) acr() string {
 	switch {
-	case s.Surface != SurfaceBrowser && s.Surface != SurfaceOIDC:
-		return ""
 	case slices.Contains(s.amr(), string(MethodMFA)):
 		return ACRMFA
+	case s.Surface == SurfaceBrowser, s.Surface == SurfaceOIDC, slices.Contains(s.Methods, MethodPassword):
+		return ACRPassword
 	}
-	return ACRPassword
+	return ""
 }
 
 // newSession makes a session of a user who has just authenticated by one method.
