@@ -241,7 +241,8 @@ func (s *Service) ChangeApplication(ctx context.Context, by Actor, id AppID, cha
 	return out, err
 }
 
-// DeleteApplication deletes an application and refuses its clients and their tokens from now on.
+// DeleteApplication deletes an application and refuses its clients and their tokens from now on. No organization has it any more, and what
+// was managed in it is managed by nobody.
 //
 // Errors: CodeUnknownClient, CodeClientRefused, CodeAppNotFound.
 func (s *Service) DeleteApplication(ctx context.Context, by Actor, id AppID) error {
@@ -261,9 +262,44 @@ func (s *Service) DeleteApplication(ctx context.Context, by Actor, id AppID) err
 				return Event{}, err
 			}
 		}
+		if err := s.leaveOrganizations(tx, by, id, now); err != nil {
+			return Event{}, err
+		}
 		_, err := tx.DropApplication(by.Tenant, id)
 		return s.note(by, EventAppDeleted, string(id), now), err
 	})
+}
+
+// leaveOrganizations takes an application from the organizations of its tenant.
+func (s *Service) leaveOrganizations(tx Tx, by Actor, id AppID, now time.Time) error {
+	all, _, err := tx.Organizations(by.Tenant, OrganizationFilter{})
+	if err != nil {
+		return err
+	}
+	for _, listed := range all {
+		o := listed.Organization
+		if !slices.Contains(o.Apps, id) && o.ManagedIn != id {
+			continue
+		}
+		i, err := tx.Identity(by.Tenant, listed.Ref) // the list has no Details
+		if err != nil {
+			return err
+		}
+		i.Organization.Apps = slices.DeleteFunc(slices.Clone(o.Apps), func(app string) bool { return app == id })
+		if o.ManagedIn == id {
+			i.Organization.Manager, i.Organization.ManagedIn = "", ""
+		}
+		i.Organization.UpdatedAt = now
+		if err := tx.PutIdentity(i); err != nil {
+			return err
+		}
+		e := s.note(by, EventIdentityChanged, "application deleted", now)
+		e.Identity = i.Ref
+		if err := tx.AddEvents(e); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // appRows are the applications of a starting state: those that are described, and those that clients name.

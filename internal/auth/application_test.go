@@ -159,3 +159,38 @@ func TestApplicationKeepsOneClient(t *testing.T) {
 		t.Errorf("got %v, want one refused with %v", names, auth.CodeAppExists)
 	}
 }
+
+// TestDeletedApplicationLeavesItsOrganizations: no list of applications names it any more, and nobody manages in it.
+func TestDeletedApplicationLeavesItsOrganizations(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t)
+	app, _ := makeApp(t, e, "New")
+	with, err := e.CreateOrganization(t.Context(), e.Admin(), auth.NewOrganization{Name: "With", Apps: []string{app.ID, "other"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, err := e.CreateOrganization(t.Context(), e.Admin(), auth.NewOrganization{Name: "Without", Apps: []string{"other"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	managed, err := e.CreateManagedOrganization(t.Context(), e.Admin(), without.Ref.ID, app.ID, auth.NewOrganization{Name: "Managed"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := count(events(t, e), "identity_changed")
+	if err := e.DeleteApplication(t.Context(), e.Admin(), app.ID); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string][]string{with.Ref.ID: {"other"}, without.Ref.ID: {"other"}, managed.Ref.ID: {}} {
+		o, err := e.Organization(t.Context(), e.Admin(), id, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !o.Organization.Limited || !slices.Equal(o.Organization.Apps, want) || o.Organization.Manager != "" || len(o.Manages) != 0 {
+			t.Errorf("%s: got %+v, managing %v, want %q", o.Name, o.Organization, o.Manages, want)
+		}
+	}
+	if n := count(events(t, e), "identity_changed") - before; n != 2 {
+		t.Errorf("got %d organizations changed by the events, want 2", n)
+	}
+}
