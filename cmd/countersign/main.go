@@ -25,7 +25,7 @@ func main() {
 	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "countersign: "+err.Error())
-		os.Exit(1)
+		os.Exit(statusOf(err))
 	}
 }
 
@@ -42,6 +42,7 @@ type program struct {
 	PushKey    pushKeyCommand    `cmd:"" name:"push-key" help:"Make a key for Web Push."`
 	User       userCommand       `cmd:"" help:"Unlock, suspend or resume a user."`
 	Webhook    webhookCommand    `cmd:"" help:"List or replay deliveries to a tenant's webhook."`
+	Device     deviceCommand     `cmd:"" help:"Play a device that approves, with its key in a file; for tests."`
 	Evidence   evidenceCommand   `cmd:"" help:"Check what a device signed."`
 	Identity   identityCommand   `cmd:"" help:"Suspend, resume or verify a consumer or corporate."`
 	Version    versionCommand    `cmd:"" help:"Print version, build and hash kernel."`

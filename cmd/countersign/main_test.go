@@ -2,8 +2,10 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +25,8 @@ import (
 //	start ARGS      starts countersign in the background and waits until it serves; saves URL. ! start: it must end with an error
 //	signal NAME     sends TERM, INT or KILL to what was started last, waits for its end, and saves its exit status as EXIT; what it
 //	                logged is in the file log
+//	call METHOD PATH [BODY]   calls the server at URL with the sandbox's API key and, once there is one, TOKEN; it must answer with 2xx
+//	member VAR NAME    VAR becomes the text of this name in the last answer to call
 //
 // and the variable KEY, a master key.
 func TestCommands(t *testing.T) {
@@ -43,6 +47,22 @@ func TestCommands(t *testing.T) {
 				}
 				signalCommand(ts, args[0])
 			},
+			"call": func(ts *testscript.TestScript, denied bool, args []string) {
+				if len(args) < 2 || len(args) > 3 || denied {
+					ts.Fatalf("usage: call METHOD PATH [BODY]")
+				}
+				callCommand(ts, args[0], args[1], strings.Join(args[2:], ""))
+			},
+			"member": func(ts *testscript.TestScript, denied bool, args []string) {
+				if len(args) != 2 || denied {
+					ts.Fatalf("usage: member VAR NAME")
+				}
+				text, ok := ts.Value(startedKey{}).(*started).answer[args[1]].(string)
+				if !ok {
+					ts.Fatalf("the last answer has no text %s", args[1])
+				}
+				ts.Setenv(args[0], text)
+			},
 		},
 	})
 }
@@ -50,7 +70,8 @@ func TestCommands(t *testing.T) {
 // started is what was started last.
 type started struct {
 	command *exec.Cmd
-	log     chan string // all of it, when it has ended
+	log     chan string    // all of it, when it has ended
+	answer  map[string]any // to the last call
 }
 
 type startedKey struct{}
@@ -77,7 +98,7 @@ func startCommand(ts *testscript.TestScript, binary string, denied bool, args []
 			ts.Fatalf("it serves")
 		}
 		ts.Setenv("URL", "http://"+at)
-		*ts.Value(startedKey{}).(*started) = started{cmd, ended}
+		*ts.Value(startedKey{}).(*started) = started{command: cmd, log: ended}
 	case log := <-ended:
 		err := cmd.Wait()
 		ts.Check(os.WriteFile(ts.MkAbs("log"), []byte(log), 0o600))
@@ -126,4 +147,28 @@ func signalCommand(ts *testscript.TestScript, name string) {
 		ts.Fatalf("wait: %v", err)
 	}
 	s.command = nil
+}
+
+// callCommand makes one call as a back end does.
+func callCommand(ts *testscript.TestScript, method, path, body string) {
+	out, err := http.NewRequest(method, ts.Getenv("URL")+path, strings.NewReader(body))
+	ts.Check(err)
+	out.Header.Set("api-key", "sk_demo")
+	out.Header.Set("Content-Type", "application/json")
+	if token := ts.Getenv("TOKEN"); token != "" {
+		out.Header.Set("Authorization", "Bearer "+token)
+	}
+	got, err := http.DefaultClient.Do(out)
+	ts.Check(err)
+	defer got.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(got.Body, 1<<20))
+	ts.Check(err)
+	if got.StatusCode/100 != 2 {
+		ts.Fatalf("%s %s: %s %s", method, path, got.Status, text)
+	}
+	s := ts.Value(startedKey{}).(*started)
+	s.answer = nil
+	if len(text) > 0 {
+		ts.Check(json.Unmarshal(text, &s.answer))
+	}
 }

@@ -1,69 +1,20 @@
 package apitest
 
 import (
-	"bufio"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"encoding/base64"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
+	"countersign/internal/device/deviceclient"
+	"countersign/internal/jose"
 )
 
-// handset is a device of a script: its key, in the form that the protocol of docs/device.md takes.
-type handset struct {
-	key jose.JSONWebKey
-	alg jose.SignatureAlgorithm
-}
-
-func newHandset(alg jose.SignatureAlgorithm) (*handset, error) {
-	h := &handset{alg: alg}
-	var private any
-	var err error
-	if alg == jose.EdDSA {
-		_, private, err = ed25519.GenerateKey(rand.Reader)
-	} else {
-		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	}
-	if err != nil {
-		return nil, err
-	}
-	h.key = jose.JSONWebKey{Key: private}
-	public := h.key.Public()
-	sum, err := public.Thumbprint(crypto.SHA256)
-	h.key.KeyID = base64.RawURLEncoding.EncodeToString(sum)
-	return h, err
-}
-
-func (h *handset) sign(typ string, claims map[string]any) (string, error) {
-	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ))
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: h.alg, Key: h.key}, options)
-	if err != nil {
-		return "", err
-	}
-	text, err := json.Marshal(claims)
-	if err != nil {
-		return "", err
-	}
-	signed, err := signer.Sign(text)
-	if err != nil {
-		return "", err
-	}
-	return signed.CompactSerialize()
-}
-
-// device plays a device of the script: see the list of commands.
+// device plays a device of the script: see the list of commands. What it signs is what our own client signs.
 func (s *script) device(_ bool, args []string) error {
 	if err := arity(args, 2, 5); err != nil {
 		return err
@@ -72,34 +23,33 @@ func (s *script) device(_ bool, args []string) error {
 	if verb == "key" {
 		return s.deviceKey(name, rest[0])
 	}
-	h := s.devices[name]
-	if h == nil {
+	key := s.devices[name]
+	if key == nil {
 		return fmt.Errorf("%s has no key", name)
 	}
-	var told struct {
-		Issuer string `json:"issuer"`
-		Now    int64  `json:"now"`
-	}
+	var told deviceclient.Configuration
 	if err := s.read("/device/v1/configuration", &told); err != nil {
 		return err
 	}
-	claims := map[string]any{"iss": h.key.KeyID, "aud": told.Issuer, "iat": told.Now, "exp": told.Now + 60}
-	variable, typ := "", ""
+	variable, token := "", ""
+	var err error
 	switch verb {
 	case "proof":
-		variable, typ = "PROOF", "countersign-bind+jwt"
-		claims["ticket"], claims["name"] = rest[0], rest[1]
+		variable = "PROOF"
+		token, err = told.Proof(key, rest[0], rest[1])
 	case "token":
-		variable, typ = "DEVICE", "countersign-call+jwt"
+		variable = "DEVICE"
+		token, err = told.Token(key)
 	case "answer":
-		variable, typ = "ANSWER", "countersign-answer+jwt"
-		if err := s.answerClaims(claims, rest); err != nil {
-			return err
+		variable = "ANSWER"
+		if len(s.waiting()) == 0 {
+			return errors.New("the last answer has no request")
 		}
+		a := deviceclient.Answer{Decision: deviceclient.Decision(rest[0]), Number: rest[1], Verified: rest[2]}
+		token, err = told.Sign(key, s.waiting()[0], a)
 	default:
-		return fmt.Errorf("a device has no %q", verb)
+		err = fmt.Errorf("a device has no %q", verb)
 	}
-	token, err := h.sign(typ, claims)
 	s.ts.Setenv(variable, token)
 	return err
 }
@@ -108,36 +58,24 @@ func (s *script) deviceKey(name, alg string) error {
 	if alg == "" {
 		alg = string(jose.ES256)
 	}
-	h, err := newHandset(jose.SignatureAlgorithm(alg))
+	key, err := jose.Generate(jose.Alg(alg))
 	if err != nil {
 		return err
 	}
-	s.devices[name] = h
-	public, err := h.key.Public().MarshalJSON()
-	s.ts.Setenv("KEY", string(public))
-	return err
+	s.devices[name] = key
+	s.ts.Setenv("KEY", key.Public().String())
+	return nil
 }
 
-// answerClaims are those of an answer to the first request in the last answer.
-func (s *script) answerClaims(claims map[string]any, rest []string) error {
+// waiting are the requests in the last answer.
+func (s *script) waiting() []deviceclient.Request {
 	var list struct {
-		Requests []map[string]any `json:"requests"`
+		Requests []deviceclient.Request `json:"requests"`
 	}
-	if s.last == nil || json.Unmarshal(s.last.body, &list) != nil || len(list.Requests) == 0 {
-		return errors.New("the last answer has no request")
+	if s.last == nil || json.Unmarshal(s.last.body, &list) != nil {
+		return nil
 	}
-	r := list.Requests[0]
-	for claim, member := range map[string]string{
-		"sub": "user", "tid": "tenant", "sid": "session", "challenge": "challenge", "nonce": "nonce", "purpose": "purpose", "channel": "channel",
-		"digest": "digest", "shown": "shown", "iat": "created_at", "exp": "expires_at",
-	} {
-		claims[claim] = r[member]
-	}
-	claims["decision"], claims["number"], claims["uv"] = rest[0], rest[1], "biometric"
-	if rest[2] != "" {
-		claims["uv"] = rest[2]
-	}
-	return nil
+	return list.Requests
 }
 
 // read fetches JSON from the script's server.
@@ -160,31 +98,25 @@ func (s *script) read(path string, into any) error {
 // pair is a server with a device that is bound to Ada, and a session of hers.
 type pair struct {
 	*sweeper
-	handset *handset
-	token   string // of /multi
-	issuer  string
+	*deviceclient.Client
+	token string // of /multi
 }
 
 // paired binds a device on a sandbox of the demo.
-func (s *suite) paired(t *testing.T, alg jose.SignatureAlgorithm) *pair {
+func (s *suite) paired(t *testing.T, alg jose.Alg) *pair {
+	t.Helper()
 	server := Start(t, Options{Data: s.data(t)})
-	p := &pair{sweeper: &sweeper{t: t, base: server.URL, noted: s.coverage}}
-	var err error
-	if p.handset, err = newHandset(alg); err != nil {
+	key, err := jose.Generate(alg)
+	if err != nil {
 		t.Fatal(err)
 	}
+	p := &pair{sweeper: &sweeper{t: t, base: server.URL, noted: s.coverage}, Client: deviceclient.New(server.URL, key)}
 	p.login()
 	p.call("POST", "/multi/stepup/challenges/otp/SMS", "")
 	p.call("POST", "/multi/stepup/challenges/otp/SMS/verify", `{"verificationCode":"123456"}`)
 	ticket := p.member(p.call("POST", "/device/v1/tickets", ""), "ticket")
-	p.issuer = p.member(p.call("GET", "/device/v1/configuration", ""), "issuer")
-	key, err := p.handset.key.Public().MarshalJSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	proof := p.signed("countersign-bind+jwt", map[string]any{"ticket": ticket, "name": "Phone"})
-	if r := p.call("POST", "/device/v1/devices", fmt.Sprintf(`{"key":%s,"proof":%q}`, key, proof)); r.status != http.StatusCreated {
-		t.Fatalf("bind: %d %s", r.status, r.body)
+	if _, err := p.Bind(t.Context(), ticket, "Phone", nil); err != nil {
+		t.Fatalf("bind: %v", err)
 	}
 	return p
 }
@@ -201,47 +133,43 @@ func (p *pair) call(method, path, body string) *reply {
 	return p.send(method, path, []byte(body), headers...)
 }
 
-// asDevice makes a call of the device's own.
-func (p *pair) asDevice(method, path, body string) *reply {
-	p.t.Helper()
-	bearer := "Bearer " + p.signed("countersign-call+jwt", nil)
-	return p.send(method, path, []byte(body), "Content-Type", "application/json", "Authorization", bearer)
-}
-
-func (p *pair) signed(typ string, more map[string]any) string {
-	p.t.Helper()
-	claims := map[string]any{"iss": p.handset.key.KeyID, "aud": p.issuer, "iat": time.Now().Unix(), "exp": time.Now().Unix() + 60}
-	maps.Copy(claims, more)
-	text, err := p.handset.sign(typ, claims)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return text
-}
-
 // answer has the device answer the first request that waits.
-func (p *pair) answer(decision string) *reply {
+func (p *pair) answer(decision deviceclient.Decision) {
 	p.t.Helper()
-	claims := map[string]any{}
-	list := &script{last: p.asDevice("GET", "/device/v1/requests?wait=5", "")}
-	if err := list.answerClaims(claims, []string{decision, "", ""}); err != nil {
-		p.t.Fatal(err)
+	all, err := p.Requests(p.t.Context(), 5*time.Second, nil)
+	if err != nil || len(all) == 0 {
+		p.t.Fatalf("requests: %v, %v", all, err)
 	}
-	body := fmt.Sprintf(`{"answer":%q}`, p.signed("countersign-answer+jwt", claims))
-	return p.asDevice("POST", "/device/v1/requests/"+claims["challenge"].(string)+"/answer", body)
+	if _, err := p.Answer(p.t.Context(), all[0], deviceclient.Answer{Decision: decision}); err != nil {
+		p.t.Fatalf("answer: %v", err)
+	}
 }
 
-// stream has a device hear of a request as soon as there is one, on a connection that it holds open. Scripts wait for whole answers.
+// stream has a device hear of a request as soon as there is one, and of its end, on a connection that it holds open. Scripts wait for whole
+// answers.
 func (s *suite) stream(t *testing.T) {
 	p := s.paired(t, jose.EdDSA)
-	events := p.listen("/device/v1/requests/events", p.signed("countersign-call+jwt", nil))
-	if first := <-events; !strings.Contains(first, `"requests":[]`) {
-		t.Errorf("at first: got %q", first)
+	ctx, cancel := context.WithCancel(t.Context())
+	heard := make(chan []deviceclient.Request)
+	ended := make(chan error)
+	go func() {
+		ended <- p.Watch(ctx, func(all []deviceclient.Request) error { heard <- all; return nil })
+	}()
+	if first := <-heard; len(first) != 0 {
+		t.Errorf("at first: got %v", first)
 	}
 	p.login()
 	challenge := p.member(p.call("POST", "/multi/stepup/challenges/push/BIOMETRIC", ""), "id")
-	if next := <-events; !strings.Contains(next, `"challenge":"`+challenge+`"`) {
-		t.Errorf("of %s: got %q", challenge, next)
+	if next := <-heard; len(next) != 1 || next[0].Challenge != challenge {
+		t.Errorf("of %s: got %v", challenge, next)
+	}
+	p.answer(deviceclient.Deny)
+	if last := <-heard; len(last) != 0 {
+		t.Errorf("at last: got %v", last)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the stream ended with %v", err)
 	}
 	s.coverage.note("streamRequests", "200")
 }
@@ -258,33 +186,4 @@ func (w *sweeper) member(r *reply, name string) string {
 		w.t.Fatalf("no %s in %d %s", name, r.status, r.body)
 	}
 	return text
-}
-
-// listen opens a stream of server-sent events and passes on the data of each; it ends with the test.
-func (w *sweeper) listen(path, bearer string) <-chan string {
-	w.t.Helper()
-	out, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.base+path, nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	out.Header.Set("Authorization", "Bearer "+bearer)
-	got, err := http.DefaultClient.Do(out)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() { got.Body.Close() })
-	if got.StatusCode != http.StatusOK || got.Header.Get("Content-Type") != "text/event-stream" {
-		w.t.Fatalf("got %s, %s", got.Status, got.Header.Get("Content-Type"))
-	}
-	events := make(chan string)
-	go func() {
-		defer close(events)
-		lines := bufio.NewScanner(got.Body)
-		for lines.Scan() {
-			if data, ok := strings.CutPrefix(lines.Text(), "data: "); ok {
-				events <- data
-			}
-		}
-	}()
-	return events
 }

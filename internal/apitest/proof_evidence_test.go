@@ -10,14 +10,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/go-jose/go-jose/v4"
+	"countersign/internal/device/deviceclient"
+	"countersign/internal/jose"
 )
 
 // TestEvidence checks what a device signed with our program and, in another language, with nothing of ours: it holds as it was given out,
 // and with one change anywhere it does not (A-069, A-071).
 func TestEvidence(t *testing.T) {
 	t.Parallel()
-	for _, alg := range []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA} {
+	for _, alg := range []jose.Alg{jose.ES256, jose.EdDSA} {
 		t.Run(string(alg), func(t *testing.T) {
 			t.Parallel()
 			testEvidence(t, alg)
@@ -25,15 +26,13 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
-func testEvidence(t *testing.T, alg jose.SignatureAlgorithm) {
+func testEvidence(t *testing.T, alg jose.Alg) {
 	s := &suite{data: func(t testing.TB) string { return t.TempDir() + "/test.db" }, coverage: newCoverage()}
 	p := s.paired(t, alg)
 	payment := `{"identity":{"type":"CONSUMER","id":"1001"},"amount":{"currency":"EUR","amount":1234},"payee":{"name":"Charles Babbage"}}`
 	p.call("PUT", "/multi/challenges/resources/sends/1", payment)
 	id := p.member(p.call("POST", "/multi/challenges/push/BIOMETRIC", `{"resourceType":"sends","resourceIds":["1"]}`), "scaChallengeId")
-	if r := p.answer("approve"); r.status != http.StatusOK {
-		t.Fatalf("answer: %d %s", r.status, r.body)
-	}
+	p.answer(deviceclient.Approve)
 	document := p.call("GET", "/multi/challenges/"+id+"/evidence", "")
 	var honest map[string]any
 	if err := json.Unmarshal(document.body, &honest); document.status != http.StatusOK || err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"countersign/internal/jose"
 	"countersign/internal/webauthn/webauthntest"
 )
 
@@ -128,7 +129,7 @@ type script struct {
 	kept     map[string]*reply
 	metrics  map[string]float64 // as last read
 	secrets  *secrets
-	devices  map[string]*handset
+	devices  map[string]*jose.Key
 	signers  map[string]crypto.Signer // by the variable of their public half
 	passkeys map[string]*webauthntest.Authenticator
 }
@@ -142,7 +143,7 @@ func (s *suite) setup(env *testscript.Env) error {
 	}
 	sc := &script{
 		tb: tb, suite: s, options: Options{Data: s.data(tb)}, kept: make(map[string]*reply), metrics: make(map[string]float64),
-		secrets: newSecrets(), signers: make(map[string]crypto.Signer), devices: make(map[string]*handset),
+		secrets: newSecrets(), signers: make(map[string]crypto.Signer), devices: make(map[string]*jose.Key),
 		passkeys: make(map[string]*webauthntest.Authenticator),
 	}
 	env.Values[scriptKey{}] = sc

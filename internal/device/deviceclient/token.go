@@ -1,0 +1,111 @@
+// Package deviceclient is a device: it binds a key of its own at a server, asks what waits for its user, and answers. It speaks /device/v1 as
+// docs/device.md describes it for those who write an app, and knows no more than an app would.
+//
+// It owns the device's side of the protocol: what is signed, the calls, and waiting. It owns no file and no person: whoever uses it keeps the
+// key, and says what the user decided.
+package deviceclient
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+	"time"
+
+	"countersign/internal/jose"
+)
+
+// Types of the tokens that a device signs, as in the header's typ.
+const (
+	typBind   = "countersign-bind+jwt"
+	typCall   = "countersign-call+jwt"
+	typAnswer = "countersign-answer+jwt"
+)
+
+// tokenFor is how long a token of a device's is good; the server takes five minutes for a call.
+const tokenFor = time.Minute
+
+// Configuration is what a server tells a device before it is bound.
+type Configuration struct {
+	Issuer     string   `json:"issuer"` // the audience of every token
+	Now        int64    `json:"now"`    // the server's clock, in Unix seconds
+	Algorithms []string `json:"algorithms"`
+	WebPush    string   `json:"web_push_key"` // empty: browsers are not woken
+}
+
+// Request is a challenge that the device's user may answer.
+type Request struct {
+	Challenge string   `json:"challenge"`
+	User      string   `json:"user"`
+	Tenant    string   `json:"tenant"`
+	Session   string   `json:"session"` // empty: a login has none yet
+	Nonce     string   `json:"nonce"`
+	Purpose   string   `json:"purpose"`
+	Channel   string   `json:"channel"`
+	Shown     []string `json:"shown"` // what is approved, a line each
+	Digest    string   `json:"digest"`
+	CreatedAt int64    `json:"created_at"` // Unix seconds
+	ExpiresAt int64    `json:"expires_at"`
+	Service   string   `json:"service"` // who asks
+	Number    bool     `json:"number_required"`
+}
+
+// Decision is what the user says.
+type Decision string
+
+const (
+	Approve Decision = "approve"
+	Deny    Decision = "deny"
+	Report  Decision = "report" // it was not me
+)
+
+// Answer is what the user of a device says to a request.
+type Answer struct {
+	Decision Decision
+	Number   string // from the other screen; empty: none
+	Verified string // how the device made sure of its owner: biometric, pin or none; empty: biometric
+}
+
+// ParseLink splits the link of a ticket into the server's URL and the ticket.
+func ParseLink(link string) (server, ticket string, err error) {
+	u, err := url.Parse(link)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.Fragment == "" {
+		return "", "", errors.New("this is not the link of a ticket: https://SERVER/authenticator#TICKET")
+	}
+	ticket = u.Fragment
+	u.Fragment, u.RawQuery = "", ""
+	return strings.TrimSuffix(strings.TrimSuffix(u.String(), "/"), "/authenticator"), ticket, nil
+}
+
+// claims begins a token of the device's: by it, for the server, from now on.
+func (c Configuration) claims(key *jose.Key) jose.Claims {
+	return jose.Claims{"iss": key.ID(), "aud": c.Issuer, "iat": c.Now, "exp": c.Now + int64(tokenFor/time.Second)}
+}
+
+// Proof signs that the device has its key, for binding it under a name.
+func (c Configuration) Proof(key *jose.Key, ticket, name string) (string, error) {
+	claims := c.claims(key)
+	claims["ticket"], claims["name"] = ticket, name
+	return jose.Sign(key, typBind, claims)
+}
+
+// Token signs for one call.
+func (c Configuration) Token(key *jose.Key) (string, error) {
+	return jose.Sign(key, typCall, c.claims(key))
+}
+
+// Sign signs the answer to a request: all of the request as it was given, and what the user decided.
+func (c Configuration) Sign(key *jose.Key, r Request, a Answer) (string, error) {
+	verified := a.Verified
+	if verified == "" {
+		verified = "biometric"
+	}
+	shown := r.Shown
+	if shown == nil {
+		shown = []string{}
+	}
+	return jose.Sign(key, typAnswer, jose.Claims{
+		"iss": key.ID(), "aud": c.Issuer, "sub": r.User, "tid": r.Tenant, "sid": r.Session, "challenge": r.Challenge, "nonce": r.Nonce,
+		"purpose": r.Purpose, "channel": r.Channel, "digest": r.Digest, "shown": shown, "iat": r.CreatedAt, "exp": r.ExpiresAt,
+		"decision": string(a.Decision), "number": a.Number, "uv": verified,
+	})
+}
