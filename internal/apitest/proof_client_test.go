@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"countersign/internal/device/deviceclient"
 )
 
 // The tenant of the proofs: one API key, one client of each kind, and a user for each proof, so that no proof spoils another.
@@ -84,6 +86,7 @@ type node struct {
 	*Server
 	http   *http.Client
 	client string // access token of the application client
+	device func() deviceclient.Configuration
 }
 
 // dial returns a node that opens no more than n connections to the server.
@@ -97,7 +100,7 @@ func dial(t testing.TB, s *Server, n int) *node {
 		}
 	})
 	d := &node{Server: s, http: &http.Client{Transport: transport, Timeout: time.Minute}}
-	d.client = d.clientToken(t, proofClient)
+	d.client, d.device = d.clientToken(t, proofClient), d.tells(t)
 	return d
 }
 

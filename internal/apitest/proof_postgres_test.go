@@ -71,7 +71,7 @@ func TestPasswordChangeEndsEverythingElseOnAnotherNode(t *testing.T) { // A-011 
 	provePasswordChange(t, serveTwo(t, people(t, 2, ""), ""))
 }
 
-func TestUsedOnceOnTwoNodes(t *testing.T) { // A-052 A-076 B-15
+func TestUsedOnceOnTwoNodes(t *testing.T) { // A-052 A-067 A-068 A-076 B-15
 	proveUsedOnce(t, sandboxes(t, 2, pgtest.Database(t), useSeed(t)))
 }
 

@@ -45,6 +45,8 @@ func uses() []use {
 		{"answer of a device to a payment", 10, deviceAnswerToPayment},
 		{"result of a login by device", 11, loginResult},
 		{"idempotency-ref", 12, newUser},
+		{"answer of a device's key", 13, answerOfKeys},
+		{"ticket of a device", 14, ticketOfDevice},
 	}
 }
 
@@ -54,7 +56,7 @@ func useSeed(t testing.TB) string {
 	right := fmt.Sprintf("value: %q", rightWord)
 	seed := proofSeed("rate_limits: false")
 	const owner = ", root_of: [\"CORPORATE:2\"], password: {value: \"" + rightWord + "\"}"
-	for p := person(1); p <= 12; p++ {
+	for p := person(1); p <= 14; p++ {
 		factors := ", authenticators: [{kind: sms}, {kind: device, channel: BIOMETRIC}]"
 		switch p {
 		case 2:
@@ -84,7 +86,7 @@ func sandboxes(t *testing.T, n int, data, seed string) []*node {
 	return nodes
 }
 
-func TestUsedOnce(t *testing.T) { // A-052 A-076 B-15
+func TestUsedOnce(t *testing.T) { // A-052 A-067 A-068 A-076 B-15
 	proveUsedOnce(t, sandboxes(t, 1, filepath.Join(t.TempDir(), "test.db"), useSeed(t)))
 }
 
@@ -412,9 +414,7 @@ func loginResult(t *testing.T, near *node, p person) attempt {
 // newUser makes a user under one idempotency-ref: all callers get the one answer, so that the first of them stands for it.
 func newUser(t *testing.T, near *node, p person) attempt {
 	token := near.token(t, p)
-	near.multi(t, "POST", "/stepup/challenges/otp/SMS", token, nil).expect(t, "send", "204")
-	code := object{"verificationCode": near.latestCode(t, p.phone())}
-	near.multi(t, "POST", "/stepup/challenges/otp/SMS/verify", token, code).expect(t, "verify", "204")
+	near.stepUp(t, p, token)
 	const email = "made@example.com"
 	var mu sync.Mutex
 	said := map[string]bool{}
