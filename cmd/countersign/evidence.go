@@ -2,15 +2,19 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"time"
 
+	"countersign/internal/auth"
 	"countersign/internal/jose"
+	"countersign/internal/webauthn"
 )
 
 type evidenceCommand struct {
@@ -35,6 +39,15 @@ type evidenceDocument struct {
 	Event       string    `json:"event"`
 	Answer      string    `json:"answer"`
 	Certificate string    `json:"certificate"`
+	// Assertion is by the device's passkey over the answer; nil: the device has none, or said no.
+	Assertion *evidenceAssertion `json:"assertion"`
+}
+
+// evidenceAssertion is in base64url, as the browser made it.
+type evidenceAssertion struct {
+	ClientData    string `json:"clientDataJSON"`
+	Authenticator string `json:"authenticatorData"`
+	Signature     string `json:"signature"`
 }
 
 // Run checks a document against the keys that its reader trusts, and says what was approved.
@@ -68,8 +81,8 @@ func readFileOr(name string, standard io.Reader) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-// verify follows the chain: our key signed the certificate, the certificate holds the device's key, and that key signed the answer. Nothing
-// that stands beside the two signatures is believed.
+// verify follows the chain: our key signed the certificate, the certificate holds the device's key, and that key signed the answer; and so
+// did, if the certificate has one, the device's passkey when it approved. Nothing that stands beside the signatures is believed.
 func (d evidenceDocument) verify(jwks string) ([]string, error) {
 	if d.Version != 1 {
 		return nil, fmt.Errorf("its version is %d; this program reads 1", d.Version)
@@ -109,7 +122,42 @@ func (d evidenceDocument) verify(jwks string) ([]string, error) {
 			return nil, fmt.Errorf("the device is bound to another %s", name)
 		}
 	}
+	if err := d.verifyPasskey(certificate); err != nil {
+		return nil, err
+	}
 	return d.told(certificate, answer), nil
+}
+
+// verifyPasskey checks the assertion over the answer, whose decision holds already (WebAuthn §7.2).
+func (d evidenceDocument) verifyPasskey(certificate jose.Claims) error {
+	passkey, has := certificate["passkey"].(map[string]any)
+	switch {
+	case d.Assertion == nil && has && d.Decision == string(auth.Approve):
+		return errors.New("the device approves with a passkey, and that has signed nothing")
+	case d.Assertion == nil:
+		return nil
+	case !has:
+		return errors.New("the device has no passkey")
+	}
+	claims := jose.Claims(passkey)
+	id, _ := claims.String("id")
+	site, _ := claims.String("rp_id")
+	jwk, _ := claims.String("key")
+	public, ok := webauthn.FromJWK(jwk)
+	a, err := webauthn.NewAssertion(id, d.Assertion.ClientData, d.Assertion.Authenticator, d.Assertion.Signature)
+	if err != nil || !ok {
+		return errors.New("the passkey, or what it signed, is malformed")
+	}
+	origin, err := url.Parse(a.Origin())
+	if err != nil || origin.Hostname() != site || origin.Scheme != "https" && site != "localhost" {
+		return errors.New("the passkey was used on another site")
+	}
+	signed := sha256.Sum256([]byte(d.Answer[:strings.LastIndexByte(d.Answer, '.')])) // it is a token: its signature holds
+	key := webauthn.Key{ID: a.ID(), Public: public, BackupEligible: a.BackupEligible()}
+	if _, err := a.Verify(webauthn.Site{ID: site, Origins: []string{a.Origin()}}, signed[:], key, true); err != nil {
+		return errors.New("the device's passkey has not signed the answer, or not for its owner and this site")
+	}
+	return nil
 }
 
 // publishedKeys reads a server's key set, which has keys of several algorithms.

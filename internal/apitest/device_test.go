@@ -20,8 +20,8 @@ func (s *script) device(_ bool, args []string) error {
 		return err
 	}
 	name, verb, rest := args[0], args[1], append(args[2:], "", "", "")
-	if verb == "key" {
-		return s.deviceKey(name, rest[0])
+	if verb == "key" || verb == "browser" {
+		return s.deviceKey(name, rest[0], verb == "browser")
 	}
 	key := s.devices[name]
 	if key == nil {
@@ -51,16 +51,25 @@ func (s *script) device(_ bool, args []string) error {
 		err = fmt.Errorf("a device has no %q", verb)
 	}
 	s.ts.Setenv(variable, token)
+	passkey := s.browsers[name]
+	if err != nil || passkey == nil || verb == "token" {
+		return err
+	}
+	signed, err := passkey.passkeyOf(verb, told.Passkeys, token)
+	s.ts.Setenv(map[string]string{"proof": "PASSKEY", "answer": "ASSERTION"}[verb], signed)
 	return err
 }
 
-func (s *script) deviceKey(name, alg string) error {
+func (s *script) deviceKey(name, alg string, browser bool) error {
 	if alg == "" {
 		alg = string(jose.ES256)
 	}
 	key, err := jose.Generate(jose.Alg(alg))
 	if err != nil {
 		return err
+	}
+	if delete(s.browsers, name); browser {
+		s.browsers[name] = &browserKey{}
 	}
 	s.devices[name] = key
 	s.ts.Setenv("KEY", key.Public().String())
@@ -103,7 +112,10 @@ type pair struct {
 }
 
 // paired binds a device on a sandbox of the demo.
-func (s *suite) paired(t *testing.T, alg jose.Alg) *pair {
+func (s *suite) paired(t *testing.T, alg jose.Alg) *pair { return s.pairedWith(t, alg, nil) }
+
+// pairedWith binds a device that, if it is a browser, has a passkey.
+func (s *suite) pairedWith(t *testing.T, alg jose.Alg, passkey deviceclient.Passkey) *pair {
 	t.Helper()
 	server := Start(t, Options{Data: s.data(t)})
 	key, err := jose.Generate(alg)
@@ -111,6 +123,7 @@ func (s *suite) paired(t *testing.T, alg jose.Alg) *pair {
 		t.Fatal(err)
 	}
 	p := &pair{sweeper: &sweeper{t: t, base: server.URL, noted: s.coverage}, Client: deviceclient.New(server.URL, key)}
+	p.Passkey = passkey
 	p.login()
 	p.call("POST", "/multi/stepup/challenges/otp/SMS", "")
 	p.call("POST", "/multi/stepup/challenges/otp/SMS/verify", `{"verificationCode":"123456"}`)

@@ -19,16 +19,18 @@ import (
 func TestEvidence(t *testing.T) {
 	t.Parallel()
 	for _, alg := range []jose.Alg{jose.ES256, jose.EdDSA} {
-		t.Run(string(alg), func(t *testing.T) {
-			t.Parallel()
-			testEvidence(t, alg)
-		})
+		for name, passkey := range map[string]deviceclient.Passkey{"key": nil, "passkey": &browserKey{}} {
+			t.Run(string(alg)+" "+name, func(t *testing.T) {
+				t.Parallel()
+				testEvidence(t, alg, passkey)
+			})
+		}
 	}
 }
 
-func testEvidence(t *testing.T, alg jose.Alg) {
+func testEvidence(t *testing.T, alg jose.Alg, passkey deviceclient.Passkey) {
 	s := &suite{data: func(t testing.TB) string { return t.TempDir() + "/test.db" }, coverage: newCoverage()}
-	p := s.paired(t, alg)
+	p := s.pairedWith(t, alg, passkey)
 	payment := `{"identity":{"type":"CONSUMER","id":"1001"},"amount":{"currency":"EUR","amount":1234},"payee":{"name":"Charles Babbage"}}`
 	p.call("PUT", "/multi/challenges/resources/sends/1", payment)
 	id := p.member(p.call("POST", "/multi/challenges/push/BIOMETRIC", `{"resourceType":"sends","resourceIds":["1"]}`), "scaChallengeId")
@@ -72,6 +74,15 @@ func testEvidence(t *testing.T, alg jose.Alg) {
 		}
 		if name == "event" {
 			continue // it leads to the audit trail, and is in no signature
+		}
+		if parts, ok := value.(map[string]any); ok {
+			for part, text := range parts {
+				altered := maps.Clone(parts)
+				altered[part] = alteredText(part, text.(string))
+				changed[name] = altered
+				check(name+"."+part+" changed", changed, false)
+			}
+			delete(changed, name)
 		}
 		check(name+" changed", changed, false)
 	}

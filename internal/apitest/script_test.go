@@ -43,6 +43,7 @@ import (
 //	bytes FILE TEXT                 writes a file from text with the escapes of Go, such as \x00
 //	totp VAR SECRET                 VAR becomes the code that an app with this secret shows now, by the sandbox's clock
 //	device NAME key [EdDSA]         makes a device's key, ES256 by itself; saves KEY, a JWK
+//	device NAME browser             the same for one that is a browser: its proof and its answer save PASSKEY and ASSERTION as well, JSON
 //	device NAME proof TICKET LABEL  saves PROOF, which binds the device under this label
 //	device NAME token               saves DEVICE, a token for its calls
 //	device NAME answer DECISION [NUMBER] [UV]   saves ANSWER, to the first request of the last answer
@@ -130,6 +131,7 @@ type script struct {
 	metrics  map[string]float64 // as last read
 	secrets  *secrets
 	devices  map[string]*jose.Key
+	browsers map[string]*browserKey   // of the devices that are one
 	signers  map[string]crypto.Signer // by the variable of their public half
 	passkeys map[string]*webauthntest.Authenticator
 }
@@ -143,7 +145,7 @@ func (s *suite) setup(env *testscript.Env) error {
 	}
 	sc := &script{
 		tb: tb, suite: s, options: Options{Data: s.data(tb)}, kept: make(map[string]*reply), metrics: make(map[string]float64),
-		secrets: newSecrets(), signers: make(map[string]crypto.Signer), devices: make(map[string]*jose.Key),
+		secrets: newSecrets(), signers: make(map[string]crypto.Signer), devices: make(map[string]*jose.Key), browsers: make(map[string]*browserKey),
 		passkeys: make(map[string]*webauthntest.Authenticator),
 	}
 	env.Values[scriptKey{}] = sc

@@ -135,8 +135,9 @@ type Approval struct {
 	User        UserID
 	Device      DeviceID
 	Decision    Decision
-	Answer      string // what the device signed: a JWT of typ countersign-answer+jwt
-	Certificate string // of the device
+	Answer      string          // what the device signed: a JWT of typ countersign-answer+jwt
+	Assertion   DeviceAssertion // of its passkey over the same; zero: none
+	Certificate string          // of the device
 	Event       EventID
 	AnsweredAt  time.Time
 }
@@ -147,17 +148,19 @@ const Report Decision = "report"
 // How a device made sure of who holds it, as its answer says in uv.
 const (
 	verifiedBiometric = "biometric"
-	verifiedPIN       = "pin" // its own; only where the tenant allows it
+	verifiedPIN       = "pin"      // its own; only where the tenant allows it
+	verifiedPasskey   = "webauthn" // by its passkey, which asks for either and does not say for which
 )
 
 // AnswerByKey judges a device's signed answer to a challenge and does what follows. The answer is a JWT by the device's key whose claims
-// repeat all of the challenge as the device was given it, so that it is good for nothing else; docs/device.md lists them.
+// repeat all of the challenge as the device was given it, so that it is good for nothing else; docs/device.md lists them. A device
+// with a passkey approves with that as well.
 //
 // An answer that does not hold is counted against the device, and the fifth in a row blocks it. A wrong number ends the challenge, and
 // counts against the user as any wrong proof does.
 //
 // Errors: CodeNotFound, CodeDeviceBlocked, CodeNoChallenge when it has ended, CodeAssertionInvalid, CodeNumberWrong.
-func (s *Service) AnswerByKey(ctx context.Context, by Actor, device DeviceID, id ChallengeID, answer string) (ChallengeStatus, error) {
+func (s *Service) AnswerByKey(ctx context.Context, by Actor, device DeviceID, id ChallengeID, in SignedAnswer) (ChallengeStatus, error) {
 	now := s.now()
 	return decide(ctx, s, by, func(tx Tx) (ChallengeStatus, *Error, error) {
 		d, err := tx.Device(device)
@@ -177,11 +180,11 @@ func (s *Service) AnswerByKey(ctx context.Context, by Actor, device DeviceID, id
 		case c.Status != ChallengePending:
 			return "", refuse(CodeNoChallenge), nil
 		}
-		return s.answerByKey(tx, by, d, c, answer, now)
+		return s.answerByKey(tx, by, d, c, in, now)
 	})
 }
 
-func (s *Service) answerByKey(tx Tx, by Actor, d Device, c Challenge, answer string, now time.Time) (ChallengeStatus, *Error, error) {
+func (s *Service) answerByKey(tx Tx, by Actor, d Device, c Challenge, in SignedAnswer, now time.Time) (ChallengeStatus, *Error, error) {
 	account, err := tx.AccountByUser(c.Tenant, c.User)
 	if err != nil {
 		return "", nil, err
@@ -190,7 +193,7 @@ func (s *Service) answerByKey(tx Tx, by Actor, d Device, c Challenge, answer str
 	if err != nil {
 		return "", nil, err
 	}
-	said, why := s.readAnswer(d, c, shown, answer, now)
+	said, why := s.readAnswer(d, c, shown, in, now)
 	if why != "" && now.Before(c.ExpiresAt) {
 		return "", refuse(CodeAssertionInvalid), s.failDevice(tx, by, d, c, why, now)
 	}
@@ -206,7 +209,7 @@ func (s *Service) answerByKey(tx Tx, by Actor, d Device, c Challenge, answer str
 	if err != nil || !answered {
 		return "", refuse(CodeNoChallenge), err
 	}
-	d.Failures, d.UsedAt = 0, now
+	d.Failures, d.UsedAt, d.Passkey.Counter = 0, now, said.counter
 	if err := putDevice(tx, d); err != nil {
 		return "", nil, err
 	}
@@ -215,8 +218,8 @@ func (s *Service) answerByKey(tx Tx, by Actor, d Device, c Challenge, answer str
 	}
 	e := s.challengeEvent(by, EventAnswered, c, string(said.decision), now)
 	err = tx.AddApproval(Approval{
-		Tenant: c.Tenant, Challenge: c.ID, User: c.User, Device: d.ID, Decision: said.decision, Answer: answer, Certificate: d.Certificate,
-		Event: e.ID, AnsweredAt: now,
+		Tenant: c.Tenant, Challenge: c.ID, User: c.User, Device: d.ID, Decision: said.decision, Answer: in.Token, Assertion: in.Assertion,
+		Certificate: d.Certificate, Event: e.ID, AnsweredAt: now,
 	})
 	if err != nil {
 		return "", nil, err
@@ -248,10 +251,14 @@ func (s *Service) reported(tx Tx, by Actor, said saidAnswer, c Challenge, now ti
 	return s.shiftUser(tx, by, account, UserIsSuspended, now)
 }
 
-// failDevice counts an answer that did not hold.
+// failDevice counts an answer that did not hold. A passkey that somebody else has as well blocks its device at once.
 func (s *Service) failDevice(tx Tx, by Actor, d Device, c Challenge, why string, now time.Time) error {
 	events := []Event{s.challengeEvent(by, EventAnswerRefused, c, why, now)}
 	d.Failures++
+	if why == whyCopied {
+		d.Failures = maxDeviceFailures
+		events = append(events, s.challengeEvent(by, EventCopied, c, string(d.ID), now))
+	}
 	if next, ok := d.Status.next(DeviceIsBlocked); ok && d.Failures >= maxDeviceFailures {
 		d.Status, d.EndedAt = next, now
 		events = append(events, s.challengeEvent(by, EventDeviceBlocked, c, string(d.ID), now))
@@ -266,14 +273,15 @@ func (s *Service) failDevice(tx Tx, by Actor, d Device, c Challenge, why string,
 type saidAnswer struct {
 	decision Decision
 	number   string
+	counter  int64 // of the device's passkey
 }
 
 // answerSkew is what the end of a challenge may lose when it is written in whole seconds.
 const answerSkew = time.Second
 
 // readAnswer checks an answer against everything that the challenge is, and says what does not hold; nothing else is told to the device.
-func (s *Service) readAnswer(d Device, c Challenge, shown []string, answer string, now time.Time) (said saidAnswer, why string) {
-	claims, err := jose.NewSet(d.Key).Verify(answer, jose.Want{
+func (s *Service) readAnswer(d Device, c Challenge, shown []string, in SignedAnswer, now time.Time) (said saidAnswer, why string) {
+	claims, err := jose.NewSet(d.Key).Verify(in.Token, jose.Want{
 		Typ: []string{typAnswer}, Issuer: string(d.ID), Audience: s.issuer, Now: now, Skew: answerSkew,
 	})
 	if err != nil {
@@ -304,12 +312,23 @@ func (s *Service) readAnswer(d Device, c Challenge, shown []string, answer strin
 	if said.number, ok = claims.String("number"); !ok {
 		return said, "number"
 	}
-	verified, _ := claims.String("uv")
-	pin := verified == verifiedPIN && s.settings(c.Tenant).Push.PIN
-	if said.decision == Approve && c.Channel == ChannelBiometric && verified != verifiedBiometric && !pin {
+	if verified, _ := claims.String("uv"); said.decision == Approve && !s.verifies(d, c, verified) {
 		return said, "uv" // possession alone
 	}
-	return said, ""
+	said.counter, why = s.passkeyAnswer(d, said.decision, in)
+	return said, why
+}
+
+// verifies reports whether a device has made sure enough of its owner to approve a challenge, by what its answer says in uv. Of a device
+// with a passkey the assertion must say so, too.
+func (s *Service) verifies(d Device, c Challenge, uv string) bool {
+	switch {
+	case d.Passkey.ID != "":
+		return uv == verifiedPasskey
+	case uv == verifiedPIN && s.settings(c.Tenant).Push.PIN, c.Channel != ChannelBiometric:
+		return true
+	}
+	return uv == verifiedBiometric
 }
 
 // ignoreMissing turns "not found" into nothing.

@@ -141,10 +141,10 @@ func TestOtherDevicesDoNotAnswer(t *testing.T) {
 	}
 	_, err := charles.answer(t, r.ID, charles.claims(r, auth.Approve, ""))
 	wantCode(t, err, auth.CodeNotFound)
-	_, err = e.AnswerByKey(t.Context(), p.by, p.id, r.ID, charles.sign(t, "countersign-answer+jwt", p.claims(r, auth.Approve, "")))
+	_, err = e.AnswerByKey(t.Context(), p.by, p.id, r.ID, auth.SignedAnswer{Token: charles.sign(t, "countersign-answer+jwt", p.claims(r, auth.Approve, ""))})
 	wantCode(t, err, auth.CodeAssertionInvalid)
 	foreign := auth.Actor{Tenant: authtest.Rival, Device: p.id}
-	_, err = e.AnswerByKey(t.Context(), foreign, p.id, r.ID, p.sign(t, "countersign-answer+jwt", p.claims(r, auth.Approve, "")))
+	_, err = e.AnswerByKey(t.Context(), foreign, p.id, r.ID, auth.SignedAnswer{Token: p.sign(t, "countersign-answer+jwt", p.claims(r, auth.Approve, ""))})
 	wantCode(t, err, auth.CodeNotFound)
 	if err := e.UnbindDevice(t.Context(), e.Key(), token, auth.ChannelBiometric); err != nil {
 		t.Fatal(err)
@@ -274,7 +274,7 @@ func TestFiftyAnswers(t *testing.T) {
 	errs := make([]error, 50)
 	var all sync.WaitGroup
 	for i := range errs {
-		all.Go(func() { _, errs[i] = e.AnswerByKey(t.Context(), p.by, p.id, r.ID, answer) })
+		all.Go(func() { _, errs[i] = e.AnswerByKey(t.Context(), p.by, p.id, r.ID, auth.SignedAnswer{Token: answer}) })
 	}
 	all.Wait()
 	won := 0

@@ -51,8 +51,9 @@ type Device struct {
 	Version     int64 // of the row, from 1
 	Name        string
 	Key         jose.PublicKey
-	Push        []byte // PushAddress, sealed; empty: none
-	Certificate string // of its binding: a JWT of ours over the key, so that outsiders can tell whose it is
+	Passkey     DevicePasskey // zero: its key approves by itself
+	Push        []byte        // PushAddress, sealed; empty: none
+	Certificate string        // of its binding: a JWT of ours over the key, so that outsiders can tell whose it is
 	Status      DeviceStatus
 	Failures    int // answers that did not hold, one after another
 	BoundAt     time.Time
@@ -81,6 +82,8 @@ type KeyBinding struct {
 	Key   string      // its public key, a JWK: ES256 (P-256) or EdDSA (Ed25519)
 	Proof string      // a JWT of typ countersign-bind+jwt by that key over ticket and name
 	Push  PushAddress // zero: it is not woken
+	// Passkey is what a browser approves with besides; zero: the key approves by itself.
+	Passkey DeviceRegistration
 }
 
 // BoundDevice is a device that has just been bound.
@@ -116,6 +119,9 @@ func (s *Service) BindKey(ctx context.Context, in KeyBinding, via Via) (BoundDev
 	}
 	d := Device{
 		ID: DeviceID(key.ID()), Tenant: t.Tenant, User: t.User, Version: 1, Name: name, Key: key, Status: DeviceActive, BoundAt: now,
+	}
+	if d.Passkey, err = s.newDevicePasskey(t.Tenant, in); err != nil {
+		return BoundDevice{}, err
 	}
 	if d.Certificate, err = s.certify(ctx, d, t, now); err != nil {
 		return BoundDevice{}, err
@@ -229,10 +235,14 @@ func (s *Service) certify(ctx context.Context, d Device, t Ticket, now time.Time
 	if err != nil {
 		return "", err
 	}
-	return jose.Sign(key, typCertificate, jose.Claims{
+	claims := jose.Claims{
 		"iss": s.issuer, "sub": string(d.User), "tid": string(d.Tenant), "device": string(d.ID), "device_name": d.Name, "sid": string(t.Session),
 		"iat": now, "exp": now.Add(certificateFor), "cnf": map[string]any{"jkt": string(d.ID)}, "key": d.Key.String(), "aud": s.issuer,
-	})
+	}
+	if d.Passkey.ID != "" {
+		claims["passkey"] = d.Passkey.claims()
+	}
+	return jose.Sign(key, typCertificate, claims)
 }
 
 // AuthenticateDevice lets a bound device in by a JWT that it made for the call: typ countersign-call+jwt, iss the device, aud our issuer,

@@ -101,7 +101,7 @@ func (p *handset) claims(r auth.DeviceRequest, d auth.Decision, number string) j
 
 func (p *handset) answer(t *testing.T, id auth.ChallengeID, claims jose.Claims) (auth.ChallengeStatus, error) {
 	t.Helper()
-	return p.env.AnswerByKey(t.Context(), p.by, p.id, id, p.sign(t, "countersign-answer+jwt", claims))
+	return p.env.AnswerByKey(t.Context(), p.by, p.id, id, auth.SignedAnswer{Token: p.sign(t, "countersign-answer+jwt", claims)})
 }
 
 // ticketOf steps a user up by a code and asks for a ticket.

@@ -68,8 +68,7 @@ func (s *Service) issueTicket(ctx context.Context, by Actor, live LiveSession, p
 		if err := tx.AddTicket(t); err != nil {
 			return IssuedTicket{}, nil, err
 		}
-		link := s.publicURL + "/authenticator#" + text
-		return IssuedTicket{text, link, t.ExpiresAt}, nil, tx.AddEvents(e)
+		return IssuedTicket{text, s.authenticatorURL() + "#" + text, t.ExpiresAt}, nil, tx.AddEvents(e)
 	})
 }
 

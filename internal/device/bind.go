@@ -14,6 +14,12 @@ type bindRequest struct {
 	Key   jsontext.Value `json:"key"`
 	Proof string         `json:"proof"`
 	Push  *pushAddress   `json:"push"`
+	// Passkey is what a browser approves with, as its create() made it, in base64url.
+	Passkey struct {
+		ID          string `json:"id"`
+		ClientData  string `json:"clientDataJSON"`
+		Attestation string `json:"attestationObject"`
+	} `json:"passkey"`
 }
 
 // pushAddress is where a device is woken; of a browser's subscription it has the keys, too.
@@ -58,7 +64,9 @@ func (a *API) bind(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	d, err := a.Auth.BindKey(c.r.Context(), auth.KeyBinding{Key: string(in.Key), Proof: in.Proof, Push: in.Push.address()}, c.via())
+	d, err := a.Auth.BindKey(c.r.Context(), auth.KeyBinding{
+		Key: string(in.Key), Proof: in.Proof, Push: in.Push.address(), Passkey: auth.DeviceRegistration(in.Passkey),
+	}, c.via())
 	if err != nil {
 		return err
 	}

@@ -152,6 +152,12 @@ func send(w http.ResponseWriter, flush *http.ResponseController, news bool, repl
 
 type answerRequest struct {
 	Answer string `json:"answer"`
+	// Assertion is by the device's passkey, as the browser's get() made it, in base64url.
+	Assertion struct {
+		ClientData    string `json:"clientDataJSON"`
+		Authenticator string `json:"authenticatorData"`
+		Signature     string `json:"signature"`
+	} `json:"assertion"`
 }
 
 type answerReply struct {
@@ -164,7 +170,8 @@ func (a *API) answer(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	status, err := a.Auth.AnswerByKey(c.r.Context(), c.by, c.device.ID, auth.ChallengeID(c.r.PathValue("challenge")), in.Answer)
+	answer := auth.SignedAnswer{Token: in.Answer, Assertion: auth.DeviceAssertion(in.Assertion)}
+	status, err := a.Auth.AnswerByKey(c.r.Context(), c.by, c.device.ID, auth.ChallengeID(c.r.PathValue("challenge")), answer)
 	if err != nil {
 		return err
 	}

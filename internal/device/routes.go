@@ -113,6 +113,14 @@ type configuration struct {
 	Now        int64    `json:"now"` // Unix seconds
 	Algorithms []string `json:"algorithms"`
 	WebPush    string   `json:"web_push_key,omitzero"`
+	Passkeys   *site    `json:"passkeys,omitzero"`
+}
+
+// site is whom passkeys of devices are made for, and the one origin whose pages may use them.
+type site struct {
+	ID         string  `json:"rp_id"`
+	Origin     string  `json:"origin"`
+	Algorithms []int64 `json:"algorithms"` // COSE
 }
 
 // configuration tells a device what it has to know before it is bound.
@@ -120,7 +128,11 @@ func (a *API) configuration(c *call) error {
 	if err := c.decode(nil); err != nil {
 		return err
 	}
-	return c.w.JSON(http.StatusOK, configuration{a.Auth.Issuer(), a.Now().Unix(), []string{"ES256", "EdDSA"}, a.WebPush})
+	out := configuration{Issuer: a.Auth.Issuer(), Now: a.Now().Unix(), Algorithms: []string{"ES256", "EdDSA"}, WebPush: a.WebPush}
+	if own, ok := a.Auth.DeviceSite(); ok {
+		out.Passkeys = &site{own.ID, own.Origins[0], []int64{-7, -8}}
+	}
+	return c.w.JSON(http.StatusOK, out)
 }
 
 type ticketReply struct {
@@ -182,7 +194,7 @@ func refusalOf(c auth.Code) refusal {
 	case auth.CodeTicketInvalid:
 		return refusal{http.StatusBadRequest, "the ticket is unknown, was used, or is too old"}
 	case auth.CodeKeyInvalid:
-		return refusal{http.StatusBadRequest, "want a P-256 or Ed25519 key as a JWK, and a proof that it signed"}
+		return refusal{http.StatusBadRequest, "want a P-256 or Ed25519 key as a JWK, a proof that it signed, and of a browser a passkey that was made for that proof"}
 	case auth.CodePushInvalid:
 		return refusal{http.StatusBadRequest, "the push address cannot be one of its service"}
 	case auth.CodeNameInvalid:

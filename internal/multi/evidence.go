@@ -20,6 +20,14 @@ type deviceEvidence struct {
 	Event       string    `json:"event"`
 	Answer      string    `json:"answer"`
 	Certificate string    `json:"certificate"`
+	// Assertion is by the device's passkey over the answer, where it approved with one.
+	Assertion *deviceAssertion `json:"assertion,omitzero"`
+}
+
+type deviceAssertion struct {
+	ClientData    string `json:"clientDataJSON"`
+	Authenticator string `json:"authenticatorData"`
+	Signature     string `json:"signature"`
 }
 
 // deviceEvidence is ours: what a device's key signed, with the certificate of the key.
@@ -31,8 +39,12 @@ func (a *API) deviceEvidence(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.w.JSON(http.StatusOK, deviceEvidence{
-		1, e.Issuer, string(e.Tenant), string(e.Challenge), string(e.User), string(e.Device), string(e.Decision), e.AnsweredAt, string(e.Event),
-		e.Answer, e.Certificate,
-	})
+	out := deviceEvidence{
+		Version: 1, Issuer: e.Issuer, Tenant: string(e.Tenant), Challenge: string(e.Challenge), User: string(e.User), Device: string(e.Device),
+		Decision: string(e.Decision), AnsweredAt: e.AnsweredAt, Event: string(e.Event), Answer: e.Answer, Certificate: e.Certificate,
+	}
+	if e.Assertion != (auth.DeviceAssertion{}) {
+		out.Assertion = new(deviceAssertion(e.Assertion))
+	}
+	return c.w.JSON(http.StatusOK, out)
 }

@@ -25,6 +25,10 @@ func device(row sqlc.Device) (auth.Device, error) {
 		BoundAt:     moment(row.BoundAt),
 		UsedAt:      moment(row.UsedAt),
 		EndedAt:     moment(row.EndedAt),
+		Passkey: auth.DevicePasskey{
+			ID: row.PasskeyID, Public: orNil(row.PasskeyPublic), Site: row.PasskeySite, Counter: row.PasskeyCounter,
+			BackupEligible: row.PasskeyBackupEligible,
+		},
 	}, err
 }
 
@@ -64,6 +68,12 @@ func (w writes) AddDevice(d auth.Device) error {
 		BoundAt:     micros(d.BoundAt),
 		UsedAt:      micros(d.UsedAt),
 		EndedAt:     micros(d.EndedAt),
+
+		PasskeyID:             d.Passkey.ID,
+		PasskeyPublic:         blob(d.Passkey.Public),
+		PasskeySite:           d.Passkey.Site,
+		PasskeyCounter:        d.Passkey.Counter,
+		PasskeyBackupEligible: d.Passkey.BackupEligible,
 	})
 	return w.added("add device", n, err)
 }
@@ -72,16 +82,17 @@ func (w writes) AddDevice(d auth.Device) error {
 func (w writes) PutDevice(d auth.Device, from int64) (bool, error) {
 	const verb = "put device"
 	n, err := w.q.PutDevice(w.ctx, sqlc.PutDeviceParams{
-		ID:          string(d.ID),
-		TenantID:    string(d.Tenant),
-		Version:     d.Version,
-		Name:        d.Name,
-		Push:        blob(d.Push),
-		Status:      string(d.Status),
-		Failures:    int64(d.Failures),
-		UsedAt:      micros(d.UsedAt),
-		EndedAt:     micros(d.EndedAt),
-		FromVersion: from,
+		ID:             string(d.ID),
+		TenantID:       string(d.Tenant),
+		Version:        d.Version,
+		Name:           d.Name,
+		Push:           blob(d.Push),
+		Status:         string(d.Status),
+		Failures:       int64(d.Failures),
+		UsedAt:         micros(d.UsedAt),
+		EndedAt:        micros(d.EndedAt),
+		PasskeyCounter: d.Passkey.Counter,
+		FromVersion:    from,
 	})
 	return moved(w, verb, n, err, func() ([]string, error) {
 		return w.q.HasDevice(w.ctx, sqlc.HasDeviceParams{ID: string(d.ID), TenantID: string(d.Tenant)})
@@ -143,6 +154,7 @@ func (r reads) Approval(t auth.TenantID, id auth.ChallengeID) (auth.Approval, er
 		Device:      auth.DeviceID(row.DeviceID),
 		Decision:    auth.Decision(row.Decision),
 		Answer:      row.Answer,
+		Assertion:   auth.DeviceAssertion{ClientData: row.ClientData, Authenticator: row.AuthenticatorData, Signature: row.Signature},
 		Certificate: row.Certificate,
 		Event:       auth.EventID(row.EventID),
 		AnsweredAt:  moment(row.AnsweredAt),
@@ -161,6 +173,10 @@ func (w writes) AddApproval(a auth.Approval) error {
 		Certificate: a.Certificate,
 		EventID:     string(a.Event),
 		AnsweredAt:  micros(a.AnsweredAt),
+
+		ClientData:        a.Assertion.ClientData,
+		AuthenticatorData: a.Assertion.Authenticator,
+		Signature:         a.Assertion.Signature,
 	})
 	return w.added("add approval", n, err)
 }

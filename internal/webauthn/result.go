@@ -110,6 +110,10 @@ func ParseRegistration(text string) (Registration, error) {
 	if err != nil {
 		return Registration{}, err
 	}
+	return r.registration()
+}
+
+func (r result) registration() (Registration, error) {
 	parsed, err := protocol.CredentialCreationResponse{
 		PublicKeyCredential: r.public(),
 		AttestationResponse: protocol.AuthenticatorAttestationResponse{
@@ -179,6 +183,10 @@ func ParseAssertion(text string) (Assertion, error) {
 	if err != nil {
 		return Assertion{}, err
 	}
+	return r.assertion()
+}
+
+func (r result) assertion() (Assertion, error) {
 	parsed, err := protocol.CredentialAssertionResponse{
 		PublicKeyCredential: r.public(),
 		AssertionResponse: protocol.AuthenticatorAssertionResponse{

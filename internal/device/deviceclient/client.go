@@ -51,6 +51,9 @@ const (
 
 // Client makes the calls of one device. It is safe for concurrent use.
 type Client struct {
+	// Passkey is what it approves with beside its key; nil: it is no browser. It is set before the first call.
+	Passkey Passkey
+
 	server string
 	key    *jose.Key
 	http   *http.Client
@@ -119,9 +122,10 @@ type Bound struct {
 }
 
 type binding struct {
-	Key   jsontext.Value `json:"key"`
-	Proof string         `json:"proof"`
-	Push  *PushAddress   `json:"push,omitzero"`
+	Key     jsontext.Value `json:"key"`
+	Proof   string         `json:"proof"`
+	Push    *PushAddress   `json:"push,omitzero"`
+	Passkey *Registration  `json:"passkey,omitzero"`
 }
 
 // Bind binds the device by a ticket of its user's. push may be nil: it is not woken.
@@ -135,7 +139,14 @@ func (c *Client) Bind(ctx context.Context, ticket, name string, push *PushAddres
 		return Bound{}, err
 	}
 	var out Bound
-	in := binding{jsontext.Value(c.key.Public().String()), proof, push}
+	in := binding{Key: jsontext.Value(c.key.Public().String()), Proof: proof, Push: push}
+	if c.Passkey != nil {
+		made, err := c.Passkey.Create(told.Passkeys, Challenge(proof))
+		if err != nil {
+			return Bound{}, err
+		}
+		in.Passkey = &made
+	}
 	return out, c.send(ctx, "POST", "/device/v1/devices", "", in, &out)
 }
 
@@ -195,20 +206,36 @@ func idsOf(all []Request) []string {
 	return ids
 }
 
+type answering struct {
+	Answer    string     `json:"answer"`
+	Assertion *Assertion `json:"assertion,omitzero"`
+}
+
 // Answer answers a request, and returns what became of it: approved or denied.
 func (c *Client) Answer(ctx context.Context, r Request, a Answer) (status string, err error) {
 	told, err := c.current(ctx)
 	if err != nil {
 		return "", err
 	}
+	prove := c.Passkey != nil && a.Decision == Approve
+	if prove && a.Verified == "" {
+		a.Verified = "webauthn"
+	}
 	signed, err := told.Sign(c.key, r, a)
 	if err != nil {
 		return "", err
 	}
+	in := answering{Answer: signed}
+	if prove {
+		made, err := c.Passkey.Get(told.Passkeys, Challenge(signed))
+		if err != nil {
+			return "", err
+		}
+		in.Assertion = &made
+	}
 	var out struct {
 		Status string `json:"status"`
 	}
-	in := map[string]string{"answer": signed}
 	err = c.call(ctx, "POST", "/device/v1/requests/"+url.PathEscape(r.Challenge)+"/answer", in, &out)
 	return out.Status, err
 }

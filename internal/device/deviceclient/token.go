@@ -6,6 +6,8 @@
 package deviceclient
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"net/url"
 	"strings"
@@ -30,6 +32,40 @@ type Configuration struct {
 	Now        int64    `json:"now"`    // the server's clock, in Unix seconds
 	Algorithms []string `json:"algorithms"`
 	WebPush    string   `json:"web_push_key"` // empty: browsers are not woken
+	Passkeys   Site     `json:"passkeys"`     // zero: browsers cannot be devices here
+}
+
+// Site is whom the passkeys of browsers are made for.
+type Site struct {
+	ID         string  `json:"rp_id"`
+	Origin     string  `json:"origin"`
+	Algorithms []int64 `json:"algorithms"` // COSE
+}
+
+// Passkey is what a device that is a browser approves with. Challenges, and what comes back, are in base64url.
+type Passkey interface {
+	Create(s Site, challenge string) (Registration, error)
+	Get(s Site, challenge string) (Assertion, error)
+}
+
+// Registration is a passkey that was made.
+type Registration struct {
+	ID          string `json:"id"`
+	ClientData  string `json:"clientDataJSON"`
+	Attestation string `json:"attestationObject"`
+}
+
+// Assertion is what a passkey has signed.
+type Assertion struct {
+	ClientData    string `json:"clientDataJSON"`
+	Authenticator string `json:"authenticatorData"`
+	Signature     string `json:"signature"`
+}
+
+// Challenge is what a passkey signs beside the device's key: the hash of what that signs of a token.
+func Challenge(token string) string {
+	sum := sha256.Sum256([]byte(token[:max(strings.LastIndexByte(token, '.'), 0)]))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // Request is a challenge that the device's user may answer.
@@ -62,7 +98,7 @@ const (
 type Answer struct {
 	Decision Decision
 	Number   string // from the other screen; empty: none
-	Verified string // how the device made sure of its owner: biometric, pin or none; empty: biometric
+	Verified string // how the device made sure of its owner: biometric, pin, none or webauthn; empty: biometric
 }
 
 // ParseLink splits the link of a ticket into the server's URL and the ticket.

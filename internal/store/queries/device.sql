@@ -5,13 +5,15 @@ SELECT * FROM devices WHERE id = $1;
 SELECT * FROM devices WHERE tenant_id = $1 AND user_id = $2 AND status <> 'revoked' ORDER BY bound_at, id;
 
 -- name: AddDevice :execrows
-INSERT INTO devices (id, tenant_id, user_id, version, name, public_key, push, certificate, status, failures, bound_at, used_at, ended_at)
-VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO devices (id, tenant_id, user_id, version, name, public_key, push, certificate, status, failures, bound_at, used_at, ended_at,
+    passkey_id, passkey_public, passkey_site, passkey_counter, passkey_backup_eligible)
+VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT DO NOTHING;
 
 -- name: PutDevice :execrows
 UPDATE devices SET version = sqlc.arg(version), name = sqlc.arg(name), push = sqlc.arg(push), status = sqlc.arg(status),
-    failures = sqlc.arg(failures), used_at = sqlc.arg(used_at), ended_at = sqlc.arg(ended_at)
+    failures = sqlc.arg(failures), used_at = sqlc.arg(used_at), ended_at = sqlc.arg(ended_at),
+    passkey_counter = sqlc.arg(passkey_counter)
 WHERE id = sqlc.arg(id) AND tenant_id = sqlc.arg(tenant_id) AND version = sqlc.arg(from_version);
 
 -- name: HasDevice :many
@@ -46,8 +48,9 @@ DELETE FROM tickets WHERE hash IN (
 SELECT * FROM approvals WHERE tenant_id = $1 AND challenge_id = $2;
 
 -- name: AddApproval :execrows
-INSERT INTO approvals (tenant_id, challenge_id, user_id, device_id, decision, answer, certificate, event_id, answered_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO approvals (tenant_id, challenge_id, user_id, device_id, decision, answer, certificate, event_id, answered_at, client_data,
+    authenticator_data, signature)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT DO NOTHING;
 
 -- name: CountDenied :many

@@ -10,21 +10,25 @@ import (
 )
 
 const addApproval = `-- name: AddApproval :execrows
-INSERT INTO approvals (tenant_id, challenge_id, user_id, device_id, decision, answer, certificate, event_id, answered_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO approvals (tenant_id, challenge_id, user_id, device_id, decision, answer, certificate, event_id, answered_at, client_data,
+    authenticator_data, signature)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT DO NOTHING
 `
 
 type AddApprovalParams struct {
-	TenantID    string
-	ChallengeID string
-	UserID      string
-	DeviceID    string
-	Decision    string
-	Answer      string
-	Certificate string
-	EventID     string
-	AnsweredAt  int64
+	TenantID          string
+	ChallengeID       string
+	UserID            string
+	DeviceID          string
+	Decision          string
+	Answer            string
+	Certificate       string
+	EventID           string
+	AnsweredAt        int64
+	ClientData        string
+	AuthenticatorData string
+	Signature         string
 }
 
 func (q *Queries) AddApproval(ctx context.Context, arg AddApprovalParams) (int64, error) {
@@ -38,6 +42,9 @@ func (q *Queries) AddApproval(ctx context.Context, arg AddApprovalParams) (int64
 		arg.Certificate,
 		arg.EventID,
 		arg.AnsweredAt,
+		arg.ClientData,
+		arg.AuthenticatorData,
+		arg.Signature,
 	)
 	if err != nil {
 		return 0, err
@@ -46,24 +53,30 @@ func (q *Queries) AddApproval(ctx context.Context, arg AddApprovalParams) (int64
 }
 
 const addDevice = `-- name: AddDevice :execrows
-INSERT INTO devices (id, tenant_id, user_id, version, name, public_key, push, certificate, status, failures, bound_at, used_at, ended_at)
-VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO devices (id, tenant_id, user_id, version, name, public_key, push, certificate, status, failures, bound_at, used_at, ended_at,
+    passkey_id, passkey_public, passkey_site, passkey_counter, passkey_backup_eligible)
+VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 ON CONFLICT DO NOTHING
 `
 
 type AddDeviceParams struct {
-	ID          string
-	TenantID    string
-	UserID      string
-	Name        string
-	PublicKey   string
-	Push        []byte
-	Certificate string
-	Status      string
-	Failures    int64
-	BoundAt     int64
-	UsedAt      int64
-	EndedAt     int64
+	ID                    string
+	TenantID              string
+	UserID                string
+	Name                  string
+	PublicKey             string
+	Push                  []byte
+	Certificate           string
+	Status                string
+	Failures              int64
+	BoundAt               int64
+	UsedAt                int64
+	EndedAt               int64
+	PasskeyID             string
+	PasskeyPublic         []byte
+	PasskeySite           string
+	PasskeyCounter        int64
+	PasskeyBackupEligible bool
 }
 
 func (q *Queries) AddDevice(ctx context.Context, arg AddDeviceParams) (int64, error) {
@@ -80,6 +93,11 @@ func (q *Queries) AddDevice(ctx context.Context, arg AddDeviceParams) (int64, er
 		arg.BoundAt,
 		arg.UsedAt,
 		arg.EndedAt,
+		arg.PasskeyID,
+		arg.PasskeyPublic,
+		arg.PasskeySite,
+		arg.PasskeyCounter,
+		arg.PasskeyBackupEligible,
 	)
 	if err != nil {
 		return 0, err
@@ -118,7 +136,7 @@ func (q *Queries) AddTicket(ctx context.Context, arg AddTicketParams) (int64, er
 }
 
 const approval = `-- name: Approval :many
-SELECT tenant_id, challenge_id, user_id, device_id, decision, answer, certificate, event_id, answered_at FROM approvals WHERE tenant_id = $1 AND challenge_id = $2
+SELECT tenant_id, challenge_id, user_id, device_id, decision, answer, certificate, event_id, answered_at, client_data, authenticator_data, signature FROM approvals WHERE tenant_id = $1 AND challenge_id = $2
 `
 
 type ApprovalParams struct {
@@ -145,6 +163,9 @@ func (q *Queries) Approval(ctx context.Context, arg ApprovalParams) ([]Approval,
 			&i.Certificate,
 			&i.EventID,
 			&i.AnsweredAt,
+			&i.ClientData,
+			&i.AuthenticatorData,
+			&i.Signature,
 		); err != nil {
 			return nil, err
 		}
@@ -195,7 +216,7 @@ func (q *Queries) CountDenied(ctx context.Context, arg CountDeniedParams) ([]int
 }
 
 const device = `-- name: Device :many
-SELECT id, tenant_id, user_id, version, name, public_key, push, certificate, status, failures, bound_at, used_at, ended_at FROM devices WHERE id = $1
+SELECT id, tenant_id, user_id, version, name, public_key, push, certificate, status, failures, bound_at, used_at, ended_at, passkey_id, passkey_public, passkey_site, passkey_counter, passkey_backup_eligible FROM devices WHERE id = $1
 `
 
 func (q *Queries) Device(ctx context.Context, id string) ([]Device, error) {
@@ -221,6 +242,11 @@ func (q *Queries) Device(ctx context.Context, id string) ([]Device, error) {
 			&i.BoundAt,
 			&i.UsedAt,
 			&i.EndedAt,
+			&i.PasskeyID,
+			&i.PasskeyPublic,
+			&i.PasskeySite,
+			&i.PasskeyCounter,
+			&i.PasskeyBackupEligible,
 		); err != nil {
 			return nil, err
 		}
@@ -236,7 +262,7 @@ func (q *Queries) Device(ctx context.Context, id string) ([]Device, error) {
 }
 
 const devices = `-- name: Devices :many
-SELECT id, tenant_id, user_id, version, name, public_key, push, certificate, status, failures, bound_at, used_at, ended_at FROM devices WHERE tenant_id = $1 AND user_id = $2 AND status <> 'revoked' ORDER BY bound_at, id
+SELECT id, tenant_id, user_id, version, name, public_key, push, certificate, status, failures, bound_at, used_at, ended_at, passkey_id, passkey_public, passkey_site, passkey_counter, passkey_backup_eligible FROM devices WHERE tenant_id = $1 AND user_id = $2 AND status <> 'revoked' ORDER BY bound_at, id
 `
 
 type DevicesParams struct {
@@ -267,6 +293,11 @@ func (q *Queries) Devices(ctx context.Context, arg DevicesParams) ([]Device, err
 			&i.BoundAt,
 			&i.UsedAt,
 			&i.EndedAt,
+			&i.PasskeyID,
+			&i.PasskeyPublic,
+			&i.PasskeySite,
+			&i.PasskeyCounter,
+			&i.PasskeyBackupEligible,
 		); err != nil {
 			return nil, err
 		}
@@ -356,21 +387,23 @@ func (q *Queries) HasTicket(ctx context.Context, hash []byte) ([][]byte, error) 
 
 const putDevice = `-- name: PutDevice :execrows
 UPDATE devices SET version = $1, name = $2, push = $3, status = $4,
-    failures = $5, used_at = $6, ended_at = $7
-WHERE id = $8 AND tenant_id = $9 AND version = $10
+    failures = $5, used_at = $6, ended_at = $7,
+    passkey_counter = $8
+WHERE id = $9 AND tenant_id = $10 AND version = $11
 `
 
 type PutDeviceParams struct {
-	Version     int64
-	Name        string
-	Push        []byte
-	Status      string
-	Failures    int64
-	UsedAt      int64
-	EndedAt     int64
-	ID          string
-	TenantID    string
-	FromVersion int64
+	Version        int64
+	Name           string
+	Push           []byte
+	Status         string
+	Failures       int64
+	UsedAt         int64
+	EndedAt        int64
+	PasskeyCounter int64
+	ID             string
+	TenantID       string
+	FromVersion    int64
 }
 
 func (q *Queries) PutDevice(ctx context.Context, arg PutDeviceParams) (int64, error) {
@@ -382,6 +415,7 @@ func (q *Queries) PutDevice(ctx context.Context, arg PutDeviceParams) (int64, er
 		arg.Failures,
 		arg.UsedAt,
 		arg.EndedAt,
+		arg.PasskeyCounter,
 		arg.ID,
 		arg.TenantID,
 		arg.FromVersion,

@@ -41,15 +41,18 @@ type Application struct {
 }
 
 type Approval struct {
-	TenantID    string
-	ChallengeID string
-	UserID      string
-	DeviceID    string
-	Decision    string
-	Answer      string
-	Certificate string
-	EventID     string
-	AnsweredAt  int64
+	TenantID          string
+	ChallengeID       string
+	UserID            string
+	DeviceID          string
+	Decision          string
+	Answer            string
+	Certificate       string
+	EventID           string
+	AnsweredAt        int64
+	ClientData        string
+	AuthenticatorData string
+	Signature         string
 }
 
 type Attempt struct {
@@ -157,19 +160,24 @@ type Client struct {
 }
 
 type Device struct {
-	ID          string
-	TenantID    string
-	UserID      string
-	Version     int64
-	Name        string
-	PublicKey   string
-	Push        []byte
-	Certificate string
-	Status      string
-	Failures    int64
-	BoundAt     int64
-	UsedAt      int64
-	EndedAt     int64
+	ID                    string
+	TenantID              string
+	UserID                string
+	Version               int64
+	Name                  string
+	PublicKey             string
+	Push                  []byte
+	Certificate           string
+	Status                string
+	Failures              int64
+	BoundAt               int64
+	UsedAt                int64
+	EndedAt               int64
+	PasskeyID             string
+	PasskeyPublic         []byte
+	PasskeySite           string
+	PasskeyCounter        int64
+	PasskeyBackupEligible bool
 }
 
 type Event struct {

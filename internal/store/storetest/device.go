@@ -36,9 +36,12 @@ func testDevices(t *testing.T, s auth.Store) {
 			t.Errorf("%x: got used at %v, want %v", hash[:3], got, want)
 		}
 	}
-	second.Status, second.Version = auth.DeviceRevoked, 2
+	second.Status, second.Version, second.Passkey.Counter = auth.DeviceRevoked, 2, 7
 	if !move(t, s, func(tx auth.Writes) (bool, error) { return tx.PutDevice(second, 1) }) {
 		t.Error("the device was not replaced")
+	}
+	if got := read(t, s, func(r auth.Reads) (auth.Device, error) { return r.Device(second.ID) }).Passkey; got.Counter != 7 || got.ID != second.Passkey.ID {
+		t.Errorf("got passkey %+v, want its counter moved on and nothing else", got)
 	}
 	if got, want := ids(), []auth.DeviceID{w.device.ID}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)

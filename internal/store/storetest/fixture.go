@@ -155,13 +155,14 @@ func (w *world) addDevice(t auth.TenantID) {
 	w.device = auth.Device{
 		ID: auth.DeviceID(key.ID()), Tenant: t, User: "17", Version: 1, Name: "Ada's phone", Key: key.Public(), Push: []byte{0, 1},
 		Certificate: "a.b.c", Status: auth.DeviceBlocked, Failures: 5, BoundAt: at(4), UsedAt: at(5), EndedAt: at(6),
+		Passkey: auth.DevicePasskey{ID: "Y3JlZA", Public: []byte{0xa5, 0}, Site: "bank.example", Counter: 1<<32 - 1, BackupEligible: true},
 	}
 	w.ticket = auth.Ticket{
 		Hash: digest("ticket of " + string(t)), Tenant: t, User: "17", Session: "ses-1", CreatedAt: at(4), ExpiresAt: at(5), UsedAt: at(6),
 	}
 	w.approval = auth.Approval{
 		Tenant: t, Challenge: "900", User: "17", Device: w.device.ID, Decision: auth.Approve, Answer: "d.e.f", Certificate: "a.b.c",
-		Event: "ev-1", AnsweredAt: at(14),
+		Event: "ev-1", AnsweredAt: at(14), Assertion: auth.DeviceAssertion{ClientData: "e30", Authenticator: "AAEC", Signature: "MEU"},
 	}
 }
 
