@@ -20,10 +20,33 @@ type Application struct {
 	LoginURI    string   // where its users log in
 	InviteURI   string   // where an invited member of an organization is sent
 	Roles       []RoleID // of user roles, that its clients' own tokens name
+	Keeps       RefreshKeeping
 	CreatedBy   ClientID // empty: by an operator, or with the starting state
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }
+
+// RefreshKeeping says what leaves the refresh tokens that an application's clients hold for members of organizations as they are, where it
+// would otherwise revoke them (contract/cis §1.8). A new password has no such exception: it ends them all.
+type RefreshKeeping struct {
+	OnSuspension bool // of the membership; what comes back is refused until that is lifted
+	OnRoles      bool // when the member's roles change; what is issued afterwards has the new ones
+}
+
+// keepers lists the clients, live or not, whose refresh tokens something leaves as they are.
+func (d *directory) keepers(t TenantID, keeps func(RefreshKeeping) bool) []ClientID {
+	var ids []ClientID
+	for _, c := range d.Directory.Clients {
+		if a := d.apps[appRef{c.Tenant, c.AppID}]; c.Tenant == t && a != nil && keeps(a.Keeps) {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
+
+func onSuspension(k RefreshKeeping) bool { return k.OnSuspension }
+
+func onRoles(k RefreshKeeping) bool { return k.OnRoles }
 
 type appRef struct {
 	tenant TenantID

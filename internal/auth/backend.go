@@ -351,7 +351,7 @@ func (s *Service) family(c *Client, audience string, i issuance) (TokenSet, Refr
 func (s *Service) tokens(c *Client, audience string, i issuance) (TokenSet, error) {
 	set := TokenSet{ExpiresIn: s.lives(c, audience).Access, Scope: i.scope, Session: i.session.ID}
 	access := s.baseClaims(c, string(i.user.ID), audience, i.now)
-	i.own = s.dir.Load().roleSet(c.Tenant, c.AppID, i.user.Profile.Roles)
+	i.own = s.ownRoles(c, i)
 	access["scope"], access["roles"], access["sid"] = i.scope, slices.Concat(i.own.ids, i.roles()), string(i.session.ID)
 	access["auth_time"], access["amr"] = i.session.AuthAt, i.session.amr()
 	if acr := i.session.acr(); acr != "" {

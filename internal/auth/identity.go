@@ -76,6 +76,7 @@ type Membership struct {
 	LastUsedAt time.Time // zero: never
 
 	Roles       []Role
+	AppRoles    []RoleID  // of the tenant's applications, which the user has in them as a member
 	Tag         string    // the embedder's
 	SuspendedAt time.Time // zero: active
 	Info        MemberInfo

@@ -255,7 +255,7 @@ func (s *Service) deactivate(tx Tx, by Actor, d dealing, now time.Time) (*Error,
 	if err := tx.PutMembership(d.with); err != nil {
 		return nil, err
 	}
-	if err := s.endMembership(tx, by, u.ID, d.with.Identity.Ref, now); err != nil {
+	if err := s.endMembership(tx, by, u.ID, d.with.Identity.Ref, s.dir.Load().keepers(u.Tenant, onSuspension), now); err != nil {
 		return nil, err
 	}
 	events := []Event{d.event(s, by, EventMemberSuspended, now)}

@@ -125,7 +125,7 @@ func (s *Service) DeleteOrganization(ctx context.Context, by Actor, id string) e
 			return i, nil, err
 		}
 		for _, p := range people {
-			if err := s.endMembership(tx, by, p.User.ID, i.Ref, now); err != nil {
+			if err := s.endMembership(tx, by, p.User.ID, i.Ref, nil, now); err != nil {
 				return i, nil, err
 			}
 		}
@@ -162,12 +162,13 @@ func (s *Service) release(tx Tx, managed Identity) error {
 	return tx.PutIdentity(i)
 }
 
-// endMembership ends what a user has under way for an organization: an invite, and tokens that could be refreshed later.
-func (s *Service) endMembership(tx Tx, by Actor, id UserID, org IdentityRef, now time.Time) error {
+// endMembership ends what a user has under way for an organization: an invite, and tokens that could be refreshed later, but for those of
+// some clients.
+func (s *Service) endMembership(tx Tx, by Actor, id UserID, org IdentityRef, spared []ClientID, now time.Time) error {
 	if err := s.cancelInvite(tx, by.Tenant, id, org, now); err != nil {
 		return err
 	}
-	_, err := tx.RevokeRefreshOf(by.Tenant, id, org, now)
+	_, err := tx.RevokeRefreshOf(by.Tenant, id, org, spared, now)
 	return err
 }
 

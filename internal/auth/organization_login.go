@@ -1,6 +1,9 @@
 package auth
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // acts reports whether a user of these memberships acts for an organization now, in a client's application.
 func (c *Client) acts(ms []Membership, org IdentityRef) bool {
@@ -61,22 +64,38 @@ const (
 )
 
 // MemberRole is a role of a member as /cis shows it.
-type MemberRole struct{ ID, Name string }
+type MemberRole struct{ ID, Name, Display string }
 
-// MemberRoles lists what a member is for an organization: the roles that every one has, and those of /multi by their own names.
-func (m Membership) MemberRoles() []MemberRole {
+// RolesOfMember lists what a member is for an organization: the roles that every one has, those of /multi by their own names, and those of one
+// application, or of all for an empty id.
+func (s *Service) RolesOfMember(m Membership, app AppID) []MemberRole {
 	var all []MemberRole
-	if m.Credential == Root {
-		all = append(all, MemberRole{roleCreator, roleCreator})
+	for _, name := range m.roleNames() {
+		all = append(all, MemberRole{ID: name, Name: name})
 	}
-	for _, r := range m.Roles {
-		name := string(r)
-		if r == RoleAdmin {
-			name = roleOrgAdmin
+	d := s.dir.Load()
+	for _, id := range m.AppRoles {
+		if r := d.roles[roleRef{m.Tenant, id}]; r != nil && (app == "" || r.App == app) {
+			all = append(all, MemberRole{string(r.ID), r.Name, r.DisplayName})
 		}
-		all = append(all, MemberRole{name, name})
 	}
 	return all
+}
+
+// roleNames are the roles that are every organization's, which are named by their ids.
+func (m Membership) roleNames() []string {
+	names := []string{}
+	if m.Credential == Root {
+		names = append(names, roleCreator)
+	}
+	for _, r := range m.Roles {
+		if r == RoleAdmin {
+			names = append(names, roleOrgAdmin)
+		} else {
+			names = append(names, string(r))
+		}
+	}
+	return names
 }
 
 // memberRole reads the id of a role that a member may be given.
@@ -88,20 +107,32 @@ func memberRole(id string) (Role, bool) {
 	return r, ok && id == string(r) && r != RoleAdmin
 }
 
-// roles lists the roles that the user of a token has for its organization.
+// roles lists the roles that the user of a token has for its organization, but for those of applications.
 func (i issuance) roles() []string {
-	ids := []string{}
 	if m, ok := memberOf(i.memberships, i.session.Org); ok {
-		for _, r := range m.MemberRoles() {
-			ids = append(ids, r.ID)
+		return m.roleNames()
+	}
+	return []string{}
+}
+
+// ownRoles are the roles of a client's application that the user of a token has: as a user, and as a member of the organization that the
+// token is for.
+func (s *Service) ownRoles(c *Client, i issuance) roleSet {
+	ids := i.user.Profile.Roles
+	if m, ok := memberOf(i.memberships, i.session.Org); ok {
+		ids = slices.Clone(ids)
+		for _, id := range m.AppRoles {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
 		}
 	}
-	return ids
+	return s.dir.Load().roleSet(c.Tenant, c.AppID, ids)
 }
 
 // OrganizationRoles lists the roles that every organization has.
 func OrganizationRoles() []MemberRole {
-	return []MemberRole{{roleCreator, roleCreator}, {roleOrgAdmin, roleOrgAdmin}}
+	return []MemberRole{{ID: roleCreator, Name: roleCreator}, {ID: roleOrgAdmin, Name: roleOrgAdmin}}
 }
 
 // bearerFor makes the session that of a token for an organization, which may be another than the session was made for. Error:

@@ -219,35 +219,49 @@ func (m managing) holder(r Reads, ids []Identifier) (Account, *Error, error) {
 	return found, nil, nil
 }
 
-// given reads the roles that a member is to have. Only a client makes a root user, and nobody gives more than an administrator's roles away
-// who is not one.
-func (m managing) given(former []Role, ids []string) (roles []Role, creator bool, no *Error) {
+// givenRoles are the roles that a member is to have.
+type givenRoles struct {
+	creator bool
+	roles   []Role
+	apps    []RoleID // of applications
+}
+
+// given reads the roles that a member is to have; fits says which of the tenant's applications' roles may be among them. Only a client makes
+// a root user, and nobody gives more than an administrator's roles away who is not one, nor a role of an application that they do not have.
+func (m managing) given(d *directory, former []Role, ids []string, fits func(AppRole) bool) (g givenRoles, no *Error) {
 	for _, id := range ids {
 		if id == roleCreator {
-			creator = true
+			g.creator = true
 			continue
 		}
-		r, ok := memberRole(id)
-		if !ok {
-			return nil, false, refuseField(CodeRoleNotFound, "role_ids")
+		if r, ok := memberRole(id); ok {
+			if !slices.Contains(g.roles, r) {
+				g.roles = append(g.roles, r)
+			}
+			continue
 		}
-		if !slices.Contains(roles, r) {
-			roles = append(roles, r)
+		r := d.roles[roleRef{m.Tenant, RoleID(id)}]
+		if r == nil || r.App == "" || !fits(*r) {
+			return g, refuseField(CodeRoleNotFound, "role_ids")
+		}
+		if !slices.Contains(g.apps, r.ID) {
+			g.apps = append(g.apps, r.ID)
 		}
 	}
 	if m.Admin == nil {
-		return roles, creator, nil
+		return g, nil
 	}
-	if creator {
-		return nil, false, refuse(CodeNotPermitted)
+	if g.creator || slices.ContainsFunc(g.apps, func(id RoleID) bool { return !slices.Contains(m.as.AppRoles, id) }) {
+		return g, refuse(CodeNotPermitted)
 	}
-	return roles, false, m.as.mayGive(former, roles)
+	return g, m.as.mayGive(former, g.roles)
 }
 
 func (s *Service) addMember(
 	tx Tx, m managing, u User, ids []Identifier, p *Password, in NewMember, now time.Time,
 ) (UserID, *Error, error) {
-	roles, creator, no := m.given(nil, in.Roles)
+	ofOurs := func(r AppRole) bool { o := m.org.Organization; return !o.Limited || slices.Contains(o.Apps, r.App) }
+	given, no := m.given(s.dir.Load(), nil, in.Roles, ofOurs)
 	if no != nil {
 		return "", no, nil
 	}
@@ -256,10 +270,11 @@ func (s *Service) addMember(
 		return "", no, err
 	}
 	with := Membership{
-		Tenant: m.Tenant, User: u.ID, Identity: m.org, Credential: Member, Roles: roles,
-		Info: MemberInfo{Department: in.Department, Title: in.Title, Manager: in.Manager, AddedBy: m.id(), AddedAt: now, UpdatedAt: now},
+		Tenant: m.Tenant, User: u.ID, Identity: m.org, Credential: Member, Roles: given.roles,
+		AppRoles: given.apps,
+		Info:     MemberInfo{Department: in.Department, Title: in.Title, Manager: in.Manager, AddedBy: m.id(), AddedAt: now, UpdatedAt: now},
 	}
-	if creator {
+	if given.creator {
 		with.Credential = Root
 	}
 	if in.Suspended {
@@ -353,7 +368,7 @@ func (s *Service) ChangeOrganizationMember(ctx context.Context, by MemberManager
 			return s.resumeMember(tx, m, t, events, now)
 		}
 		t.with.SuspendedAt = now
-		if err := s.memberLeaves(tx, m, *t, "TEMPORARY", now); err != nil {
+		if err := s.memberLeaves(tx, m, *t, "TEMPORARY", s.dir.Load().keepers(m.Tenant, onSuspension), now); err != nil {
 			return nil, err
 		}
 		return append(events, m.event(s, EventMemberSuspended, id, now)), nil
@@ -361,8 +376,8 @@ func (s *Service) ChangeOrganizationMember(ctx context.Context, by MemberManager
 }
 
 // memberLeaves ends what a member has under way for the organization, and tells the tenant's webhook (contract/multi §4.2).
-func (s *Service) memberLeaves(tx Tx, m managing, t target, reason string, now time.Time) error {
-	if err := s.endMembership(tx, m.Actor, t.User.ID, m.org.Ref, now); err != nil {
+func (s *Service) memberLeaves(tx Tx, m managing, t target, reason string, spared []ClientID, now time.Time) error {
+	if err := s.endMembership(tx, m.Actor, t.User.ID, m.org.Ref, spared, now); err != nil {
 		return err
 	}
 	return s.announce(tx, m.Tenant, News{

@@ -66,7 +66,7 @@ func (s *Service) OrganizationMembers(
 		found, count = nil, 0
 		for _, p := range people {
 			one := m.shown(Account{Found: true, User: p.User, Subject: SubjectOf(p.User.ID)}, p.Membership)
-			if !f.match(one.Account, in.Member) || !one.Membership.hasAny(in.Roles) {
+			if !f.match(one.Account, in.Member) || !s.hasAny(one.Membership, in.Roles) {
 				continue
 			}
 			if count++; count > in.Offset && len(found) < in.Limit {
@@ -79,8 +79,8 @@ func (s *Service) OrganizationMembers(
 }
 
 // hasAny reports whether a member has one of some roles, or none is asked for.
-func (m Membership) hasAny(names []string) bool {
-	return len(names) == 0 || slices.ContainsFunc(m.MemberRoles(), func(r MemberRole) bool { return slices.Contains(names, r.Name) })
+func (s *Service) hasAny(m Membership, names []string) bool {
+	return len(names) == 0 || slices.ContainsFunc(s.RolesOfMember(m, ""), func(r MemberRole) bool { return slices.Contains(names, r.Name) })
 }
 
 // OrganizationMember finds a member of an organization.
@@ -170,7 +170,7 @@ func (s *Service) RemoveOrganizationMember(ctx context.Context, by MemberManager
 		if err != nil || no != nil {
 			return "", no, err
 		}
-		if err := s.memberLeaves(tx, m, t, "UNDEFINED_REASON", now); err != nil {
+		if err := s.memberLeaves(tx, m, t, "UNDEFINED_REASON", nil, now); err != nil {
 			return "", nil, err
 		}
 		if _, err := tx.DropMembership(by.Tenant, id, m.org.Ref); err != nil {
@@ -182,8 +182,9 @@ func (s *Service) RemoveOrganizationMember(ctx context.Context, by MemberManager
 	return err
 }
 
-// SetMemberRoles replaces the roles of a member, for a client that administers the tenant. A root user stays one. Refresh tokens for the
-// organization are revoked, since what comes of them would still have the former roles (contract/cis §1.7, §1.8).
+// SetMemberRoles replaces the roles of a member, for a client that administers the tenant: those that every organization has, and those of
+// one application; its roles in others stay. A root user stays one. Refresh tokens for the organization are revoked (contract/cis §1.7,
+// §1.8), but for those of applications that keep them.
 //
 // Errors: CodeUnknownClient, CodeClientRefused, CodeAppNotFound, CodeNotFound, CodeUserNotFound, CodeRoleNotFound, CodeNotPermitted.
 func (s *Service) SetMemberRoles(ctx context.Context, by Actor, app, org string, id UserID, ids []string) error {
@@ -199,18 +200,24 @@ func (s *Service) SetMemberRoles(ctx context.Context, by Actor, app, org string,
 		if err != nil || no != nil {
 			return "", no, err
 		}
-		roles, creator, no := m.given(t.with.Roles, ids)
-		if no == nil && creator && t.with.Credential != Root {
+		d := s.dir.Load()
+		given, no := m.given(d, t.with.Roles, ids, func(r AppRole) bool { return r.App == app })
+		if no == nil && given.creator && t.with.Credential != Root {
 			no = refuse(CodeNotPermitted)
 		}
-		if no != nil || sameRoles(roles, t.with.Roles) {
+		for _, had := range t.with.AppRoles {
+			if r := d.roles[roleRef{by.Tenant, had}]; r != nil && r.App != app {
+				given.apps = append(given.apps, had)
+			}
+		}
+		if no != nil || sameSet(given.roles, t.with.Roles) && sameSet(given.apps, t.with.AppRoles) {
 			return id, no, nil
 		}
-		t.with.Roles, t.with.Info.UpdatedAt = roles, now
+		t.with.Roles, t.with.AppRoles, t.with.Info.UpdatedAt = given.roles, given.apps, now
 		if err := tx.PutMembership(t.with); err != nil {
 			return id, nil, err
 		}
-		if _, err := tx.RevokeRefreshOf(by.Tenant, id, m.org.Ref, now); err != nil {
+		if _, err := tx.RevokeRefreshOf(by.Tenant, id, m.org.Ref, d.keepers(by.Tenant, onRoles), now); err != nil {
 			return id, nil, err
 		}
 		e := m.event(s, EventMemberChanged, id, now)
@@ -220,7 +227,7 @@ func (s *Service) SetMemberRoles(ctx context.Context, by Actor, app, org string,
 	return err
 }
 
-// sameRoles reports whether two lists are the same set.
-func sameRoles(a, b []Role) bool {
-	return len(a) == len(b) && !slices.ContainsFunc(a, func(r Role) bool { return !slices.Contains(b, r) })
+// sameSet reports whether two lists, which name nothing twice, are the same set.
+func sameSet[T comparable](a, b []T) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(r T) bool { return !slices.Contains(b, r) })
 }

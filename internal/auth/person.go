@@ -74,7 +74,7 @@ func (e *edit) fillRoles(in PersonFields) *Error {
 	}
 	m := &e.person.Membership
 	switch {
-	case sameRoles(roles, m.Roles):
+	case sameSet(roles, m.Roles):
 		return nil
 	case e.person.User.ID == e.caller.User.ID:
 		return refuse(CodeOwnRoles)
@@ -198,7 +198,7 @@ func (s *Service) write(tx Tx, e *edit, kind EventKind) error {
 		return err
 	}
 	if slices.Contains(e.changed, "roles") { // they are in the tokens of /cis
-		if _, err := tx.RevokeRefreshOf(m.Tenant, m.User, m.Identity.Ref, e.now); err != nil {
+		if _, err := tx.RevokeRefreshOf(m.Tenant, m.User, m.Identity.Ref, s.dir.Load().keepers(m.Tenant, onRoles), e.now); err != nil {
 			return err
 		}
 	}

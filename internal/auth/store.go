@@ -288,8 +288,8 @@ type Writes interface {
 	RotateRefresh(hash TokenHash, at time.Time) (bool, error)
 	// RevokeRefreshFamily revokes a whole family by its root; false when it was revoked before.
 	RevokeRefreshFamily(root TokenHash, at time.Time) (bool, error)
-	// RevokeRefreshOf revokes all families of a user that are for one organization, and returns how many.
-	RevokeRefreshOf(t TenantID, id UserID, org IdentityRef, at time.Time) (int, error)
+	// RevokeRefreshOf revokes all families of a user that are for one organization, but for those of some clients, and returns how many.
+	RevokeRefreshOf(t TenantID, id UserID, org IdentityRef, spared []ClientID, at time.Time) (int, error)
 	// RevokeToken notes that an access token is revoked until it expires; false when it was before.
 	RevokeToken(t TenantID, id string, expires time.Time) (bool, error)
 	// RaiseRevokedUntil moves the Directory's RevokedUntil forward, never back, and raises the Revision if it did.

@@ -112,6 +112,7 @@ func (s *Service) UserInfo(ctx context.Context, token string, via Via) (Actor, m
 		wanted = append(wanted, named(scopeClaims(scope))...)
 	}
 	i := issuance{user: live.User, memberships: live.Memberships, session: live.Session, lastAuth: live.SucceededAt}
+	i.own = s.ownRoles(t.client, i)
 	claims := make(map[string]any, len(wanted)+1)
 	for _, request := range wanted {
 		if _, known := claims[request.Name]; known { // what is asked for by its fields comes first

@@ -15,6 +15,11 @@ type appRequest struct {
 	Logo        *string `json:"logo"`
 	LoginURI    *string `json:"login_uri"`
 	InviteURI   *string `json:"invite_member_uri"`
+
+	Triggers struct {
+		Suspension *bool `json:"invalidateOnMemberSuspension"`
+		Roles      *bool `json:"invalidateOnMemberRoleUpdate"`
+	} `json:"refresh_token_invalidation_trigger_configuration"` // invalidateOnMemberPasswordReset is true, says the document
 	clientRequest
 
 	ClientName        *string        `json:"client_display_name"`
@@ -29,6 +34,8 @@ func (in appRequest) fill(a *auth.Application) {
 	put(&a.Logo, in.Logo)
 	put(&a.LoginURI, in.LoginURI)
 	put(&a.InviteURI, in.InviteURI)
+	put(&a.Keeps.OnSuspension, not(in.Triggers.Suspension))
+	put(&a.Keeps.OnRoles, not(in.Triggers.Roles))
 }
 
 // put sets what is given.
@@ -50,6 +57,13 @@ func (in appRequest) client() auth.ClientSetup {
 	return c
 }
 
+// triggers say what revokes the refresh tokens of members.
+type triggers struct {
+	Suspension bool `json:"invalidateOnMemberSuspension"`
+	Password   bool `json:"invalidateOnMemberPasswordReset"`
+	Roles      bool `json:"invalidateOnMemberRoleUpdate"`
+}
+
 type apiApp struct {
 	AppID             string    `json:"app_id"`
 	TenantID          string    `json:"tenant_id"`
@@ -69,6 +83,7 @@ type apiApp struct {
 	ClientType        string    `json:"client_type,omitempty"`
 	RedirectURIs      []string  `json:"redirect_uris"`
 	Resources         []string  `json:"resources"`
+	Triggers          triggers  `json:"refresh_token_invalidation_trigger_configuration"`
 }
 
 // appOf is the contract's ApiApp, with the default client: the oldest.
@@ -76,7 +91,7 @@ func (a *API) appOf(by auth.Actor, app auth.AppState, secret string) apiApp {
 	out := apiApp{
 		AppID: string(app.ID), TenantID: string(app.Tenant), Name: app.Name, Description: app.Description, Logo: app.Logo, LoginURI: app.LoginURI,
 		InviteURI: app.InviteURI, CreatedBy: string(app.CreatedBy), CreatedAt: app.CreatedAt, UpdatedAt: app.UpdatedAt, ClientSecret: secret,
-		RedirectURIs: []string{}, Resources: []string{},
+		RedirectURIs: []string{}, Resources: []string{}, Triggers: triggers{!app.Keeps.OnSuspension, true, !app.Keeps.OnRoles},
 	}
 	if len(app.Clients) > 0 {
 		c := a.clientOf(by, app.Clients[0], "")

@@ -55,7 +55,7 @@ type roleData struct {
 func rolesOf(all []auth.MemberRole) []roleData {
 	list := make([]roleData, len(all))
 	for i, r := range all {
-		list[i] = roleData{RoleID: r.ID, RoleName: r.Name}
+		list[i] = roleData{r.ID, r.Name, r.Display}
 	}
 	return list
 }
@@ -88,7 +88,7 @@ type apiMember struct {
 
 // memberOf is the contract's ApiMember. Who became a member on /multi was added by nobody that is known, at no known time.
 func (a *API) memberOf(c *call, m auth.OrganizationMember) apiMember {
-	with, roles := m.Membership, rolesOf(m.Membership.MemberRoles())
+	with, roles := m.Membership, rolesOf(a.auth.RolesOfMember(m.Membership, ""))
 	info, org := with.Info, with.Identity.Organization
 	out := apiMember{apiUser: a.userOf(c, m.Account), Roles: roles, OrganizationInformation: organizationInformation{
 		OrganizationID: with.Identity.Ref.ID, Name: with.Identity.Name, AddedBy: info.AddedBy, Department: info.Department, Title: info.Title,
@@ -101,7 +101,7 @@ func (a *API) memberOf(c *call, m auth.OrganizationMember) apiMember {
 		out.OrganizationInformation.UpdatedAt = info.UpdatedAt.UnixMilli()
 	}
 	for _, app := range a.auth.OrganizationApps(with.Identity) {
-		out.OrganizationInformation.AssignedApps = append(out.OrganizationInformation.AssignedApps, assignedApp{app, roles})
+		out.OrganizationInformation.AssignedApps = append(out.OrganizationInformation.AssignedApps, assignedApp{app, rolesOf(a.auth.RolesOfMember(with, app))})
 	}
 	return out
 }
@@ -200,7 +200,7 @@ func (a *API) listMemberOrganizations(c *call) error {
 	wanted, roles := c.r.URL.Query().Get("organization_id"), map[string][]roleData{}
 	for _, m := range all {
 		if id := m.Identity.Ref.ID; wanted == "" || wanted == id {
-			roles[id] = rolesOf(m.MemberRoles())
+			roles[id] = rolesOf(a.auth.RolesOfMember(m, ""))
 		}
 	}
 	return c.w.JSON(http.StatusOK, result{roles})

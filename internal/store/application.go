@@ -20,13 +20,28 @@ func application(row sqlc.Application) (auth.Application, error) {
 		CreatedAt:   moment(row.CreatedAt),
 		UpdatedAt:   moment(row.UpdatedAt),
 	}
-	err := decode(row.Roles, &a.Roles)
+	if err := decode(row.Roles, &a.Roles); err != nil {
+		return a, err
+	}
+	var o appOptions
+	err := decode(row.Options, &o)
+	a.Keeps = auth.RefreshKeeping{OnSuspension: o.KeepsOnSuspension, OnRoles: o.KeepsOnRoles}
 	return a, err
+}
+
+// appOptions are settings of an application as JSON.
+type appOptions struct {
+	KeepsOnSuspension bool `json:"keeps_on_suspension,omitzero"`
+	KeepsOnRoles      bool `json:"keeps_on_roles,omitzero"`
 }
 
 // PutApplication implements auth.Writes.
 func (w writes) PutApplication(a auth.Application) error {
 	roles, err := encode(a.Roles)
+	if err != nil {
+		return fmt.Errorf("put application: %w", err)
+	}
+	options, err := encode(appOptions{a.Keeps.OnSuspension, a.Keeps.OnRoles})
 	if err != nil {
 		return fmt.Errorf("put application: %w", err)
 	}
@@ -42,6 +57,7 @@ func (w writes) PutApplication(a auth.Application) error {
 		CreatedAt:   micros(a.CreatedAt),
 		UpdatedAt:   micros(a.UpdatedAt),
 		Roles:       roles,
+		Options:     options,
 	}))
 }
 

@@ -91,7 +91,7 @@ func (w writes) PutIdentity(i auth.Identity) error {
 
 // AddMembership implements auth.Writes. Of m.Identity only the reference is stored; the identity has a row of its own.
 func (w writes) AddMembership(m auth.Membership) error {
-	member, err := encode(toMemberInfo(m.Info))
+	member, err := memberText(m)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (w writes) AddMembership(m auth.Membership) error {
 
 // PutMembership implements auth.Writes.
 func (w writes) PutMembership(m auth.Membership) error {
-	member, err := encode(toMemberInfo(m.Info))
+	member, err := memberText(m)
 	if err != nil {
 		return err
 	}
@@ -185,6 +185,7 @@ func memberships(t auth.TenantID, user string, c membershipColumns) ([]auth.Memb
 		Position:    int(c.position.Int64),
 		LastUsedAt:  moment(c.lastUsedAt.Int64),
 		Roles:       splitSet[auth.Role](c.roles.String),
+		AppRoles:    info.AppRoles,
 		Tag:         c.tag.String,
 		SuspendedAt: moment(c.suspendedAt.Int64),
 		Info:        info.auth(),

@@ -42,10 +42,15 @@ type memberInfo struct {
 	AddedAt    int64  `json:"added_at,omitzero"`   // microseconds
 	UpdatedAt  int64  `json:"updated_at,omitzero"` // the same
 	Linked     bool   `json:"linked,omitzero"`
+
+	AppRoles []auth.RoleID `json:"app_roles,omitempty"` // which are the membership's
 }
 
-func toMemberInfo(m auth.MemberInfo) memberInfo {
-	return memberInfo{m.Department, m.Title, m.Manager, m.AddedBy, micros(m.AddedAt), micros(m.UpdatedAt), m.Linked}
+func memberText(m auth.Membership) (string, error) {
+	i := m.Info
+	return encode(memberInfo{
+		i.Department, i.Title, i.Manager, i.AddedBy, micros(i.AddedAt), micros(i.UpdatedAt), i.Linked, m.AppRoles,
+	})
 }
 
 func (m memberInfo) auth() auth.MemberInfo {

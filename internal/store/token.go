@@ -204,11 +204,23 @@ func (w writes) RevokeRefreshFamily(root auth.TokenHash, at time.Time) (bool, er
 }
 
 // RevokeRefreshOf implements auth.Writes.
-func (w writes) RevokeRefreshOf(t auth.TenantID, id auth.UserID, org auth.IdentityRef, at time.Time) (int, error) {
-	n, err := w.q.RevokeRefreshOf(w.ctx, sqlc.RevokeRefreshOfParams{
-		TenantID: string(t), UserID: string(id), OrgType: string(org.Type), OrgID: org.ID, At: micros(at),
-	})
-	return int(n), w.h.fail(w.ctx, "revoke refresh tokens of a user", err)
+func (w writes) RevokeRefreshOf(t auth.TenantID, id auth.UserID, org auth.IdentityRef, spared []auth.ClientID, at time.Time) (int, error) {
+	const verb = "revoke refresh tokens of a user"
+	f := filter{text: "-- name: RevokeRefreshOf :execrows\nUPDATE refresh_tokens SET revoked_at = $1\nWHERE hash = root AND revoked_at = 0"}
+	f.args = []any{micros(at)}
+	f.and("tenant_id = ?", string(t))
+	f.and("user_id = ?", string(id))
+	f.and("org_type = ?", string(org.Type))
+	f.and("org_id = ?", org.ID)
+	for _, c := range spared {
+		f.and("client_id <> ?", string(c))
+	}
+	result, err := w.h.ExecContext(w.ctx, f.text, f.args...)
+	if err != nil {
+		return 0, w.h.fail(w.ctx, verb, err)
+	}
+	n, err := result.RowsAffected()
+	return int(n), w.h.fail(w.ctx, verb, err)
 }
 
 func (w writes) hasRefresh(hash auth.TokenHash) func() ([][]byte, error) {

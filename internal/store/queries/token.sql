@@ -69,12 +69,6 @@ WHERE refresh_tokens.hash = sqlc.arg(hash) AND rotated_at = 0
 -- name: RevokeRefreshFamily :execrows
 UPDATE refresh_tokens SET revoked_at = sqlc.arg(at) WHERE hash = sqlc.arg(root) AND revoked_at = 0;
 
--- RevokeRefreshOf revokes the families of a user that are for one identity: those that are not revoked yet.
--- name: RevokeRefreshOf :execrows
-UPDATE refresh_tokens SET revoked_at = sqlc.arg(at)
-WHERE tenant_id = sqlc.arg(tenant_id) AND user_id = sqlc.arg(user_id) AND org_type = sqlc.arg(org_type) AND org_id = sqlc.arg(org_id)
-    AND hash = root AND revoked_at = 0;
-
 -- name: HasRefresh :many
 SELECT hash FROM refresh_tokens WHERE hash = $1;
 

@@ -10,7 +10,7 @@ import (
 )
 
 const applications = `-- name: Applications :many
-SELECT tenant_id, id, name, description, logo, login_uri, invite_uri, created_by, created_at, updated_at, roles FROM applications ORDER BY tenant_id, id
+SELECT tenant_id, id, name, description, logo, login_uri, invite_uri, created_by, created_at, updated_at, roles, options FROM applications ORDER BY tenant_id, id
 `
 
 func (q *Queries) Applications(ctx context.Context) ([]Application, error) {
@@ -34,6 +34,7 @@ func (q *Queries) Applications(ctx context.Context) ([]Application, error) {
 			&i.CreatedAt,
 			&i.UpdatedAt,
 			&i.Roles,
+			&i.Options,
 		); err != nil {
 			return nil, err
 		}
@@ -66,11 +67,11 @@ func (q *Queries) DropApplication(ctx context.Context, arg DropApplicationParams
 }
 
 const putApplication = `-- name: PutApplication :exec
-INSERT INTO applications (tenant_id, id, name, description, logo, login_uri, invite_uri, created_by, created_at, updated_at, roles)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+INSERT INTO applications (tenant_id, id, name, description, logo, login_uri, invite_uri, created_by, created_at, updated_at, roles, options)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (tenant_id, id) DO UPDATE SET name = excluded.name, description = excluded.description, logo = excluded.logo,
     login_uri = excluded.login_uri, invite_uri = excluded.invite_uri, created_by = excluded.created_by,
-    created_at = excluded.created_at, updated_at = excluded.updated_at, roles = excluded.roles
+    created_at = excluded.created_at, updated_at = excluded.updated_at, roles = excluded.roles, options = excluded.options
 `
 
 type PutApplicationParams struct {
@@ -85,6 +86,7 @@ type PutApplicationParams struct {
 	CreatedAt   int64
 	UpdatedAt   int64
 	Roles       string
+	Options     string
 }
 
 func (q *Queries) PutApplication(ctx context.Context, arg PutApplicationParams) error {
@@ -100,6 +102,7 @@ func (q *Queries) PutApplication(ctx context.Context, arg PutApplicationParams) 
 		arg.CreatedAt,
 		arg.UpdatedAt,
 		arg.Roles,
+		arg.Options,
 	)
 	return err
 }

@@ -38,6 +38,7 @@ type Application struct {
 	CreatedAt   int64
 	UpdatedAt   int64
 	Roles       string
+	Options     string
 }
 
 type Approval struct {

@@ -440,35 +440,6 @@ func (q *Queries) RevokeRefreshFamily(ctx context.Context, arg RevokeRefreshFami
 	return result.RowsAffected()
 }
 
-const revokeRefreshOf = `-- name: RevokeRefreshOf :execrows
-UPDATE refresh_tokens SET revoked_at = $1
-WHERE tenant_id = $2 AND user_id = $3 AND org_type = $4 AND org_id = $5
-    AND hash = root AND revoked_at = 0
-`
-
-type RevokeRefreshOfParams struct {
-	At       int64
-	TenantID string
-	UserID   string
-	OrgType  string
-	OrgID    string
-}
-
-// RevokeRefreshOf revokes the families of a user that are for one identity: those that are not revoked yet.
-func (q *Queries) RevokeRefreshOf(ctx context.Context, arg RevokeRefreshOfParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, revokeRefreshOf,
-		arg.At,
-		arg.TenantID,
-		arg.UserID,
-		arg.OrgType,
-		arg.OrgID,
-	)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
 const revokeToken = `-- name: RevokeToken :execrows
 INSERT INTO revoked_tokens (tenant_id, id, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
 `

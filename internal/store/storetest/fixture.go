@@ -111,7 +111,7 @@ func newWorld(t auth.TenantID) world {
 	w.addChallenge(t, ref)
 	w.membership = auth.Membership{
 		Tenant: t, User: "17", Identity: w.identity, Credential: auth.Root, Position: 2, LastUsedAt: at(3),
-		Roles: []auth.Role{auth.RoleAdmin, auth.RoleCardAssignee}, Tag: "tag", SuspendedAt: at(8), Info: infoFixture(),
+		Roles: []auth.Role{auth.RoleAdmin, auth.RoleCardAssignee}, AppRoles: []auth.RoleID{"role"}, Tag: "tag", SuspendedAt: at(8), Info: infoFixture(),
 	}
 	w.membership.Identity.Details = "" // is not read with a membership
 	w.leaf.Root, w.grant, w.party, w.pushed = w.root.Hash, grantFixture(t, ref), partyFixture(t), pushedFixture(t)
@@ -244,7 +244,7 @@ func appFixture(t auth.TenantID) auth.Application {
 	return auth.Application{
 		Tenant: t, ID: "app", Name: "App", Description: "What it is", Logo: "https://example.com/l.png",
 		LoginURI: "https://example.com/in", InviteURI: "https://example.com/i", CreatedBy: "admin", CreatedAt: at(1), UpdatedAt: at(2),
-		Roles: []auth.RoleID{"role"},
+		Roles: []auth.RoleID{"role"}, Keeps: auth.RefreshKeeping{OnSuspension: true, OnRoles: true},
 	}
 }
 

@@ -86,7 +86,7 @@ func testDomains(t *testing.T, s auth.Store) {
 	}
 }
 
-// testRevokeRefreshOf revokes the families of one user for one organization, and leaves the others.
+// testRevokeRefreshOf revokes the families of one user for one organization, and leaves the others and those of clients that are spared.
 func testRevokeRefreshOf(t *testing.T, s auth.Store) {
 	w := added(t, s, live("demo"))
 	added(t, s, live("rival"))
@@ -99,9 +99,11 @@ func testRevokeRefreshOf(t *testing.T, s auth.Store) {
 	}
 	mine, child := token("mine", "17", org), token("child", "17", org)
 	child.Root = mine.Hash
+	kept := token("kept", "17", org)
+	kept.Client = "spared"
 	plain, others := token("plain", "17", auth.IdentityRef{}), token("others", "18", org)
 	write(t, s, func(tx auth.Writes) error {
-		for _, r := range []auth.RefreshToken{mine, child, plain, others} {
+		for _, r := range []auth.RefreshToken{mine, child, kept, plain, others} {
 			if err := tx.AddRefresh(r); err != nil {
 				return err
 			}
@@ -110,18 +112,18 @@ func testRevokeRefreshOf(t *testing.T, s auth.Store) {
 	})
 	for _, want := range []int{1, 0} {
 		write(t, s, func(tx auth.Writes) error {
-			if n, err := tx.RevokeRefreshOf("demo", "17", org, at(20)); err != nil || n != want {
+			if n, err := tx.RevokeRefreshOf("demo", "17", org, []auth.ClientID{"spared"}, at(20)); err != nil || n != want {
 				t.Errorf("got %d, %v, want %d", n, err, want)
 			}
 			return nil
 		})
 	}
 	got := map[string]bool{}
-	for name, r := range map[string]auth.RefreshToken{"mine": mine, "child": child, "plain": plain} {
+	for name, r := range map[string]auth.RefreshToken{"mine": mine, "child": child, "kept": kept, "plain": plain} {
 		live := read(t, s, func(tx auth.Reads) (auth.LiveRefresh, error) { return tx.Refresh(r.Hash) })
 		got[name] = !live.RevokedAt.IsZero()
 	}
-	if diff := cmp.Diff(map[string]bool{"mine": true, "child": true, "plain": false}, got); diff != "" {
+	if diff := cmp.Diff(map[string]bool{"mine": true, "child": true, "kept": false, "plain": false}, got); diff != "" {
 		t.Errorf("revoked (-want +got):\n%s", diff)
 	}
 	if !move(t, s, func(tx auth.Writes) (bool, error) { return tx.RevokeRefreshFamily(others.Hash, at(21)) }) {

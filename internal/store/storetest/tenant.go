@@ -144,7 +144,7 @@ func testTenants(t *testing.T, s auth.Store) {
 			},
 			ok(tx.RotateRefresh(one.leaf.Hash, at(24))),
 			ok(tx.RevokeRefreshFamily(one.root.Hash, at(24))),
-			ok(tx.RevokeRefreshOf("one", "17", one.leaf.Org, at(24))),
+			ok(tx.RevokeRefreshOf("one", "17", one.leaf.Org, nil, at(24))),
 			func() error { return useUp(tx, one) },
 			func() error { return tx.TouchMembership("one", "17", one.identity.Ref, at(25)) },
 			func() error { return tx.AddEvents(auth.Event{Tenant: "one", ID: "new"}) },
