@@ -57,22 +57,33 @@ func lockSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	}
 	s := &Store{options: o, dialect: dialect{
 		view:      &sql.TxOptions{ReadOnly: true}, // BEGIN; its first read fixes the snapshot
-		update:    nil,                            // BEGIN IMMEDIATE; there is one writer, so it runs alone
+		update:    nil,                            // the group's BEGIN IMMEDIATE; there is one writer, so it runs alone
 		write:     nil,
-		retryable: func(error) bool { return false },
+		retryable: func(err error) bool { return errors.Is(err, errTakenBack) },
 		duplicate: sqliteCode(sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE),
 		orphan:    sqliteCode(sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY),
+		detach:    detachShort,
 		release:   release,
 		goose:     goose.DialectSQLite3,
 		adapt:     func(text string) string { return strings.ReplaceAll(text, ` COLLATE "C"`, "") },
 		versions:  "SELECT COUNT(*) FROM sqlite_master WHERE name = 'goose_db_version'",
 	}}
 	s.writer = sqlitePool(path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)")
+	s.group = newGroup(s.writer)
 	s.reader = sqlitePool(path, cmp.Or(o.MaxConns, 8), "_pragma=query_only(1)")
 	if err := checkSQLite(ctx, s.writer); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// detachShort lets a statement run to its end that has no LIMIT, as those that may look at many rows do. To watch a context costs more than
+// such a statement, and one that is interrupted while it writes takes its whole transaction with it.
+func detachShort(ctx context.Context, query string) context.Context {
+	if strings.HasPrefix(query, "-- name: ") && !strings.Contains(query, "LIMIT") {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
 }
 
 // sqlitePool returns a pool of connections that are kept once they are made.

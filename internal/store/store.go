@@ -48,6 +48,7 @@ type Store struct {
 	dialect dialect
 	reader  *sql.DB
 	writer  *sql.DB // on PostgreSQL the same as reader
+	group   *group  // of the writers of a SQLite file; nil on PostgreSQL
 	options Options
 }
 
@@ -169,6 +170,10 @@ func (s *Store) attempt(ctx context.Context, kind string, try int, o *sql.TxOpti
 	if s.options.OnTx != nil {
 		s.options.OnTx(kind)
 	}
+	if s.group != nil {
+		err := s.group.run(ctx, func(t *sql.Tx) error { _, err := s.inside(ctx, t, fn); return err })
+		return s.dialect.retryable(err), err
+	}
 	t, err := s.writer.BeginTx(ctx, o)
 	if err != nil {
 		return s.dialect.retryable(err), blame(ctx, "begin "+kind, err)
@@ -179,21 +184,23 @@ func (s *Store) attempt(ctx context.Context, kind string, try int, o *sql.TxOpti
 			return s.dialect.retryable(err), blame(ctx, "begin "+kind, err)
 		}
 	}
-	h := &handle{DBTX: t, store: s}
-	err = fn(&tx{newReads(ctx, h), newWrites(ctx, h)})
-	if h.doomed != nil {
-		if err == nil {
-			err = h.doomed
-		}
-		return s.dialect.retryable(h.doomed), err
-	}
-	if err != nil {
-		return false, err
+	if doomed, err := s.inside(ctx, t, fn); err != nil {
+		return s.dialect.retryable(doomed), err
 	}
 	if err := t.Commit(); err != nil {
 		return s.dialect.retryable(err), blame(ctx, "commit "+kind, err)
 	}
 	return false, nil
+}
+
+// inside runs fn on a transaction. It must not be committed after an error; doomed is that of a statement, if one failed.
+func (s *Store) inside(ctx context.Context, t *sql.Tx, fn func(*tx) error) (doomed, err error) {
+	h := &handle{DBTX: t, store: s}
+	err = fn(&tx{newReads(ctx, h), newWrites(ctx, h)})
+	if err == nil {
+		err = h.doomed
+	}
+	return h.doomed, err
 }
 
 // dialect is what the two databases differ in.
@@ -207,6 +214,9 @@ type dialect struct {
 	duplicate func(error) bool // a key is taken
 	orphan    func(error) bool // a row names a parent that does not exist
 	release   func() error     // called after the last connection is closed; may be nil
+
+	// detach returns the context for a statement of one that may end; may be nil.
+	detach func(ctx context.Context, query string) context.Context
 
 	goose    goose.Dialect
 	adapt    func(string) string // what becomes of a text of SQL that names collations

@@ -30,7 +30,8 @@ var errText = errors.New("text holds a NUL or is not UTF-8")
 
 // ExecContext implements sqlc.DBTX.
 func (h *handle) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if err := h.before(query, args); err != nil {
+	ctx, err := h.before(ctx, query, args)
+	if err != nil {
 		return nil, err
 	}
 	return h.DBTX.ExecContext(ctx, query, args...)
@@ -38,28 +39,35 @@ func (h *handle) ExecContext(ctx context.Context, query string, args ...any) (sq
 
 // QueryContext implements sqlc.DBTX. Every query that reads is a ":many" and comes through here; "QueryRowContext" could not refuse.
 func (h *handle) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if err := h.before(query, args); err != nil {
+	ctx, err := h.before(ctx, query, args)
+	if err != nil {
 		return nil, err
 	}
 	return h.DBTX.QueryContext(ctx, query, args...)
 }
 
-// before refuses a statement or announces it.
-func (h *handle) before(query string, args []any) error {
+// before refuses a statement, or announces it and says in which context it is to be run.
+func (h *handle) before(ctx context.Context, query string, args []any) (context.Context, error) {
 	for _, a := range args {
 		if s, ok := a.(string); ok && !storable(s) {
-			return errText
+			return nil, errText
 		}
 	}
 	if h.single && h.used {
 		h.again = true
-		return errAgain
+		return nil, errAgain
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	h.used = true
 	if on := h.store.options.OnStatement; on != nil {
 		on(query)
 	}
-	return nil
+	if detach := h.store.dialect.detach; detach != nil {
+		ctx = detach(ctx, query)
+	}
+	return ctx, nil
 }
 
 // several makes a View that is about to run several statements start over at once.
