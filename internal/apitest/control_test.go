@@ -30,6 +30,11 @@ func (s *script) start() {
 	if s.ahead != 0 {
 		s.moveClock(s.ahead)
 	}
+	if s.robot != nil && s.robot.Client == nil {
+		if err := s.bindRobot(); err != nil {
+			s.ts.Fatalf("%v", err)
+		}
+	}
 }
 
 func (s *script) serverCommand(denied bool, args []string) error {

@@ -185,10 +185,14 @@ func (s *script) req(_ bool, args []string) error {
 		number := []byte(strconv.Itoa(n + 1))
 		one.body = bytes.ReplaceAll(in.body, []byte("${N}"), number)
 		one.path = strings.ReplaceAll(in.path, "${N}", string(number))
-		reply, err := s.wire.send(one)
+		reply, err := s.press(one)
+		if reply == nil && err == nil {
+			reply, err = s.wire.send(one)
+		}
 		if err != nil {
 			return err
 		}
+		s.robot.read(reply)
 		s.answered = time.Now()
 		if in.until != 0 && reply.status == in.until {
 			s.last = reply

@@ -72,6 +72,8 @@ import (
 //	metric NAME [VALUE]             of the operators' listener; +VALUE is since it was last read
 //	[!] log REGEX                   the server has logged this
 //
+// The scripts of onDevice run twice: as they stand, and with a device of Ada's that has a key of its own in the place of her simulated phone.
+//
 // Every exchange below /multi, /cis, /oidc, /device, /sandbox and /simulate is checked against the OpenAPI documents that the server serves: requests unless -bad,
 // answers always. When a script ends, no secret that occurred in it may be in the server's log or in the body of a refusal, no refusal
 // may speak of the machinery, and no answer may have been a 500.
@@ -90,6 +92,7 @@ func (s *suite) run(t *testing.T) {
 			Dir: "testdata/script", Setup: s.setup, Cmds: commands(), RequireUniqueNames: true,
 		})
 	})
+	t.Run("on a device", s.robots)
 	t.Run("sweep", s.sweep)
 	t.Run("stream", s.stream)
 	if !t.Failed() && testing.CoverMode() == "" && wholeRun() {
@@ -134,6 +137,7 @@ type script struct {
 	browsers map[string]*browserKey   // of the devices that are one
 	signers  map[string]crypto.Signer // by the variable of their public half
 	passkeys map[string]*webauthntest.Authenticator
+	robot    *robot // in the place of the simulated phone; nil: the phone is there
 }
 
 type scriptKey struct{}
