@@ -249,43 +249,20 @@ func (s *Service) proveKey(tx Tx, by Actor, account Account, in KeyLogin, now ti
 	if err != nil {
 		return "", nil, err
 	}
-	subject := k.subject()
+	p := proof{subject: k.subject(), factor: AttemptKey, refused: s.event(by, EventLoginRefused, now), as: CodeWrongAssertion}
 	if k.Version == 0 {
-		subject = s.phantom(by.Tenant, ByUserID, string(in.User)+"/"+in.Key)
+		p.subject = s.phantom(by.Tenant, ByUserID, string(in.User)+"/"+in.Key)
 	}
-	proofs, err := s.proofs(tx, by.Tenant, subject, AttemptKey, now)
-	if err != nil {
-		return "", nil, err
+	p.refused.User, p.refused.Note = account.User.ID, string(AttemptKey)
+	var signed keyProof
+	no, err := s.judged(tx, by, p, now, func() (why, err error) {
+		signed, err = s.judgeKey(tx, by, account, k, in, now)
+		return orNone(signed.why), err
+	})
+	if err != nil || no != nil {
+		return "", no, err
 	}
-	refused := s.event(by, EventLoginRefused, now)
-	refused.User, refused.Note = account.User.ID, string(AttemptKey)
-	if proofs.locked(now) {
-		refused.Reason = CodeLocked.String()
-		return "", &Error{Code: CodeLocked, RetryAfter: proofs.LockedUntil.Sub(now)}, tx.AddEvents(refused)
-	}
-	proof, err := s.judgeKey(tx, by, account, k, in, now)
-	if err != nil {
-		return "", nil, err
-	}
-	outcome := succeeded
-	if proof.why != nil {
-		outcome = failed
-	}
-	if proofs, err = s.settleProofs(tx, by.Tenant, subject, AttemptKey, proofs, outcome, now); err != nil {
-		return "", nil, err
-	}
-	if proof.why == nil {
-		return proof.approval, nil, s.spendKeyProof(tx, by, proof, now)
-	}
-	refused.Reason = proof.why.Code.String()
-	events := []Event{refused}
-	if proofs.locked(now) {
-		locked := s.event(by, EventLocked, now)
-		locked.User, locked.Reason = account.User.ID, string(AttemptKey)
-		locked.Note = "until " + proofs.LockedUntil.Format(time.RFC3339)
-		events = append(events, locked)
-	}
-	return "", &Error{Code: CodeWrongAssertion, counted: true}, tx.AddEvents(events...)
+	return signed.approval, nil, s.spendKeyProof(tx, by, signed, now)
 }
 
 // judgeKey says why a signature is not accepted, if it is not. It does the same work for a key that is not there.

@@ -236,34 +236,23 @@ func (s *Service) ValidateDeviceKey(ctx context.Context, by Actor, id UserID, ke
 		if err != nil || no != nil {
 			return false, no, err
 		}
-		refused := s.keyChange(by, EventKeyRefused, LiveSession{User: account.User}, CodeWrongAssertion.String(), now)
-		proofs, err := s.proofs(tx, k.Tenant, k.subject(), AttemptKey, now)
-		if err != nil {
+		p := proof{subject: k.subject(), factor: AttemptKey, as: CodeWrongAssertion}
+		p.refused = s.keyChange(by, EventKeyRefused, LiveSession{User: account.User}, "", now)
+		if !k.BlockedAt.IsZero() || account.User.Status == UserSuspended {
+			p.refused.Reason = CodeLocked.String()
+			return false, nil, tx.AddEvents(p.refused)
+		}
+		no, err = s.judged(tx, by, p, now, func() (why, err error) {
+			held, err := s.heldBefore(tx, k, challenge, signature, now)
+			if !held {
+				why = refuse(CodeWrongAssertion)
+			}
+			return why, err
+		})
+		if err != nil || no != nil {
 			return false, nil, err
 		}
-		if proofs.locked(now) || !k.BlockedAt.IsZero() || account.User.Status == UserSuspended {
-			refused.Reason = CodeLocked.String()
-			return false, nil, tx.AddEvents(refused)
-		}
-		held, err := s.heldBefore(tx, k, challenge, signature, now)
-		if err != nil {
-			return false, nil, err
-		}
-		outcome := failed
-		if held {
-			outcome = succeeded
-		}
-		if proofs, err = s.settleProofs(tx, k.Tenant, k.subject(), AttemptKey, proofs, outcome, now); err != nil {
-			return false, nil, err
-		}
-		if held {
-			return true, nil, s.spendKeyProof(tx, by, keyProof{key: k}, now)
-		}
-		events := []Event{refused}
-		if proofs.locked(now) {
-			events = append(events, s.keyChange(by, EventLocked, LiveSession{User: account.User}, string(AttemptKey), now))
-		}
-		return false, nil, tx.AddEvents(events...)
+		return true, nil, s.spendKeyProof(tx, by, keyProof{key: k}, now)
 	})
 }
 

@@ -55,7 +55,7 @@ type Device struct {
 	Push        []byte        // PushAddress, sealed; empty: none
 	Certificate string        // of its binding: a JWT of ours over the key, so that outsiders can tell whose it is
 	Status      DeviceStatus
-	Failures    int // answers that did not hold, one after another
+	Failures    int // answers that did not hold, one after another; kept here, since what they lead to does not end with a time
 	BoundAt     time.Time
 	UsedAt      time.Time // of the latest answer that held; zero: none
 	EndedAt     time.Time // blocked or revoked; zero: neither

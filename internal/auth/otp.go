@@ -88,12 +88,6 @@ func (c Challenge) factor() AttemptFactor {
 	return AttemptOTP
 }
 
-// proofs returns the subject's counter for a factor as it stands now, and whether it is locked.
-func (s *Service) proofs(r Reads, t TenantID, subject Subject, f AttemptFactor, now time.Time) (Attempts, error) {
-	a, err := r.Attempts(t, subject, f)
-	return a.aged(now, s.settings(t).Lockout), err
-}
-
 // sendCode begins a challenge with a new code, or gives a pending one for the same thing a new code, which voids the old one. m
 // is the message that brings it; its code and expiry are filled in.
 //
@@ -230,17 +224,6 @@ func (s *Service) proveCode(tx Tx, by Actor, c Challenge, target, code string, n
 	}
 	c, err = s.putApproved(tx, by, c, now)
 	return c, nil, err
-}
-
-// settleProofs writes one more proof of a subject to its counter: it held, or it did not.
-func (s *Service) settleProofs(
-	w Writes, t TenantID, subject Subject, f AttemptFactor, proofs Attempts, o outcome, now time.Time,
-) (Attempts, error) {
-	from := proofs.Version
-	proofs = proofs.settle(o, now, s.settings(t).Lockout)
-	proofs.Version = from + 1
-	_, err := w.PutAttempts(t, subject, f, proofs, from)
-	return proofs, err
 }
 
 // putApproved writes a challenge whose proof held, with its event.

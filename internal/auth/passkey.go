@@ -308,36 +308,18 @@ func (s *Service) provePasskey(tx Tx, by Actor, in webauthn.Assertion, now time.
 	if a.ceremony = c; no != nil {
 		return a, no, tx.AddEvents(refused)
 	}
-	proofs, err := s.proofs(tx, by.Tenant, subject, AttemptPasskey, now)
-	if err != nil {
-		return a, nil, err
+	p := proof{subject: subject, factor: AttemptPasskey, refused: refused, as: CodePasskeyInvalid}
+	no, err = s.judged(tx, by, p, now, func() (why, err error) {
+		why, err = s.checkAssertion(by.Tenant, &a, in)
+		if why == nil && err == nil && a.copied() {
+			return errCopied, tx.AddEvents(s.passkeyEvent(by, EventCopied, a.account.User, "", "", now))
+		}
+		return why, err
+	})
+	if err != nil || no != nil {
+		return a, no, err
 	}
-	if proofs.locked(now) {
-		refused.Reason = CodeLocked.String()
-		return a, &Error{Code: CodeLocked, RetryAfter: proofs.LockedUntil.Sub(now)}, tx.AddEvents(refused)
-	}
-	why, err := s.checkAssertion(by.Tenant, &a, in)
-	if err != nil {
-		return a, nil, err
-	}
-	if why == nil && a.copied() {
-		return a, refuse(CodePasskeyInvalid), s.lockCopied(tx, by, a, subject, proofs, now)
-	}
-	outcome := succeeded
-	if why != nil {
-		outcome = failed
-	}
-	if proofs, err = s.settleProofs(tx, by.Tenant, subject, AttemptPasskey, proofs, outcome, now); err != nil {
-		return a, nil, err
-	}
-	if why == nil {
-		return a, nil, movePasskey(tx, a, now)
-	}
-	events := []Event{refused}
-	if proofs.locked(now) {
-		events = append(events, s.passkeyLocked(by, a.account.User, proofs, now))
-	}
-	return a, &Error{Code: CodePasskeyInvalid, Cause: why, counted: true}, tx.AddEvents(events...)
+	return a, nil, movePasskey(tx, a, now)
 }
 
 // readAssertion reads the passkey that an assertion names and its user, and returns under whom its failure is counted.
@@ -388,18 +370,6 @@ func (a assertion) copied() bool {
 	return (a.state.Counter > 0 || a.passkey.Counter > 0) && int64(a.state.Counter) <= a.passkey.Counter
 }
 
-// lockCopied locks a passkey that was found to be in two places, as if its failures had reached the limit.
-func (s *Service) lockCopied(tx Tx, by Actor, a assertion, subject Subject, proofs Attempts, now time.Time) error {
-	proofs.Failures, proofs.FailedAt = s.settings(by.Tenant).Lockout.Failures, now
-	proofs, err := s.settleProofs(tx, by.Tenant, subject, AttemptPasskey, proofs, failed, now)
-	if err != nil {
-		return err
-	}
-	refused := s.passkeyEvent(by, EventLoginRefused, a.account.User, "", CodePasskeyInvalid.String(), now)
-	copied := s.passkeyEvent(by, EventCopied, a.account.User, "", "", now)
-	return tx.AddEvents(copied, refused, s.passkeyLocked(by, a.account.User, proofs, now))
-}
-
 // movePasskey writes what a passkey has said of itself.
 func movePasskey(tx Tx, a assertion, now time.Time) error {
 	p := a.passkey
@@ -407,12 +377,6 @@ func movePasskey(tx Tx, a assertion, now time.Time) error {
 	p.Counter, p.Verified, p.BackedUp, p.UsedAt = int64(a.state.Counter), a.state.Verified, a.state.BackedUp, now
 	done, err := tx.PutPasskey(p, p.Version-1)
 	return errors.Join(err, raced(done))
-}
-
-func (s *Service) passkeyLocked(by Actor, u User, proofs Attempts, now time.Time) Event {
-	e := s.passkeyEvent(by, EventLocked, u, "", string(AttemptPasskey), now)
-	e.Note = "until " + proofs.LockedUntil.Format(time.RFC3339)
-	return e
 }
 
 // passkeyEvent is an event about a passkey.

@@ -192,41 +192,21 @@ func (s *Service) authenticateTOTP(ctx context.Context, by Actor, in TOTPLogin, 
 //
 // Verdicts: CodeLocked, CodeWrongOTP.
 func (s *Service) proveTOTP(tx Tx, by Actor, account Account, accept acceptance, now time.Time) (string, *Error, error) {
-	refused := s.event(by, EventLoginRefused, now)
-	refused.User, refused.Note = account.User.ID, string(AttemptTOTP)
-	proofs, err := s.proofs(tx, by.Tenant, account.Subject, AttemptTOTP, now)
-	if err != nil {
-		return "", nil, err
+	p := proof{subject: account.Subject, factor: AttemptTOTP, refused: s.event(by, EventLoginRefused, now), as: CodeWrongOTP}
+	p.refused.User, p.refused.Note = account.User.ID, string(AttemptTOTP)
+	var a TOTP
+	var approval string
+	no, err := s.judged(tx, by, p, now, func() (why, err error) {
+		var no *Error
+		a, approval, no, err = accept(tx, account, now)
+		return orNone(no), err
+	})
+	if err != nil || no != nil {
+		return "", no, err
 	}
-	if proofs.locked(now) {
-		refused.Reason = CodeLocked.String()
-		return "", &Error{Code: CodeLocked, RetryAfter: proofs.LockedUntil.Sub(now)}, tx.AddEvents(refused)
-	}
-	a, approval, why, err := accept(tx, account, now)
-	if err != nil {
-		return "", nil, err
-	}
-	outcome := succeeded
-	if why != nil {
-		outcome = failed
-	}
-	if proofs, err = s.settleProofs(tx, by.Tenant, account.Subject, AttemptTOTP, proofs, outcome, now); err != nil {
-		return "", nil, err
-	}
-	if why == nil {
-		a.Version++
-		done, err := tx.PutTOTP(a, a.Version-1)
-		return approval, nil, errors.Join(err, raced(done))
-	}
-	refused.Reason = why.Code.String()
-	events := []Event{refused}
-	if proofs.locked(now) {
-		locked := s.event(by, EventLocked, now)
-		locked.User, locked.Reason = account.User.ID, string(AttemptTOTP)
-		locked.Note = "until " + proofs.LockedUntil.Format(time.RFC3339)
-		events = append(events, locked)
-	}
-	return "", &Error{Code: CodeWrongOTP, counted: true}, tx.AddEvents(events...)
+	a.Version++
+	done, err := tx.PutTOTP(a, a.Version-1)
+	return approval, nil, errors.Join(err, raced(done))
 }
 
 // acceptTOTP returns the user's authenticator with the code's time step spent; or why the code is not accepted, for the event alone.
