@@ -60,7 +60,9 @@ func checkResults(t *testing.T, r *results, databases int) {
 func TestEverythingIsMeasuredOnSQLite(t *testing.T) {
 	r := miniature(t, false)
 	checkResults(t, r, 1)
-	for name, text := range map[string]string{"text": r.text(), "Markdown": r.markdown()} {
+	var out report
+	out.add(r.tables(), r.failures())
+	for name, text := range map[string]string{"text": out.text(heading(r.kernel)), "Markdown": out.markdown(heading(r.kernel))} {
 		for _, want := range []string{r.kernel, "/multi/login_with_password", "client_credentials", "sandbox", "serve, SQLite"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s: no %q in\n%s", name, want, text)

@@ -16,8 +16,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
+
+	"countersign/internal/passhash"
 )
 
 func main() {
@@ -36,38 +40,125 @@ func fail(err error) {
 	}
 }
 
+// subjects are what can be measured, in the order of the report.
+func subjects() []string { return []string{"rates", "overload", "growth", "scaleout", "timing"} }
+
+// orders is what the command line asks for.
+type orders struct {
+	plan
+	subjects []string
+	markdown string
+	picture  string
+	sizes    []int
+	samples  int
+}
+
 // command is the program without the process around it.
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	seconds := flags.Float64("seconds", 5, "how long each figure is measured, over all rounds")
-	rounds := flags.Int("rounds", 3, "over how many rounds; figures are medians of them")
-	short := flags.Bool("short", false, "a first impression in a minute")
-	markdown := flags.String("markdown", "", "write the report to this `file`, too, as Markdown")
-	logins := flags.Bool("logins", false, "measure nothing but logins")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	if *seconds <= 0 || *rounds < 1 || flags.NArg() > 0 {
-		flags.Usage()
-		return errors.New("bad arguments")
-	}
-	p := plan{
-		users: 400, rounds: *rounds, window: time.Duration(*seconds * float64(time.Second) / float64(*rounds)),
-		conns: []int{1, 8, mostConns}, launches: 7, rest: 35 * time.Second, postgres: true, loginsOnly: *logins, progress: stderr,
-	}
-	if *short {
-		p.rounds, p.window, p.launches, p.rest = 1, 1200*time.Millisecond, 3, 0
-	}
-	r, err := p.carryOut(ctx)
+	o, err := read(args, stderr)
 	if err != nil {
 		return err
 	}
-	if *markdown != "" {
-		if err := os.WriteFile(*markdown, []byte(r.markdown()), 0o644); err != nil {
+	hasher, err := passhash.New(passhash.Config{Kernel: os.Getenv(envKernel)})
+	if err != nil {
+		return err
+	}
+	head := heading(hasher.Kernel())
+	if err := hasher.Close(); err != nil {
+		return err
+	}
+	var r report
+	for _, subject := range o.subjects {
+		if err := o.measure(ctx, subject, &r); err != nil {
+			return fmt.Errorf("%s: %w", subject, err)
+		}
+	}
+	if o.markdown != "" {
+		if err := os.WriteFile(o.markdown, []byte(r.markdown(head)), 0o644); err != nil {
 			return err
 		}
 	}
-	_, err = io.WriteString(stdout, r.text())
+	_, err = io.WriteString(stdout, r.text(head))
 	return err
+}
+
+func read(args []string, stderr io.Writer) (o orders, err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprintf(stderr, "usage: bench [flags] [%s]; rates and overload if nothing is named\n", strings.Join(subjects(), "] ["))
+		flags.PrintDefaults()
+	}
+	seconds := flags.Float64("seconds", 5, "how long each figure is measured, over all rounds")
+	flags.IntVar(&o.rounds, "rounds", 3, "over how many rounds; figures are medians of them")
+	short := flags.Bool("short", false, "a first impression in a minute")
+	flags.StringVar(&o.markdown, "markdown", "", "write the report to this `file`, too, as Markdown")
+	flags.StringVar(&o.picture, "picture", "", "write the curve of overload to this `file`, as SVG")
+	flags.BoolVar(&o.loginsOnly, "logins", false, "of the rates nothing but logins")
+	flags.IntVar(&o.samples, "samples", 2000, "of each kind of account, for timing")
+	many := flags.Int("users", 1_000_000, "the larger of the two databases of growth")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	o.subjects = flags.Args()
+	if len(o.subjects) == 0 {
+		o.subjects = []string{"rates", "overload"}
+	}
+	for _, s := range o.subjects {
+		if !slices.Contains(subjects(), s) {
+			flags.Usage()
+			return o, fmt.Errorf("unknown subject %q", s)
+		}
+	}
+	few := min(10_000, *many)
+	if *seconds <= 0 || o.rounds < 1 || o.samples < 20 || few < 400 {
+		flags.Usage()
+		return o, errors.New("bad arguments")
+	}
+	o.users, o.conns, o.launches, o.rest, o.postgres, o.progress = 400, []int{1, 8, mostConns}, 7, 35*time.Second, true, stderr
+	o.window, o.sizes = time.Duration(*seconds*float64(time.Second)/float64(o.rounds)), []int{few, *many}
+	if *short {
+		o.rounds, o.window, o.launches, o.rest = 1, 1200*time.Millisecond, 3, 0
+	}
+	return o, nil
+}
+
+// measure measures one subject into the report.
+func (o orders) measure(ctx context.Context, subject string, into *report) error {
+	switch subject {
+	case "rates":
+		r, err := o.carryOut(ctx)
+		if err != nil {
+			return err
+		}
+		into.add(r.tables(), r.failures())
+	case "overload":
+		r, err := o.overloads(ctx, []float64{0.1, 0.5, 0.8, 1, 1.5, 2, 3, 5, 10})
+		if err != nil {
+			return err
+		}
+		into.add([]table{r.table()}, nil)
+		if o.picture != "" {
+			return os.WriteFile(o.picture, []byte(r.picture()), 0o644)
+		}
+	case "growth":
+		r, err := o.growths(ctx, o.sizes)
+		if err != nil {
+			return err
+		}
+		into.add([]table{r.table()}, failuresOf(r.runs))
+	case "scaleout":
+		r, err := o.scaleouts(ctx, []int{1, 2, 4})
+		if err != nil {
+			return err
+		}
+		into.add([]table{r.table()}, nil)
+	case "timing":
+		r, err := o.timings(ctx, o.samples)
+		if err != nil {
+			return err
+		}
+		into.add([]table{r.table()}, nil)
+	}
+	return nil
 }

@@ -87,15 +87,27 @@ func (r *results) memoryTable() table {
 	return t
 }
 
-// heading says what was measured where, with nothing that names the machine.
-func (r *results) heading() string {
-	return fmt.Sprintf("%s, %s/%s, %d cores, hash kernel %s", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), r.kernel)
+// report is what a run of the program has to say.
+type report struct {
+	tables   []table
+	failures []string
 }
 
-// failures lists the first of the errors, if there are any.
-func (r *results) failures() []string {
+func (r *report) add(tables []table, failures []string) {
+	r.tables, r.failures = append(r.tables, tables...), append(r.failures, failures...)
+}
+
+// heading says what was measured where, with nothing that names the machine.
+func heading(kernel string) string {
+	return fmt.Sprintf("%s, %s/%s, %d cores, hash kernel %s", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), kernel)
+}
+
+func (r *results) failures() []string { return failuresOf(slices.Concat(r.logins, r.tokens)) }
+
+// failuresOf lists the first of the errors of each run, if there are any.
+func failuresOf(runs []*run) []string {
 	var all []string
-	for _, run := range slices.Concat(r.logins, r.tokens) {
+	for _, run := range runs {
 		if len(run.errors) > 0 {
 			all = append(all, fmt.Sprintf("%s on %s, %d connections: %v", run.name, run.place.name, run.conns, run.errors[0]))
 		}
@@ -103,10 +115,10 @@ func (r *results) failures() []string {
 	return all
 }
 
-func (r *results) text() string {
+func (r *report) text(heading string) string {
 	var b strings.Builder
-	fmt.Fprintln(&b, r.heading())
-	for _, t := range r.tables() {
+	fmt.Fprintln(&b, heading)
+	for _, t := range r.tables {
 		fmt.Fprintf(&b, "\n%s\n", t.title)
 		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		for _, row := range append([][]string{t.head}, t.rows...) {
@@ -114,23 +126,23 @@ func (r *results) text() string {
 		}
 		w.Flush() // into memory
 	}
-	for _, f := range r.failures() {
+	for _, f := range r.failures {
 		fmt.Fprintln(&b, "\nERROR", f)
 	}
 	return b.String()
 }
 
-func (r *results) markdown() string {
+func (r *report) markdown(heading string) string {
 	var b strings.Builder
-	fmt.Fprintln(&b, r.heading())
-	for _, t := range r.tables() {
+	fmt.Fprintln(&b, heading)
+	for _, t := range r.tables {
 		fmt.Fprintf(&b, "\n### %s\n\n| %s |\n|%s%s\n", t.title, strings.Join(t.head, " | "),
 			strings.Repeat("---|", t.words), strings.Repeat("--:|", len(t.head)-t.words))
 		for _, row := range t.rows {
 			fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
 		}
 	}
-	for _, f := range r.failures() {
+	for _, f := range r.failures {
 		fmt.Fprintln(&b, "\n**Error:**", f)
 	}
 	return b.String()

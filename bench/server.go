@@ -83,25 +83,45 @@ type database struct {
 
 // sqlite makes a database in a file.
 func (s *site) sqlite() (database, error) {
-	return s.prepare("SQLite", "sqlite:"+filepath.Join(s.dir, "countersign.db"))
+	d, _, err := s.sqliteIn("SQLite")
+	return d, err
 }
 
 // postgreSQL makes a database on the server of the run.
 func (s *site) postgreSQL() (database, error) {
-	url, err := s.postgres.Create("countersign")
-	if err != nil {
-		return database{}, err
+	d, _, err := s.postgreSQLIn("PostgreSQL")
+	return d, err
+}
+
+// sqliteIn makes a database in a file of that name, and returns its dsn, too.
+func (s *site) sqliteIn(name string) (d database, dsn string, err error) {
+	dsn = "sqlite:" + filepath.Join(s.dir, name+".db")
+	d, err = s.prepare(name, dsn)
+	return d, dsn, err
+}
+
+// postgreSQLIn makes a database of that name, and returns its dsn, too.
+func (s *site) postgreSQLIn(name string) (d database, dsn string, err error) {
+	if dsn, err = s.postgres.Create(strings.ToLower(name)); err != nil {
+		return d, "", err
 	}
-	return s.prepare("PostgreSQL", url)
+	d, err = s.prepare(name+"-pg", dsn)
+	d.name = name
+	return d, dsn, err
 }
 
 // prepare migrates a database, seeds it by a first start of the server and settles it.
 func (s *site) prepare(name, dsn string) (database, error) {
+	return s.prepareWith(name, dsn, seedOf(s.users, s.encoded))
+}
+
+// prepareWith is prepare with a seed file of this text.
+func (s *site) prepareWith(name, dsn, seedText string) (database, error) {
 	config := fmt.Sprintf("listen: 127.0.0.1:0\npublic_url: http://127.0.0.1\ndatabase: %q\nmaster_key: %s\n", dsn, masterKey)
 	d := database{name, filepath.Join(s.dir, name+".yaml")}
 	first, seed := filepath.Join(s.dir, name+"-first.yaml"), filepath.Join(s.dir, "seed.yaml")
 	for path, text := range map[string]string{
-		d.config: config, first: config + fmt.Sprintf("seed: %q\n", seed), seed: seedOf(s.users, s.encoded),
+		d.config: config, first: config + fmt.Sprintf("seed: %q\n", seed), seed: seedText,
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			return d, err
@@ -161,8 +181,10 @@ func seedOf(users int, encoded string) string {
     settings: {rate_limits: false}
     api_keys: [{name: bench, key: %s}]
     clients: [{id: %s, secret: %s, kind: application, app_name: Bench}]
-    identities:
 `, apiKey, clientID, clientSecret)
+	if users > 0 {
+		b.WriteString("    identities:\n")
+	}
 	for n := range users {
 		fmt.Fprintf(&b, "      - {type: CONSUMER, id: \"%d\", name: User %d}\n", identity(n), n)
 	}

@@ -33,9 +33,11 @@ func loginMulti(s spread) work {
 	}
 }
 
-func multiLogin(user int) []byte {
-	return request("POST", "/multi/login_with_password",
-		fmt.Sprintf(`{"email":%q,"password":{"value":%q}}`, email(user), password), "api-key: "+apiKey, asJSON)
+func multiLogin(user int) []byte { return loginOf(email(user)) }
+
+func loginOf(address string) []byte {
+	return request("POST", "/multi/login_with_password", fmt.Sprintf(`{"email":%q,"password":{"value":%q}}`, address, password),
+		"api-key: "+apiKey, asJSON)
 }
 
 // loginCIS logs in through /cis, over and over.
