@@ -285,6 +285,11 @@ func (s *Service) DeleteApplication(ctx context.Context, by Actor, id AppID) err
 				return Event{}, err
 			}
 		}
+		for _, k := range d.keysOf(by.Tenant, id) {
+			if _, err := tx.DropAppKey(by.Tenant, k.ID); err != nil {
+				return Event{}, err
+			}
+		}
 		if err := s.leaveOrganizations(tx, by, id, now); err != nil {
 			return Event{}, err
 		}

@@ -228,9 +228,12 @@ func (c *Client) alg() jose.Alg {
 
 // sign signs the claims of a token; its client is issuingClient's.
 func (s *Service) sign(c *Client, typ string, claims jose.Claims) (string, error) {
-	key, err := s.signer(c.alg())
-	if err != nil {
-		return "", err
+	key := s.dir.Load().signs(c, s.now())
+	if key == nil {
+		var err error
+		if key, err = s.signer(c.alg()); err != nil {
+			return "", err
+		}
 	}
 	return jose.Sign(key, typ, claims)
 }

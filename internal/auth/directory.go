@@ -15,16 +15,17 @@ import (
 // client is refused by the next request on every node (C-28).
 type directory struct {
 	Directory
-	tenants map[TenantID]*Tenant
-	keys    map[[32]byte]*APIKey
-	keyIDs  map[keyRef]*APIKey
-	clients map[ClientID]*Client
-	apps    map[appRef]*Application
-	uris    map[uriRef]*Resource
-	roles   map[roleRef]*AppRole
-	origins map[string]bool // of clients that are not disabled
-	signers []signer
-	public  *jose.Set
+	tenants    map[TenantID]*Tenant
+	keys       map[[32]byte]*APIKey
+	keyIDs     map[keyRef]*APIKey
+	clients    map[ClientID]*Client
+	apps       map[appRef]*Application
+	uris       map[uriRef]*Resource
+	roles      map[roleRef]*AppRole
+	origins    map[string]bool // of clients that are not disabled
+	signers    []signer
+	appSigners []appSigner // of keys that are published
+	public     *jose.Set
 
 	clientKeys map[ClientID]*jose.Set // of those that prove themselves by keys
 }

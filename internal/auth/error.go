@@ -152,27 +152,29 @@ const (
 	CodeDiligenceRejected
 	CodeIdentityUnapproved // the due diligence of the identity comes first
 
-	CodeTicketInvalid    // a ticket to bind a device: unknown, used, too old, or its session has ended
-	CodeKeyInvalid       // the device's key is weak or of a kind that is not taken, or was not proved; see Error.Field
-	CodePushInvalid      // an address to wake a device at cannot be one
-	CodeNameInvalid      // a device's name is empty, too long or unprintable
-	CodeDeviceBound      // the device's key is bound, or was
-	CodeDeviceLimit      // the user has as many devices as one may have
-	CodeDeviceBlocked    // too many of the device's answers did not hold
-	CodeAssertionInvalid // the device's answer is not by its key, or not to this challenge
-	CodeNumberWrong      // the number that the user carried to the device is another's
-	CodeAppExists        // another application has the name
-	CodeClientNotFound   // the application has no such client
-	CodeLastClient       // an application keeps at least one client
-	CodeSecretless       // the client proves itself without a secret
-	CodeResourceNotFound // no such resource
-	CodeResourceExists   // another resource has the URI
-	CodeResourceInUse    // clients may ask for the resource
-	CodeAppRoleNotFound  // no such role of the application, or of clients
-	CodeAppRoleExists    // another role has the name
-	CodeAppRoleInUse     // clients have the role
-	CodeEntityNotFound   // no such user or application, or none that has the role
-	CodeValueInvalid     // a setting that cannot be; see Error.Field
+	CodeTicketInvalid      // a ticket to bind a device: unknown, used, too old, or its session has ended
+	CodeKeyInvalid         // the device's key is weak or of a kind that is not taken, or was not proved; see Error.Field
+	CodePushInvalid        // an address to wake a device at cannot be one
+	CodeNameInvalid        // a device's name is empty, too long or unprintable
+	CodeDeviceBound        // the device's key is bound, or was
+	CodeDeviceLimit        // the user has as many devices as one may have
+	CodeDeviceBlocked      // too many of the device's answers did not hold
+	CodeAssertionInvalid   // the device's answer is not by its key, or not to this challenge
+	CodeNumberWrong        // the number that the user carried to the device is another's
+	CodeAppExists          // another application has the name
+	CodeClientNotFound     // the application has no such client
+	CodeLastClient         // an application keeps at least one client
+	CodeSecretless         // the client proves itself without a secret
+	CodeResourceNotFound   // no such resource
+	CodeResourceExists     // another resource has the URI
+	CodeResourceInUse      // clients may ask for the resource
+	CodeAppRoleNotFound    // no such role of the application, or of clients
+	CodeAppRoleExists      // another role has the name
+	CodeAppRoleInUse       // clients have the role
+	CodeEntityNotFound     // no such user or application, or none that has the role
+	CodeSigningKeyNotFound // no such key of the tenant's applications
+	CodeSigningKeyLimit    // the application has as many keys as one may have
+	CodeValueInvalid       // a setting that cannot be; see Error.Field
 
 	CodeOnceConflict // the same idempotency-ref with another payload
 	CodeReplayed     // not a refusal: see Error.Replay
@@ -327,6 +329,8 @@ var codeNames = [codeEnd]string{
 	CodeAppRoleExists:       "app_role_exists",
 	CodeAppRoleInUse:        "app_role_in_use",
 	CodeEntityNotFound:      "entity_not_found",
+	CodeSigningKeyNotFound:  "signing_key_not_found",
+	CodeSigningKeyLimit:     "signing_key_limit",
 	CodeValueInvalid:        "value_invalid",
 	CodeOnceConflict:        "once_conflict",
 	CodeReplayed:            "replayed",

@@ -39,23 +39,41 @@ func (s *Service) openKeys(d *directory) error {
 		if !k.RetireAt.IsZero() && !now.Before(k.RetireAt) {
 			continue
 		}
-		p, err := jose.ParsePublic(k.Public)
+		p, key, err := s.openKey(k.ID, k.Alg, k.Public, sealPlace(k.ID), k.Sealed)
 		if err != nil {
-			return fmt.Errorf("read signing key %s: %w", k.ID, err)
-		}
-		raw, err := s.ring.Open(sealPlace(k.ID), k.Sealed)
-		if err != nil {
-			return fmt.Errorf("open signing key %s: %w", k.ID, err)
-		}
-		key, err := jose.ParseKey(k.Alg, raw)
-		if err != nil {
-			return fmt.Errorf("read signing key %s: %w", k.ID, err)
+			return err
 		}
 		public = append(public, p)
 		d.signers = append(d.signers, signer{k, key})
 	}
+	for _, k := range d.AppKeys {
+		if k.Status == KeyDisabled {
+			continue
+		}
+		p, key, err := s.openKey(k.ID, k.Alg, k.Public, appKeyPlace(k.ID), k.Sealed)
+		if err != nil {
+			return err
+		}
+		public = append(public, p)
+		d.appSigners = append(d.appSigners, appSigner{k, key})
+	}
 	d.public = jose.NewSet(public...)
 	return nil
+}
+
+// openKey reads both halves of a key.
+func (s *Service) openKey(id string, alg jose.Alg, public, place string, sealed []byte) (p jose.PublicKey, key *jose.Key, err error) {
+	if p, err = jose.ParsePublic(public); err != nil {
+		return p, nil, fmt.Errorf("read signing key %s: %w", id, err)
+	}
+	raw, err := s.ring.Open(place, sealed)
+	if err != nil {
+		return p, nil, fmt.Errorf("open signing key %s: %w", id, err)
+	}
+	if key, err = jose.ParseKey(alg, raw); err != nil {
+		return p, nil, fmt.Errorf("read signing key %s: %w", id, err)
+	}
+	return p, key, nil
 }
 
 // signer returns the key that signs now.

@@ -143,7 +143,7 @@ type Reads interface {
 
 // Writes is the sum of the verbs that change something and settle their own races.
 type Writes interface {
-	// PutTenant, PutAPIKey, PutProgrammeKey, PutApplication, PutClient and PutSigningKey insert or replace one entry of the Directory; each
+	// PutTenant, PutAPIKey, PutProgrammeKey, PutApplication, PutClient, PutSigningKey and PutAppKey insert or replace one entry of the Directory; each
 	// raises the Revision.
 	PutTenant(Tenant) error
 	PutAPIKey(APIKey) error
@@ -153,11 +153,13 @@ type Writes interface {
 	DropApplication(t TenantID, id AppID) (bool, error)
 	PutResource(Resource) error
 	PutRole(AppRole) error
-	// DropResource and DropRole are as DropApplication.
+	// DropResource, DropRole and DropAppKey are as DropApplication.
 	DropResource(t TenantID, id ResourceID) (bool, error)
 	DropRole(t TenantID, id RoleID) (bool, error)
+	DropAppKey(t TenantID, id string) (bool, error)
 	PutClient(Client) error
 	PutSigningKey(SigningKey) error
+	PutAppKey(AppKey) error
 	// SetMeta sets a value; AddMeta sets it only if the key is new and reports whether it did.
 	SetMeta(key, value string) error
 	AddMeta(key, value string) (bool, error)

@@ -157,6 +157,7 @@ type Directory struct {
 	Roles         []AppRole
 	Clients       []Client
 	SigningKeys   []SigningKey
+	AppKeys       []AppKey
 	Shapes        map[TenantID][]string // distinct Password.Shape by tenant
 	RevokedUntil  time.Time             // no revoked token of a client's own lives as long; zero: there was none
 }

@@ -107,18 +107,20 @@ var answers = map[auth.Code]wire{
 	auth.CodeAdminRemoval:       {http.StatusForbidden, "insufficient_permissions", "Not allowed"},
 
 	// the administration of a tenant, contract/cis §1.8
-	auth.CodeClientNotFound:   {http.StatusNotFound, "client_not_found", "Client not found"},
-	auth.CodeAppExists:        {http.StatusConflict, "app_already_exists", "An application with this name exists"},
-	auth.CodeLastClient:       {http.StatusConflict, "last_client", "An application keeps at least one client"},
-	auth.CodeResourceNotFound: {http.StatusNotFound, "resource_not_found", "Resource does not exist in tenant"},
-	auth.CodeResourceExists:   {http.StatusConflict, "resource_already_exists", "A resource with this URI exists"},
-	auth.CodeResourceInUse:    {http.StatusConflict, "resource_in_use", "Resource in use"},
-	auth.CodeAppRoleNotFound:  {http.StatusNotFound, "role_not_found", "Role not found"},
-	auth.CodeAppRoleExists:    {http.StatusConflict, "role_already_exists", "A role with this name exists"},
-	auth.CodeAppRoleInUse:     {http.StatusConflict, "role_in_use", "Role in use"},
-	auth.CodeEntityNotFound:   {http.StatusNotFound, "entity_not_found", "No such user or application"},
-	auth.CodeSecretless:       {http.StatusConflict, "client_without_secret", "The client proves itself without a secret"},
-	auth.CodeValueInvalid:     {http.StatusBadRequest, "system_invalid_input", "Not allowed here"},
+	auth.CodeClientNotFound:     {http.StatusNotFound, "client_not_found", "Client not found"},
+	auth.CodeAppExists:          {http.StatusConflict, "app_already_exists", "An application with this name exists"},
+	auth.CodeLastClient:         {http.StatusConflict, "last_client", "An application keeps at least one client"},
+	auth.CodeResourceNotFound:   {http.StatusNotFound, "resource_not_found", "Resource does not exist in tenant"},
+	auth.CodeResourceExists:     {http.StatusConflict, "resource_already_exists", "A resource with this URI exists"},
+	auth.CodeResourceInUse:      {http.StatusConflict, "resource_in_use", "Resource in use"},
+	auth.CodeAppRoleNotFound:    {http.StatusNotFound, "role_not_found", "Role not found"},
+	auth.CodeAppRoleExists:      {http.StatusConflict, "role_already_exists", "A role with this name exists"},
+	auth.CodeAppRoleInUse:       {http.StatusConflict, "role_in_use", "Role in use"},
+	auth.CodeEntityNotFound:     {http.StatusNotFound, "entity_not_found", "No such user or application"},
+	auth.CodeSigningKeyNotFound: {http.StatusNotFound, "signing_key_not_found", "Signing key not found"},
+	auth.CodeSigningKeyLimit:    {http.StatusConflict, "signing_key_limit", "The application has as many keys as one may have"},
+	auth.CodeSecretless:         {http.StatusConflict, "client_without_secret", "The client proves itself without a secret"},
+	auth.CodeValueInvalid:       {http.StatusBadRequest, "system_invalid_input", "Not allowed here"},
 }
 
 // wireOf is what a code is answered with. What is not in the table is a refusal of a flow that only another contract has.

@@ -151,6 +151,10 @@ func managementRoutes() []route {
 	return []route{
 		{"POST", "/cis/v1/applications", numeric, (*API).createApp},
 		{"GET", "/cis/v1/applications", numeric, (*API).listApps},
+		{"POST", "/cis/v1/applications/signing-keys", numeric, (*API).createSigningKey},
+		{"GET", "/cis/v1/applications/signing-keys", numeric, (*API).listSigningKeys},
+		{"PUT", "/cis/v1/applications/signing-keys/{id}", numeric, (*API).updateSigningKey},
+		{"DELETE", "/cis/v1/applications/signing-keys/{id}", numeric, (*API).deleteSigningKey},
 		{"GET", "/cis/v1/applications/{app_id}", numeric, (*API).getApp},
 		{"PUT", "/cis/v1/applications/{app_id}", numeric, (*API).updateApp},
 		{"DELETE", "/cis/v1/applications/{app_id}", numeric, (*API).deleteApp},

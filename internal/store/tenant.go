@@ -207,6 +207,10 @@ func (r reads) Directory() (d auth.Directory, err error) {
 	if d.SigningKeys, err = list(r, verb, signingKeys, err, signingKey); err != nil {
 		return d, err
 	}
+	appKeys, err := r.q.AppKeys(r.ctx)
+	if d.AppKeys, err = list(r, verb, appKeys, err, appKey); err != nil {
+		return d, err
+	}
 	d.Shapes, err = r.shapes(verb)
 	return d, err
 }

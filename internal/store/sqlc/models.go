@@ -26,6 +26,20 @@ type ApiKey struct {
 	RevokedAt int64
 }
 
+type AppKey struct {
+	TenantID  string
+	ID        string
+	AppID     string
+	Name      string
+	Status    string
+	Alg       string
+	Public    string
+	Sealed    []byte
+	CreatedAt int64
+	UpdatedAt int64
+	ActiveAt  int64
+}
+
 type Application struct {
 	TenantID    string
 	ID          string

@@ -18,6 +18,7 @@ type world struct {
 	role          auth.AppRole
 	client        auth.Client
 	signingKey    auth.SigningKey
+	appKey        auth.AppKey
 	identity      auth.Identity
 	user          auth.User
 	identifiers   []auth.Identifier
@@ -66,8 +67,8 @@ func newWorld(t auth.TenantID) world {
 		programmeKey: auth.ProgrammeKey{Tenant: t, Hash: digest("programme")},
 		app:          appFixture(t),
 		resource:     resourceFixture(t),
-		role:         roleFixture(t),
-		client:       clientFixture(t),
+		role:         roleFixture(t), appKey: appKeyFixture(t),
+		client: clientFixture(t),
 		signingKey: auth.SigningKey{
 			ID: "kid-" + string(t), Alg: "ES256", Public: `{"kty":"EC"}`, Sealed: []byte{1}, CreatedAt: at(1), ActiveAt: at(2), RetireAt: at(3),
 		},
@@ -255,6 +256,13 @@ func resourceFixture(t auth.TenantID) auth.Resource {
 	}
 }
 
+func appKeyFixture(t auth.TenantID) auth.AppKey {
+	return auth.AppKey{
+		Tenant: t, App: "app", ID: "kid", Name: "First", Status: auth.KeySigning, Alg: "ES256", Public: `{"kty":"EC"}`, Sealed: []byte{1, 0},
+		CreatedAt: at(1), UpdatedAt: at(2), ActiveAt: at(3),
+	}
+}
+
 func roleFixture(t auth.TenantID) auth.AppRole {
 	return auth.AppRole{
 		Tenant: t, ID: "role", App: "app", Name: "reader", DisplayName: "Reader", Description: "What it is",
@@ -340,6 +348,7 @@ func (w world) add(tx auth.Writes) error {
 		func() error { return tx.PutRole(w.role) },
 		func() error { return tx.PutClient(w.client) },
 		func() error { return tx.PutSigningKey(w.signingKey) },
+		func() error { return tx.PutAppKey(w.appKey) },
 		func() error { return tx.AddIdentity(w.identity) },
 		func() error { return tx.AddUser(w.user, w.identifiers) },
 		func() error { return tx.AddMembership(w.membership) },

@@ -35,7 +35,8 @@ func testRoundTrip(t *testing.T, s auth.Store) {
 		Revision: directory.Revision, Tenants: []auth.Tenant{w.tenant}, APIKeys: []auth.APIKey{w.apiKey},
 		ProgrammeKeys: []auth.ProgrammeKey{w.programmeKey}, Applications: []auth.Application{w.app},
 		Resources: []auth.Resource{w.resource}, Roles: []auth.AppRole{w.role}, Clients: []auth.Client{w.client}, SigningKeys: []auth.SigningKey{w.signingKey},
-		Shapes: map[auth.TenantID][]string{"demo": {w.password.Shape}}, RevokedUntil: at(18),
+		AppKeys: []auth.AppKey{w.appKey},
+		Shapes:  map[auth.TenantID][]string{"demo": {w.password.Shape}}, RevokedUntil: at(18),
 	})
 	same(t, "Revision", read(t, s, auth.Reads.Revision), directory.Revision)
 	same(t, "Meta", read(t, s, func(r auth.Reads) (string, error) { return r.Meta("key") }), "value")
@@ -165,7 +166,7 @@ func testZeroValues(t *testing.T, s auth.Store) {
 		apiKey:       auth.APIKey{Tenant: "t"},
 		programmeKey: auth.ProgrammeKey{Tenant: "t"},
 		app:          auth.Application{Tenant: "t"}, resource: auth.Resource{Tenant: "t"}, role: auth.AppRole{Tenant: "t"},
-		client:      auth.Client{Tenant: "t"},
+		client: auth.Client{Tenant: "t"}, appKey: auth.AppKey{Tenant: "t"},
 		user:        auth.User{Tenant: "t", ID: "u"},
 		identifiers: []auth.Identifier{{Tenant: "t", User: "u"}}, attempts: auth.Attempts{},
 		identity:      auth.Identity{Tenant: "t"},
@@ -175,8 +176,7 @@ func testZeroValues(t *testing.T, s auth.Store) {
 		key:           auth.UserKey{Tenant: "t", User: "u"},
 		password:      auth.Password{Tenant: "t", User: "u"},
 		session:       auth.Session{Tenant: "t", User: "u"},
-		token:         auth.Token{Tenant: "t"},
-		root:          auth.RefreshToken{Tenant: "t"}, leaf: auth.RefreshToken{Tenant: "t", Hash: digest("leaf")},
+		token:         auth.Token{Tenant: "t"}, root: auth.RefreshToken{Tenant: "t"}, leaf: auth.RefreshToken{Tenant: "t", Hash: digest("leaf")},
 		event:     auth.Event{Tenant: "t", ID: "1"},
 		challenge: auth.Challenge{Tenant: "t", Version: 1},
 		link:      auth.DynamicLink{Tenant: "t"},
@@ -197,7 +197,8 @@ func testZeroValues(t *testing.T, s auth.Store) {
 		Revision: d.Revision, Tenants: []auth.Tenant{w.tenant}, APIKeys: []auth.APIKey{w.apiKey},
 		ProgrammeKeys: []auth.ProgrammeKey{w.programmeKey}, Applications: []auth.Application{w.app},
 		Resources: []auth.Resource{w.resource}, Roles: []auth.AppRole{w.role}, Clients: []auth.Client{w.client}, SigningKeys: []auth.SigningKey{w.signingKey},
-		Shapes: map[auth.TenantID][]string{"t": {""}},
+		AppKeys: []auth.AppKey{w.appKey},
+		Shapes:  map[auth.TenantID][]string{"t": {""}},
 	})
 	live := auth.LiveSession{Session: w.session, User: w.user, Revision: d.Revision, Memberships: []auth.Membership{w.membership}}
 	equal("AccountByUser", read(t, s, func(r auth.Reads) (auth.Account, error) { return r.AccountByUser("t", "u") }), auth.Account{
@@ -231,6 +232,7 @@ func testPutReplaces(t *testing.T, s auth.Store) {
 	w.resource, w.role = auth.Resource{Tenant: "demo", ID: w.resource.ID, Name: "New"}, auth.AppRole{Tenant: "demo", ID: w.role.ID, Name: "New"}
 	w.client.Kind, w.client.AppID, w.client.AppName, w.client.Claims = auth.ClientApplication, "new", "New", []string{"one"}
 	w.signingKey.RetireAt, w.signingKey.ActiveAt, w.signingKey.Public, w.signingKey.Sealed = time.Time{}, at(20), "{}", []byte{8}
+	w.appKey = auth.AppKey{Tenant: "demo", ID: w.appKey.ID, Name: "New"}
 	write(t, s, func(tx auth.Writes) error {
 		return steps(
 			func() error { return tx.PutTenant(w.tenant) },
@@ -241,6 +243,7 @@ func testPutReplaces(t *testing.T, s auth.Store) {
 			func() error { return tx.PutRole(w.role) },
 			func() error { return tx.PutClient(w.client) },
 			func() error { return tx.PutSigningKey(w.signingKey) },
+			func() error { return tx.PutAppKey(w.appKey) },
 			func() error { return tx.SetMeta("k", "1") },
 			func() error { return tx.SetMeta("k", "2") },
 		)
@@ -250,7 +253,8 @@ func testPutReplaces(t *testing.T, s auth.Store) {
 		Revision: got.Revision, Tenants: []auth.Tenant{w.tenant}, APIKeys: []auth.APIKey{w.apiKey},
 		ProgrammeKeys: []auth.ProgrammeKey{w.programmeKey}, Applications: []auth.Application{w.app},
 		Resources: []auth.Resource{w.resource}, Roles: []auth.AppRole{w.role}, Clients: []auth.Client{w.client}, SigningKeys: []auth.SigningKey{w.signingKey},
-		Shapes: got.Shapes,
+		AppKeys: []auth.AppKey{w.appKey},
+		Shapes:  got.Shapes,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("directory (-want +got):\n%s", diff)
@@ -263,7 +267,7 @@ func testPutReplaces(t *testing.T, s auth.Store) {
 // testEmptyDirectory reads a store that holds nothing.
 func testEmptyDirectory(t *testing.T, s auth.Store) {
 	d := read(t, s, auth.Reads.Directory)
-	if d.Revision < 1 || len(d.Tenants)+len(d.APIKeys)+len(d.ProgrammeKeys)+len(d.Applications)+len(d.Resources)+len(d.Roles)+len(d.Clients)+len(d.SigningKeys)+len(d.Shapes) != 0 {
+	if d.Revision < 1 || len(d.Tenants)+len(d.APIKeys)+len(d.ProgrammeKeys)+len(d.Applications)+len(d.Resources)+len(d.Roles)+len(d.Clients)+len(d.SigningKeys)+len(d.AppKeys)+len(d.Shapes) != 0 {
 		t.Errorf("got %+v, want nothing but a revision", d)
 	}
 }

@@ -183,7 +183,7 @@ func testClear(t *testing.T, s auth.Store) {
 	want := auth.Directory{
 		Revision: before.Revision + 1, SigningKeys: before.SigningKeys, Tenants: []auth.Tenant{}, APIKeys: []auth.APIKey{},
 		ProgrammeKeys: []auth.ProgrammeKey{}, Applications: []auth.Application{}, Resources: []auth.Resource{},
-		Roles: []auth.AppRole{}, Clients: []auth.Client{}, Shapes: map[auth.TenantID][]string{},
+		Roles: []auth.AppRole{}, Clients: []auth.Client{}, AppKeys: []auth.AppKey{}, Shapes: map[auth.TenantID][]string{},
 	}
 	if diff := cmp.Diff(want, read(t, s, auth.Reads.Directory)); diff != "" || len(want.SigningKeys) != 2 {
 		t.Errorf("directory (-want +got):\n%s", diff)

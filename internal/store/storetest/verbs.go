@@ -28,7 +28,7 @@ func testRevision(t *testing.T, s auth.Store) {
 		{"PutApplication", true, func(tx auth.Writes) error { return tx.PutApplication(w.app) }},
 		{"PutResource", true, func(tx auth.Writes) error { return tx.PutResource(w.resource) }},
 		{"PutRole", true, func(tx auth.Writes) error { return tx.PutRole(w.role) }},
-		{"DropResource and DropRole", true, w.dropTwice},
+		{"DropResource, DropRole and DropAppKey", true, w.dropTwice},
 		{"DropApplication", true, func(tx auth.Writes) error {
 			return steps(
 				func() error { return drop(tx, auth.Application{Tenant: "demo", ID: "other"}, false) },
@@ -38,6 +38,7 @@ func testRevision(t *testing.T, s auth.Store) {
 			)
 		}},
 		{"PutSigningKey", true, func(tx auth.Writes) error { return tx.PutSigningKey(w.signingKey) }},
+		{"PutAppKey", true, func(tx auth.Writes) error { return tx.PutAppKey(w.appKey) }},
 		{"SetMeta", false, func(tx auth.Writes) error { return tx.SetMeta("k", "v") }},
 		{"AddUser", false, func(tx auth.Writes) error {
 			return steps(
@@ -75,8 +76,9 @@ func (w world) dropTwice(tx auth.Writes) error {
 	for i, want := range []bool{true, false} {
 		resource, err := tx.DropResource("demo", w.resource.ID)
 		role, bad := tx.DropRole("demo", w.role.ID)
-		if err := errors.Join(err, bad); err != nil || resource != want || role != want {
-			return fmt.Errorf("try %d: got %t and %t, want %t: %w", i, resource, role, want, err)
+		key, worse := tx.DropAppKey("demo", w.appKey.ID)
+		if err := errors.Join(err, bad, worse); err != nil || resource != want || role != want || key != want {
+			return fmt.Errorf("try %d: got %t, %t and %t, want %t: %w", i, resource, role, key, want, err)
 		}
 	}
 	return nil
