@@ -89,12 +89,12 @@ type scene struct {
 // of a success that was not written, the failures of the account are not forgotten, and what was done and what the events say agree.
 func TestEveryFaultOfTheStoreFailsClosed(t *testing.T) {
 	t.Parallel()
-	for _, sc := range scenes() {
+	for _, sc := range append(scenes(), browserScenes()...) {
 		for mode, name := range map[when]string{notAtAll: "not at all", rolledBack: "rolled back", committed: "committed"} {
 			t.Run(sc.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				for n := 1; ; n++ {
-					e := authtest.New(t)
+					e := authtest.New(t, withFront)
 					token := sc.prepare(t, e)
 					faulty := &faultyStore{Store: e.Store, when: mode}
 					s := e.Another(t, func(c *auth.Config) { c.Store = faulty })
