@@ -16,6 +16,7 @@ import (
 
 	"countersign/api"
 	"countersign/internal/auth"
+	"countersign/internal/authenticator"
 	"countersign/internal/cis"
 	"countersign/internal/device"
 	"countersign/internal/httpx"
@@ -109,7 +110,7 @@ func newApp(ctx context.Context, s settings) (_ *app, err error) {
 	return a, nil
 }
 
-// mountDevice adds what devices speak. ctx is done when the server is to stop.
+// mountDevice adds what devices speak, and the web app that is one. ctx is done when the server is to stop.
 func (a *app) mountDevice(ctx context.Context, mux *httpx.Mux) error {
 	c := device.Config{Auth: a.auth, Now: a.now(), Stopping: ctx}
 	if w := a.messages.Web; w != nil {
@@ -122,6 +123,11 @@ func (a *app) mountDevice(ctx context.Context, mux *httpx.Mux) error {
 	if err != nil {
 		return err
 	}
+	page, err := authenticator.New()
+	if err != nil {
+		return err
+	}
+	page.Mount(mux)
 	return d.Mount(mux)
 }
 

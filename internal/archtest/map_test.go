@@ -67,6 +67,8 @@ func rules() []rule {
 		dialect("internal/device", "serves /device", "api"),
 		{path: "internal/device/deviceclient", why: "a device, as an app would be: speaks /device and knows no domain", internal: []string{"internal/jose"},
 			modules: []string{"github.com/go-json-experiment/json"}, not: []string{"database/sql/...", "encoding/json", "log/...", "os/..."}},
+		{path: "internal/authenticator", why: "serves the files of the web app that is a device; knows no rule", internal: []string{"internal/httpx"},
+			modules: []string{"github.com/go-json-experiment/json"}, not: []string{"database/sql/...", "encoding/json", "log/...", "os"}},
 		{path: "internal/sandbox", why: "serves /sandbox and /simulate; the only thing that moves a clock",
 			internal: []string{"api", "internal/auth", "internal/httpx"}, modules: []string{"github.com/go-json-experiment/json"},
 			not: []string{"database/sql/...", "encoding/json", "log/...", "os"}},

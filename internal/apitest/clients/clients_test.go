@@ -142,7 +142,8 @@ func (s *site) node(t *testing.T, stdin io.Reader, args ...string) (string, erro
 	cmd.WaitDelay = 10 * time.Second
 	cmd.Dir = "testdata"
 	cmd.Stdin = stdin
-	cmd.Env = append(os.Environ(),
+	// Pictures of the pages, for people to look at: go test -artifacts keeps them and says where.
+	cmd.Env = append(os.Environ(), "SHOTS="+t.ArtifactDir(),
 		"COUNTERSIGN_URL="+s.URL, "APP_URL="+s.app, "CLIENT_KEY="+s.key, "CHROMIUM="+program(t, "chromium", "chromium-browser", "google-chrome"))
 	if _, err := os.Stat("testdata/node_modules/.installed"); err != nil {
 		t.Fatal("the client libraries are not installed; scripts/setup installs them")

@@ -34,7 +34,7 @@ export async function assertAccessible(page, what) {
   assert.deepEqual(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.failureSummary).join('; ')}`), [], what);
 }
 
-// shot keeps a picture of a page where SHOTS names a folder, for people to look at.
+// shot keeps a picture of a page in the folder that SHOTS names, for people to look at.
 export async function shot(page, name) {
   if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name}.png`, fullPage: true });
 }
