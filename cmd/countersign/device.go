@@ -19,6 +19,7 @@ type deviceCommand struct {
 	Deny    deviceDeny    `cmd:"" help:"Deny a request."`
 	Report  deviceReport  `cmd:"" help:"Deny a request and say that its user did not begin it."`
 	Watch   deviceWatch   `cmd:"" help:"Print requests as they come, and answer all of them if told so."`
+	PIN     devicePIN     `cmd:"" name:"pin" help:"Give the device another PIN that the server keeps."`
 	Push    devicePush    `cmd:"" help:"Have the device woken somewhere, or nowhere."`
 	Unbind  deviceUnbind  `cmd:"" help:"End the device; its key is never bound again."`
 }
@@ -80,7 +81,7 @@ func (c deviceBind) Run(w *world) error {
 	if _, err := client.Configuration(w.ctx); err != nil {
 		return errors.Join(err, s.drop())
 	}
-	bound, err := client.Bind(w.ctx, ticket, c.Name, c.address())
+	bound, err := client.Bind(w.ctx, deviceclient.Binding{Ticket: ticket, Name: c.Name, PIN: c.PIN, Push: c.address()})
 	var no *deviceclient.Error
 	switch {
 	case errors.As(err, &no):
@@ -156,7 +157,8 @@ type deviceAnswer struct {
 type deviceApprove struct {
 	deviceAnswer
 	Number string `help:"The two digits that the other screen shows."`
-	UV     string `name:"uv" default:"biometric" enum:"biometric,pin,none" help:"How the device claims to have made sure of its owner: ${enum}."`
+	PIN    string `name:"pin" help:"What the user typed, where the server keeps the PIN."`
+	UV     string `name:"uv" default:"" enum:",biometric,pin,none" help:"How the device claims to have made sure of its owner: biometric, pin or none; by default biometric, with --pin pin."`
 }
 
 type (
@@ -166,7 +168,7 @@ type (
 
 // Run approves.
 func (c deviceApprove) Run(w *world) error {
-	return c.answer(w, deviceclient.Answer{Decision: deviceclient.Approve, Number: c.Number, Verified: c.UV})
+	return c.answer(w, deviceclient.Answer{Decision: deviceclient.Approve, Number: c.Number, PIN: c.PIN, Verified: c.UV})
 }
 
 // Run denies.
@@ -214,6 +216,26 @@ func (c deviceAnswer) meant(all []deviceclient.Request) []deviceclient.Request {
 type answered struct {
 	Challenge string `json:"challenge"`
 	Status    string `json:"status"` // approved or denied
+}
+
+type devicePIN struct {
+	deviceState
+	Link string `arg:"" help:"The link of a ticket."`
+	PIN  string `arg:"" name:"pin" help:"6 to 12 digits."`
+}
+
+// Run sets the PIN.
+func (c devicePIN) Run(w *world) error {
+	_, ticket, err := deviceclient.ParseLink(c.Link)
+	if err != nil {
+		return err
+	}
+	return c.with(func(client *deviceclient.Client) error {
+		if err := client.SetPIN(w.ctx, ticket, c.PIN); err != nil {
+			return err
+		}
+		return w.tell(map[string]bool{"pin": true})
+	})
 }
 
 type devicePush struct {

@@ -36,6 +36,7 @@ type deviceBind struct {
 	Link   string `arg:"" help:"The link of the ticket, as POST /device/v1/tickets answered it."`
 	Key    string `default:"es256" enum:"es256,ed25519" help:"Kind of its key: ${enum}."`
 	Name   string `default:"Test device" help:"What its user sees it as."`
+	PIN    string `name:"pin" help:"A PIN that the server is to keep; 6 to 12 digits."`
 	Server string `placeholder:"URL" help:"Where the server is reached, when not where the link says."`
 }
 

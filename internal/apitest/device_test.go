@@ -16,10 +16,10 @@ import (
 
 // device plays a device of the script: see the list of commands. What it signs is what our own client signs.
 func (s *script) device(_ bool, args []string) error {
-	if err := arity(args, 2, 5); err != nil {
+	if err := arity(args, 2, 6); err != nil {
 		return err
 	}
-	name, verb, rest := args[0], args[1], append(args[2:], "", "", "")
+	name, verb, rest := args[0], args[1], append(args[2:], "", "", "", "")
 	if verb == "key" || verb == "browser" {
 		return s.deviceKey(name, rest[0], verb == "browser")
 	}
@@ -36,7 +36,7 @@ func (s *script) device(_ bool, args []string) error {
 	switch verb {
 	case "proof":
 		variable = "PROOF"
-		token, err = told.Proof(key, rest[0], rest[1])
+		token, err = told.Proof(key, deviceclient.Binding{Ticket: rest[0], Name: rest[1], PIN: rest[2]})
 	case "token":
 		variable = "DEVICE"
 		token, err = told.Token(key)
@@ -45,7 +45,11 @@ func (s *script) device(_ bool, args []string) error {
 		if len(s.waiting()) == 0 {
 			return errors.New("the last answer has no request")
 		}
-		a := deviceclient.Answer{Decision: deviceclient.Decision(rest[0]), Number: rest[1], Verified: rest[2]}
+		a := deviceclient.Answer{Decision: deviceclient.Decision(rest[0]), Number: rest[1], Verified: rest[2], PIN: rest[3]}
+		if a.PIN != "" {
+			a.Salt = deviceclient.NewSalt()
+			s.ts.Setenv("SALT", a.Salt)
+		}
 		token, err = told.Sign(key, s.waiting()[0], a)
 	default:
 		err = fmt.Errorf("a device has no %q", verb)
@@ -128,7 +132,7 @@ func (s *suite) pairedWith(t *testing.T, alg jose.Alg, passkey deviceclient.Pass
 	p.call("POST", "/multi/stepup/challenges/otp/SMS", "")
 	p.call("POST", "/multi/stepup/challenges/otp/SMS/verify", `{"verificationCode":"123456"}`)
 	ticket := p.member(p.call("POST", "/device/v1/tickets", ""), "ticket")
-	if _, err := p.Bind(t.Context(), ticket, "Phone", nil); err != nil {
+	if _, err := p.Bind(t.Context(), deviceclient.Binding{Ticket: ticket, Name: "Phone"}); err != nil {
 		t.Fatalf("bind: %v", err)
 	}
 	return p

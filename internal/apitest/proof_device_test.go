@@ -69,7 +69,8 @@ func answerOfKeys(t *testing.T, near *node, p person) attempt {
 	first := near.token(t, p)
 	near.stepUp(t, p, first)
 	for i, key := range keys {
-		if _, err := deviceclient.New(near.URL, key).Bind(t.Context(), near.ticket(t, first), fmt.Sprint("Phone ", i), nil); err != nil {
+		b := deviceclient.Binding{Ticket: near.ticket(t, first), Name: fmt.Sprint("Phone ", i)}
+		if _, err := deviceclient.New(near.URL, key).Bind(t.Context(), b); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -115,7 +116,7 @@ func ticketOfDevice(t *testing.T, near *node, p person) attempt {
 	}
 	return attempt{
 		call: func(i int, on *node) answer {
-			proof, err := on.device().Proof(keys[i], ticket, "Phone")
+			proof, err := on.device().Proof(keys[i], deviceclient.Binding{Ticket: ticket, Name: "Phone"})
 			if err != nil {
 				t.Error(err)
 			}

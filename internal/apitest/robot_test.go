@@ -59,7 +59,8 @@ func (s *script) bindRobot() error {
 		{"/multi/stepup/challenges/otp/SMS/verify", `{"verificationCode":"123456"}`, nil},
 		{"/device/v1/tickets", "", func(got map[string]any) {
 			s.robot.Client = deviceclient.New(s.server.URL, key)
-			_, err = s.robot.Bind(s.tb.Context(), fmt.Sprint(got["ticket"]), "Robot", &deviceclient.PushAddress{Service: "app", Token: "robot"})
+			b := deviceclient.Binding{Ticket: fmt.Sprint(got["ticket"]), Name: "Robot", Push: &deviceclient.PushAddress{Service: "app", Token: "robot"}}
+			_, err = s.robot.Bind(s.tb.Context(), b)
 		}},
 	} {
 		in := request{method: "POST", path: step.path, body: []byte(step.body), typ: jsonType, headers: []header{{"api-key", "sk_demo"}, bearer}}

@@ -44,9 +44,9 @@ import (
 //	totp VAR SECRET                 VAR becomes the code that an app with this secret shows now, by the sandbox's clock
 //	device NAME key [EdDSA]         makes a device's key, ES256 by itself; saves KEY, a JWK
 //	device NAME browser             the same for one that is a browser: its proof and its answer save PASSKEY and ASSERTION as well, JSON
-//	device NAME proof TICKET LABEL  saves PROOF, which binds the device under this label
+//	device NAME proof TICKET LABEL [PIN]   saves PROOF, which binds the device under this label
 //	device NAME token               saves DEVICE, a token for its calls
-//	device NAME answer DECISION [NUMBER] [UV]   saves ANSWER, to the first request of the last answer
+//	device NAME answer DECISION [NUMBER] [UV] [PIN]   saves ANSWER, to the first request of the last answer; with a PIN SALT, too
 //	[!] passkey VAR NAME create|get VAR becomes what the authenticator of this name answers to the options in the last answer to req, encoded;
 //	                                ! passkey: it has no answer. -alg, -still, -synced and -usb set it up; -type, -challenge, -origin, -site,
 //	                                -flags, -counter, -id, -handle and -cross make it sign another value; -forged spoils the signature; -url,

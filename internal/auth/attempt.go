@@ -17,10 +17,12 @@ var errRaced = errors.New("row changed meanwhile")
 
 // attempt is one try at an account's password, from its reservation to its settlement.
 type attempt struct {
-	by      Actor
-	policy  LockPolicy
-	account Account // Attempts is the row as this attempt last saw it
-	ended   *Event  // of a lock that the reservation found to have ended
+	by        Actor
+	factor    AttemptFactor // a password, or the PIN of a device, for which it stands in the account
+	challenge Challenge     // AttemptPIN: that the PIN is to approve
+	policy    LockPolicy
+	account   Account // Attempts is the row as this attempt last saw it
+	ended     *Event  // of a lock that the reservation found to have ended
 }
 
 // key names the account among the accounts of all tenants.
@@ -81,7 +83,7 @@ func (s *Service) putAttempts(ctx context.Context, a *attempt, next Attempts) (b
 	next.Version = from + 1
 	done := false
 	err := s.store.Write(ctx, func(w Writes) (err error) {
-		done, err = w.PutAttempts(a.by.Tenant, a.account.Subject, AttemptPassword, next, from)
+		done, err = w.PutAttempts(a.by.Tenant, a.account.Subject, a.factor, next, from)
 		return err
 	})
 	if done && err == nil {
@@ -92,7 +94,7 @@ func (s *Service) putAttempts(ctx context.Context, a *attempt, next Attempts) (b
 
 func (s *Service) reread(ctx context.Context, a *attempt) error {
 	return s.store.View(ctx, func(r Reads) (err error) {
-		a.account.Attempts, err = r.Attempts(a.by.Tenant, a.account.Subject, AttemptPassword)
+		a.account.Attempts, err = r.Attempts(a.by.Tenant, a.account.Subject, a.factor)
 		return err
 	})
 }
@@ -129,7 +131,7 @@ func (s *Service) settle(ctx context.Context, a *attempt, o outcome, rows func(W
 			rows, events = nil, []Event{s.refusal(a, verdict.Code, now)}
 		}
 		err := s.store.Write(ctx, func(w Writes) error {
-			done, err := w.PutAttempts(a.by.Tenant, a.account.Subject, AttemptPassword, next, before.Version)
+			done, err := w.PutAttempts(a.by.Tenant, a.account.Subject, a.factor, next, before.Version)
 			if err != nil || !done {
 				return errors.Join(err, raced(done))
 			}
@@ -138,7 +140,7 @@ func (s *Service) settle(ctx context.Context, a *attempt, o outcome, rows func(W
 					return err
 				}
 			}
-			if next.locked(now) && !before.locked(now) {
+			if next.locked(now) && !before.locked(now) && a.factor == AttemptPassword {
 				if err := s.cancelFlows(w, a.by.Tenant, a.account.Subject, now); err != nil {
 					return err
 				}
@@ -177,15 +179,26 @@ func (s *Service) cancelFlows(w Writes, t TenantID, subject Subject, now time.Ti
 
 // refusal is the event of an attempt that did not let the user in.
 func (s *Service) refusal(a *attempt, c Code, now time.Time) Event {
+	if a.factor == AttemptPIN {
+		return s.challengeEvent(a.by, EventAnswerRefused, a.challenge, c.String(), now)
+	}
 	e := s.event(a.by, EventLoginRefused, now)
 	e.User, e.Reason = a.account.User.ID, c.String()
 	return e
 }
 
+// lockReason says of what the lock is; that of the password is the user's.
+func (a *attempt) lockReason() string {
+	if a.factor == AttemptPassword {
+		return ""
+	}
+	return string(a.factor)
+}
+
 // lockEnded begins the event of a lock that had ended before this attempt.
 func (s *Service) lockEnded(a *attempt, now time.Time) *Event {
 	e := s.event(a.by, EventUnlocked, now)
-	e.User, e.Note = a.account.User.ID, "the lock ended"
+	e.User, e.Reason, e.Note = a.account.User.ID, a.lockReason(), "the lock ended"
 	return &e
 }
 
@@ -197,7 +210,7 @@ func (s *Service) turnsOf(a *attempt, before, after Attempts, now time.Time) []E
 	}
 	if after.locked(now) && !before.locked(now) {
 		e := s.event(a.by, EventLocked, now)
-		e.User, e.Note = a.account.User.ID, "until "+after.LockedUntil.Format(time.RFC3339)
+		e.User, e.Reason, e.Note = a.account.User.ID, a.lockReason(), "until "+after.LockedUntil.Format(time.RFC3339)
 		events = append(events, e)
 	}
 	return events

@@ -148,7 +148,7 @@ const Report Decision = "report"
 // How a device made sure of who holds it, as its answer says in uv.
 const (
 	verifiedBiometric = "biometric"
-	verifiedPIN       = "pin"      // its own; only where the tenant allows it
+	verifiedPIN       = "pin"      // only where the tenant allows it: one of its own, or one that we check
 	verifiedPasskey   = "webauthn" // by its passkey, which asks for either and does not say for which
 )
 
@@ -159,32 +159,53 @@ const (
 // An answer that does not hold is counted against the device, and the fifth in a row blocks it. A wrong number ends the challenge, and
 // counts against the user as any wrong proof does.
 //
-// Errors: CodeNotFound, CodeDeviceBlocked, CodeNoChallenge when it has ended, CodeAssertionInvalid, CodeNumberWrong.
+// A PIN that we are to check is counted by itself: a wrong one leaves the challenge as it is, and five in a row lock the PIN.
+//
+// Errors: CodeNotFound, CodeDeviceBlocked, CodeNoChallenge when it has ended, CodeAssertionInvalid, CodeNumberWrong; those of provePIN.
 func (s *Service) AnswerByKey(ctx context.Context, by Actor, device DeviceID, id ChallengeID, in SignedAnswer) (ChallengeStatus, error) {
 	now := s.now()
+	proved, err := s.provePIN(ctx, by, device, id, in, now)
+	if err != nil {
+		return "", err
+	}
 	return decide(ctx, s, by, func(tx Tx) (ChallengeStatus, *Error, error) {
-		d, err := tx.Device(device)
-		if err != nil {
-			return "", nil, orRefuse(ignoreMissing(err), CodeInvalidToken)
+		d, c, no, err := s.waitsFor(tx, by, device, id)
+		if err != nil || no != nil {
+			return "", no, err
 		}
-		c, err := tx.Challenge(by.Tenant, id)
-		switch {
-		case errors.Is(err, ErrNotFound), err == nil && (c.User != d.User || c.Nonce == "" || !c.Channel.Pushed()):
-			return "", refuse(CodeNotFound), nil
-		case err != nil:
-			return "", nil, err
-		case d.Status == DeviceBlocked:
-			return "", refuse(CodeDeviceBlocked), nil
-		case d.Status != DeviceActive || d.Tenant != by.Tenant:
-			return "", refuse(CodeInvalidToken), nil
-		case c.Status != ChallengePending:
-			return "", refuse(CodeNoChallenge), nil
-		}
-		return s.answerByKey(tx, by, d, c, in, now)
+		return s.answerByKey(tx, by, d, c, in, proved, now)
 	})
 }
 
-func (s *Service) answerByKey(tx Tx, by Actor, d Device, c Challenge, in SignedAnswer, now time.Time) (ChallengeStatus, *Error, error) {
+// waitsFor reads a challenge that a device may answer now. Verdicts: CodeNotFound, CodeInvalidToken, CodeDeviceBlocked, CodeNoChallenge.
+func (s *Service) waitsFor(r Reads, by Actor, device DeviceID, id ChallengeID) (Device, Challenge, *Error, error) {
+	d, err := r.Device(device)
+	if errors.Is(err, ErrNotFound) {
+		return d, Challenge{}, refuse(CodeInvalidToken), nil
+	}
+	if err != nil {
+		return d, Challenge{}, nil, err
+	}
+	c, err := r.Challenge(by.Tenant, id)
+	switch {
+	case errors.Is(err, ErrNotFound), err == nil && (c.User != d.User || c.Nonce == "" || !c.Channel.Pushed()):
+		return d, c, refuse(CodeNotFound), nil
+	case err != nil:
+		return d, c, nil, err
+	case d.Status == DeviceBlocked:
+		return d, c, refuse(CodeDeviceBlocked), nil
+	case d.Status != DeviceActive || d.Tenant != by.Tenant:
+		return d, c, refuse(CodeInvalidToken), nil
+	case c.Status != ChallengePending:
+		return d, c, refuse(CodeNoChallenge), nil
+	}
+	return d, c, nil, nil
+}
+
+// answerByKey judges an answer; proved says that the PIN it came with is the device's.
+func (s *Service) answerByKey(
+	tx Tx, by Actor, d Device, c Challenge, in SignedAnswer, proved bool, now time.Time,
+) (ChallengeStatus, *Error, error) {
 	account, err := tx.AccountByUser(c.Tenant, c.User)
 	if err != nil {
 		return "", nil, err
@@ -194,6 +215,9 @@ func (s *Service) answerByKey(tx Tx, by Actor, d Device, c Challenge, in SignedA
 		return "", nil, err
 	}
 	said, why := s.readAnswer(d, c, shown, in, now)
+	if why == "" && said.pin && !proved {
+		why = "pin"
+	}
 	if why != "" && now.Before(c.ExpiresAt) {
 		return "", refuse(CodeAssertionInvalid), s.failDevice(tx, by, d, c, why, now)
 	}
@@ -274,6 +298,7 @@ type saidAnswer struct {
 	decision Decision
 	number   string
 	counter  int64 // of the device's passkey
+	pin      bool  // it came with a PIN that is to be checked
 }
 
 // answerSkew is what the end of a challenge may lose when it is written in whole seconds.
@@ -312,8 +337,14 @@ func (s *Service) readAnswer(d Device, c Challenge, shown []string, in SignedAns
 	if said.number, ok = claims.String("number"); !ok {
 		return said, "number"
 	}
-	if verified, _ := claims.String("uv"); said.decision == Approve && !s.verifies(d, c, verified) {
-		return said, "uv" // possession alone
+	if verified, _ := claims.String("uv"); said.decision == Approve {
+		if !s.verifies(d, c, verified) {
+			return said, "uv" // possession alone
+		}
+		said.pin = verified == verifiedPIN && s.settings(c.Tenant).Push.PIN == PINByServer
+	}
+	if said.pin && !in.PIN.signed(claims) {
+		return said, "pin"
 	}
 	said.counter, why = s.passkeyAnswer(d, said.decision, in)
 	return said, why
@@ -325,8 +356,11 @@ func (s *Service) verifies(d Device, c Challenge, uv string) bool {
 	switch {
 	case d.Passkey.ID != "":
 		return uv == verifiedPasskey
-	case uv == verifiedPIN && s.settings(c.Tenant).Push.PIN, c.Channel != ChannelBiometric:
+	case c.Channel != ChannelBiometric:
 		return true
+	case uv == verifiedPIN:
+		pin := s.settings(c.Tenant).Push.PIN
+		return pin == PINByDevice || pin == PINByServer
 	}
 	return uv == verifiedBiometric
 }

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"countersign/internal/jose"
+	"countersign/internal/seal"
 )
 
 // DeviceID names a device: the thumbprint of its key (RFC 7638), so that no key is bound twice and a request brings nothing else.
@@ -52,6 +53,7 @@ type Device struct {
 	Name        string
 	Key         jose.PublicKey
 	Passkey     DevicePasskey // zero: its key approves by itself
+	PIN         string        // hash of the PIN that approves on it; empty: none
 	Push        []byte        // PushAddress, sealed; empty: none
 	Certificate string        // of its binding: a JWT of ours over the key, so that outsiders can tell whose it is
 	Status      DeviceStatus
@@ -80,7 +82,7 @@ const (
 // KeyBinding is what a device sends to be bound.
 type KeyBinding struct {
 	Key   string      // its public key, a JWK: ES256 (P-256) or EdDSA (Ed25519)
-	Proof string      // a JWT of typ countersign-bind+jwt by that key over ticket and name
+	Proof string      // a JWT of typ countersign-bind+jwt by that key over ticket and name, and the PIN if it is to have one
 	Push  PushAddress // zero: it is not woken
 	// Passkey is what a browser approves with besides; zero: the key approves by itself.
 	Passkey DeviceRegistration
@@ -96,7 +98,8 @@ type BoundDevice struct {
 // BindKey binds a device by its ticket, on proof that it has the key. It is the user's BIOMETRIC authenticator from then on, and takes the
 // place of a simulated one.
 //
-// Errors: CodeThrottled, CodeKeyInvalid, CodePushInvalid, CodeNameInvalid, CodeTicketInvalid, CodeDeviceBound, CodeDeviceLimit, CodeMaintenance.
+// Errors: CodeThrottled, CodeKeyInvalid, CodePushInvalid, CodeNameInvalid, CodeTicketInvalid, CodeDeviceBound, CodeDeviceLimit, CodeMaintenance;
+// with a PIN those of hashPIN.
 func (s *Service) BindKey(ctx context.Context, in KeyBinding, via Via) (BoundDevice, error) {
 	stranger := Actor{Via: via}
 	if err := s.charge(stranger); err != nil {
@@ -122,6 +125,11 @@ func (s *Service) BindKey(ctx context.Context, in KeyBinding, via Via) (BoundDev
 	}
 	if d.Passkey, err = s.newDevicePasskey(t.Tenant, in); err != nil {
 		return BoundDevice{}, err
+	}
+	if pin, ok := claims.String("pin"); ok {
+		if d.PIN, err = s.hashPIN(ctx, t.Tenant, seal.NewSecret(pin)); err != nil {
+			return BoundDevice{}, err
+		}
 	}
 	if d.Certificate, err = s.certify(ctx, d, t, now); err != nil {
 		return BoundDevice{}, err
@@ -162,12 +170,8 @@ func (s *Service) openBinding(in KeyBinding, now time.Time) (jose.PublicKey, jos
 // bindKey binds the device, if its ticket is good still.
 func (s *Service) bindKey(tx Tx, by Actor, t Ticket, d Device, now time.Time) (BoundDevice, *Error, error) {
 	out := BoundDevice{Device: d}
-	live, err := tx.Session(t.Tenant, t.Session)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return out, nil, err
-	}
-	if err != nil || !live.alive(now) || now.Before(live.LockedUntil) || live.User.ID != t.User {
-		return out, refuse(CodeTicketInvalid), nil
+	if no, err := s.ticketLives(tx, t, now); err != nil || no != nil {
+		return out, no, err
 	}
 	devices, err := tx.Devices(t.Tenant, t.User)
 	if err != nil {
@@ -354,7 +358,7 @@ func (s *Service) revokeDevice(tx Tx, by Actor, d *Device, now time.Time) error 
 // revoke ends the device and forgets where it was woken.
 func (d *Device) revoke(now time.Time) {
 	d.Status, _ = d.Status.next(DeviceIsRevoked)
-	d.EndedAt, d.Push = now, nil
+	d.EndedAt, d.Push, d.PIN = now, nil, ""
 }
 
 // revokeDevices ends all devices of the user of an authenticator that was invalidated, if they are what it is.

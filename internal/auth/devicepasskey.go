@@ -32,6 +32,7 @@ type DeviceAssertion struct{ ClientData, Authenticator, Signature string }
 type SignedAnswer struct {
 	Token     string          // a JWT of typ countersign-answer+jwt by the device's key
 	Assertion DeviceAssertion // over it; of a device with a passkey that approves
+	PIN       TypedPIN        // where the token says that its user typed one, and we are to check it
 }
 
 // signedHash is the challenge of a passkey that signs what a token's key does: SHA-256 of the token without its signature.

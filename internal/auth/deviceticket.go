@@ -89,6 +89,18 @@ func (s *Service) ticketFit(r Reads, account Account, proved bool, now time.Time
 	return nil, err
 }
 
+// ticketLives says that a ticket's session lives no more, if so. Verdict: CodeTicketInvalid.
+func (s *Service) ticketLives(r Reads, t Ticket, now time.Time) (*Error, error) {
+	live, err := r.Session(t.Tenant, t.Session)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, err
+	}
+	if err != nil || !live.alive(now) || now.Before(live.LockedUntil) || live.User.ID != t.User {
+		return refuse(CodeTicketInvalid), nil
+	}
+	return nil, nil
+}
+
 // openTicket finds a live ticket. What is wrong with a ticket is not told.
 func (s *Service) openTicket(ctx context.Context, text string, via Via, now time.Time) (Ticket, Actor, error) {
 	by := Actor{Via: via}

@@ -161,6 +161,8 @@ const (
 	CodeDeviceBlocked      // too many of the device's answers did not hold
 	CodeAssertionInvalid   // the device's answer is not by its key, or not to this challenge
 	CodeNumberWrong        // the number that the user carried to the device is another's
+	CodePINInvalid         // a device's PIN has too few digits, or is one that is guessed first
+	CodePINWrong           // the PIN that came with a device's answer is not its own, or it has none
 	CodeAppExists          // another application has the name
 	CodeClientNotFound     // the application has no such client
 	CodeLastClient         // an application keeps at least one client
@@ -318,6 +320,8 @@ var codeNames = [codeEnd]string{
 	CodeDeviceBlocked:       "device_blocked",
 	CodeAssertionInvalid:    "assertion_invalid",
 	CodeNumberWrong:         "number_wrong",
+	CodePINInvalid:          "pin_invalid",
+	CodePINWrong:            "pin_wrong",
 	CodeAppExists:           "app_exists",
 	CodeClientNotFound:      "client_not_found",
 	CodeLastClient:          "last_client",

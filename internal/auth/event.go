@@ -70,6 +70,7 @@ const (
 	EventPhoneVerified     EventKind = "phone_verified"     // the same
 	EventInvited           EventKind = "invited"            // a user got an invite
 	EventInviteConsumed    EventKind = "invite_consumed"    // and made a password of it
+	EventPINSet            EventKind = "pin_set"            // of a device; Reason: which
 	EventUserChanged       EventKind = "user_changed"       // Note: which fields
 	EventIdentityCreated   EventKind = "identity_created"   // with its root user
 	EventIdentityChanged   EventKind = "identity_changed"   // Note: which fields

@@ -19,6 +19,7 @@ const (
 	AttemptTOTP     AttemptFactor = "totp"     // wrong codes of an app
 	AttemptKey      AttemptFactor = "key"      // signatures of one of a user's keys that did not hold
 	AttemptPasskey  AttemptFactor = "webauthn" // assertions of one passkey that did not hold
+	AttemptPIN      AttemptFactor = "pin"      // wrong PINs of one device
 	AttemptBinding  AttemptFactor = "binding"  // bindings of a device that were begun and not finished
 )
 

@@ -77,7 +77,7 @@ func (s *Service) provePassword(ctx context.Context, by Actor, in PasswordLogin)
 	if err := s.charge(by); err != nil {
 		return nil, err
 	}
-	a := &attempt{by: by}
+	a := &attempt{by: by, factor: AttemptPassword}
 	err = s.store.View(ctx, func(r Reads) (err error) {
 		a.account, err = r.AccountByIdentifier(by.Tenant, in.Kind, canonical, s.phantom(by.Tenant, in.Kind, canonical))
 		return err
@@ -112,7 +112,9 @@ func (s *Service) prove(ctx context.Context, a *attempt, password seal.Secret) e
 	case right && a.account.User.Status == UserSuspended:
 		code = CodeSuspended
 	case right:
-		s.refund(a.by)
+		if a.factor == AttemptPassword {
+			s.refund(a.by)
+		}
 		return nil
 	}
 	if err := s.settle(ctx, a, failed, nil, s.refusal(a, code, s.now())); err != nil {

@@ -53,7 +53,7 @@ func (s *Service) proveOld(ctx context.Context, by Actor, id UserID, old seal.Se
 	if err := s.charge(by); err != nil {
 		return nil, err
 	}
-	a := &attempt{by: by}
+	a := &attempt{by: by, factor: AttemptPassword}
 	err := s.store.View(ctx, func(r Reads) (err error) { a.account, err = r.AccountByUser(by.Tenant, id); return err })
 	if err != nil {
 		return nil, err
@@ -279,7 +279,7 @@ func (s *Service) accountFor(ctx context.Context, by Actor, id UserID, in NewPas
 			return nil, s.refuseChange(ctx, by, id, err)
 		}
 	}
-	return &attempt{by: by, account: account}, nil
+	return &attempt{by: by, factor: AttemptPassword, account: account}, nil
 }
 
 // firstPassword hashes the password of a user who has none.

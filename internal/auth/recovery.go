@@ -103,7 +103,7 @@ func (s *Service) recoveredPassword(ctx context.Context, by Actor, a Account, ne
 	if err := policy.check(new, a.User); err != nil {
 		return Password{}, err
 	}
-	return s.replacement(ctx, &attempt{by: by, account: a}, new, policy, false)
+	return s.replacement(ctx, &attempt{by: by, factor: AttemptPassword, account: a}, new, policy, false)
 }
 
 // recover writes a recovery.

@@ -74,7 +74,7 @@ type PushPolicy struct {
 	Limit Limit         // pushes to one user
 
 	Number         NumberMatching // which challenges want a number; empty: NumberForLogin
-	PIN            bool           // a device may ask for its own PIN instead of biometrics
+	PIN            PINCheck       // what approves instead of biometrics; empty: PINNever
 	ReportSuspends bool           // a user who says that it was not them is suspended, until an operator resumes them
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"countersign/internal/auth"
+	"countersign/internal/seal"
 )
 
 type bindRequest struct {
@@ -83,6 +84,7 @@ type deviceReply struct {
 	Name    string    `json:"name"`
 	Status  string    `json:"status"`
 	Push    bool      `json:"push"` // whether it is woken
+	PIN     bool      `json:"pin"`  // whether it has one that we check
 	BoundAt time.Time `json:"bound_at"`
 	UsedAt  time.Time `json:"used_at,omitzero"`
 }
@@ -94,7 +96,7 @@ func (a *API) readDevice(c *call) error {
 	}
 	d := c.device
 	return c.w.JSON(http.StatusOK, deviceReply{
-		string(d.ID), string(d.Tenant), string(d.User), d.Name, string(d.Status), len(d.Push) > 0, d.BoundAt, d.UsedAt,
+		string(d.ID), string(d.Tenant), string(d.User), d.Name, string(d.Status), len(d.Push) > 0, d.PIN != "", d.BoundAt, d.UsedAt,
 	})
 }
 
@@ -129,6 +131,24 @@ func (a *API) dropPush(c *call) error {
 		return err
 	}
 	if err := a.Auth.SetDevicePush(c.r.Context(), c.by, c.device.ID, auth.PushAddress{}); err != nil {
+		return err
+	}
+	c.w.Empty(http.StatusNoContent)
+	return nil
+}
+
+type pinRequest struct {
+	Ticket string `json:"ticket"`
+	PIN    string `json:"pin"`
+}
+
+// setPIN gives the device a PIN, by a ticket of its user's.
+func (a *API) setPIN(c *call) error {
+	var in pinRequest
+	if err := c.decode(&in); err != nil {
+		return err
+	}
+	if err := a.Auth.SetDevicePIN(c.r.Context(), c.by, c.device.ID, in.Ticket, seal.NewSecret(in.PIN)); err != nil {
 		return err
 	}
 	c.w.Empty(http.StatusNoContent)

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"countersign/internal/auth"
+	"countersign/internal/seal"
 )
 
 // request is a challenge as a device is given it. The answer repeats every member but service and number_required.
@@ -158,6 +159,10 @@ type answerRequest struct {
 		Authenticator string `json:"authenticatorData"`
 		Signature     string `json:"signature"`
 	} `json:"assertion"`
+	PIN struct {
+		Value string `json:"value"`
+		Salt  string `json:"salt"`
+	} `json:"pin"`
 }
 
 type answerReply struct {
@@ -170,7 +175,10 @@ func (a *API) answer(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	answer := auth.SignedAnswer{Token: in.Answer, Assertion: auth.DeviceAssertion(in.Assertion)}
+	answer := auth.SignedAnswer{
+		Token: in.Answer, Assertion: auth.DeviceAssertion(in.Assertion),
+		PIN: auth.TypedPIN{Value: seal.NewSecret(in.PIN.Value), Salt: in.PIN.Salt},
+	}
 	status, err := a.Auth.AnswerByKey(c.r.Context(), c.by, c.device.ID, auth.ChallengeID(c.r.PathValue("challenge")), answer)
 	if err != nil {
 		return err

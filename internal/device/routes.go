@@ -57,6 +57,7 @@ func routes() []route {
 		{"DELETE", "/device/v1/device", (*API).device, (*API).unbind},
 		{"PUT", "/device/v1/device/push", (*API).device, (*API).setPush},
 		{"DELETE", "/device/v1/device/push", (*API).device, (*API).dropPush},
+		{"PUT", "/device/v1/device/pin", (*API).device, (*API).setPIN},
 		{"GET", "/device/v1/requests", (*API).device, (*API).requests},
 		{"GET", "/device/v1/requests/events", (*API).device, (*API).stream},
 		{"POST", "/device/v1/requests/{challenge}/answer", (*API).device, (*API).answer},
@@ -182,9 +183,9 @@ func refusalOf(c auth.Code) refusal {
 	case auth.CodeDeviceBlocked:
 		return refusal{http.StatusForbidden, "too many answers of this device did not hold; bind it anew"}
 	case auth.CodeLocked:
-		return refusal{http.StatusForbidden, "the user is locked"}
+		return refusal{http.StatusForbidden, "the user, or the device's PIN, is locked"}
 	case auth.CodeChannelUnsupported:
-		return refusal{http.StatusConflict, "devices are not used here"}
+		return refusal{http.StatusConflict, "devices, or their PINs, are not used here"}
 	case auth.CodeDeviceLimit:
 		return refusal{http.StatusConflict, "the user has as many devices as one may have"}
 	case auth.CodeDeviceBound:
@@ -203,9 +204,13 @@ func refusalOf(c auth.Code) refusal {
 		return refusal{http.StatusBadRequest, "the answer is not signed by this device, or not over this request"}
 	case auth.CodeNumberWrong:
 		return refusal{http.StatusBadRequest, "the number is another's; the request has ended"}
+	case auth.CodePINInvalid:
+		return refusal{http.StatusBadRequest, "a PIN has 6 to 12 digits, and is not the same few again and again, nor a row of numbers"}
+	case auth.CodePINWrong:
+		return refusal{http.StatusBadRequest, "the PIN is wrong, or the device has none; the request still waits"}
 	case auth.CodeNotFound:
 		return refusal{http.StatusNotFound, "there is no such request for this device"}
-	case auth.CodeThrottled:
+	case auth.CodeThrottled, auth.CodeBusy:
 		return refusal{http.StatusTooManyRequests, "too many"}
 	case auth.CodeMaintenance, auth.CodeOverloaded:
 		return refusal{http.StatusServiceUnavailable, "not now"}

@@ -37,7 +37,7 @@ func (r *reader) push(n *yaml.Node, p *auth.PushPolicy) {
 		may("for", r.span("for", &p.For, 30*time.Second)),
 		may("limit", func(n *yaml.Node) { p.Limit = r.rateLimit(n, "push limit") }),
 		may("number", choice(r, "number", &p.Number, auth.NumberForLogin, auth.NumberAlways, auth.NumberNever)),
-		may("pin", r.flag("pin", &p.PIN)),
+		may("pin", choice(r, "pin", &p.PIN, auth.PINNever, auth.PINByDevice, auth.PINByServer)),
 		may("report_suspends", r.flag("report_suspends", &p.ReportSuspends)),
 	)
 }

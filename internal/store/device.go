@@ -19,6 +19,7 @@ func device(row sqlc.Device) (auth.Device, error) {
 		Name:        row.Name,
 		Key:         key,
 		Push:        orNil(row.Push),
+		PIN:         row.Pin,
 		Certificate: row.Certificate,
 		Status:      auth.DeviceStatus(row.Status),
 		Failures:    int(row.Failures),
@@ -68,6 +69,7 @@ func (w writes) AddDevice(d auth.Device) error {
 		BoundAt:     micros(d.BoundAt),
 		UsedAt:      micros(d.UsedAt),
 		EndedAt:     micros(d.EndedAt),
+		Pin:         d.PIN,
 
 		PasskeyID:             d.Passkey.ID,
 		PasskeyPublic:         blob(d.Passkey.Public),
@@ -87,6 +89,7 @@ func (w writes) PutDevice(d auth.Device, from int64) (bool, error) {
 		Version:        d.Version,
 		Name:           d.Name,
 		Push:           blob(d.Push),
+		Pin:            d.PIN,
 		Status:         string(d.Status),
 		Failures:       int64(d.Failures),
 		UsedAt:         micros(d.UsedAt),

@@ -69,8 +69,27 @@ type pushPolicy struct {
 	Limit rateLimit     `json:"limit"`
 
 	Number         auth.NumberMatching `json:"number,omitzero"`
-	PIN            bool                `json:"pin,omitzero"`
+	PIN            bool                `json:"pin,omitzero"`        // auth.PINByDevice
+	PINServer      bool                `json:"pin_server,omitzero"` // auth.PINByServer
 	ReportSuspends bool                `json:"report_suspends,omitzero"`
+}
+
+func toPushPolicy(p auth.PushPolicy) pushPolicy {
+	return pushPolicy{
+		For: p.For, Limit: rateLimit(p.Limit), Number: p.Number, PIN: p.PIN == auth.PINByDevice, PINServer: p.PIN == auth.PINByServer,
+		ReportSuspends: p.ReportSuspends,
+	}
+}
+
+func (p pushPolicy) auth() auth.PushPolicy {
+	out := auth.PushPolicy{For: p.For, Limit: p.Limit.auth(), Number: p.Number, ReportSuspends: p.ReportSuspends}
+	switch {
+	case p.PINServer:
+		out.PIN = auth.PINByServer
+	case p.PIN:
+		out.PIN = auth.PINByDevice
+	}
+	return out
 }
 
 // rateLimit is auth.Limit as JSON.
@@ -107,7 +126,7 @@ func toSettings(s auth.Settings) settings {
 		PasswordGrant:   s.PasswordGrant,
 		OTP:             otpPolicy(s.OTP),
 		Passkey:         passkeyPolicy(s.Passkey),
-		Push:            pushPolicy{s.Push.For, rateLimit(s.Push.Limit), s.Push.Number, s.Push.PIN, s.Push.ReportSuspends},
+		Push:            toPushPolicy(s.Push),
 		Channels:        s.Channels,
 		StepUpFor:       s.StepUpFor,
 		PhoneCountries:  s.PhoneCountries,
@@ -138,21 +157,19 @@ func (s settings) auth() auth.Settings {
 		PasswordGrant:   s.PasswordGrant,
 		OTP:             auth.OTPPolicy(s.OTP),
 		Passkey:         s.Passkey.auth(),
-		Push: auth.PushPolicy{
-			For: s.Push.For, Limit: s.Push.Limit.auth(), Number: s.Push.Number, PIN: s.Push.PIN, ReportSuspends: s.Push.ReportSuspends,
-		},
-		Channels:       orNil(s.Channels),
-		StepUpFor:      s.StepUpFor,
-		PhoneCountries: orNil(s.PhoneCountries),
-		BlockedDomains: orNil(s.BlockedDomains),
-		PhoneChanges:   s.PhoneChanges,
-		EmailEvery:     s.EmailEvery,
-		MultiIdentity:  s.MultiIdentity,
-		IssuedOnly:     s.IssuedOnly,
-		AppURL:         s.AppURL,
-		MessageLimits:  mapped(s.MessageLimits, rateLimit.auth),
-		KeyLimits:      mapped(s.KeyLimits, rateLimit.auth),
-		UserLimits:     mapped(s.UserLimits, rateLimit.auth),
+		Push:            s.Push.auth(),
+		Channels:        orNil(s.Channels),
+		StepUpFor:       s.StepUpFor,
+		PhoneCountries:  orNil(s.PhoneCountries),
+		BlockedDomains:  orNil(s.BlockedDomains),
+		PhoneChanges:    s.PhoneChanges,
+		EmailEvery:      s.EmailEvery,
+		MultiIdentity:   s.MultiIdentity,
+		IssuedOnly:      s.IssuedOnly,
+		AppURL:          s.AppURL,
+		MessageLimits:   mapped(s.MessageLimits, rateLimit.auth),
+		KeyLimits:       mapped(s.KeyLimits, rateLimit.auth),
+		UserLimits:      mapped(s.UserLimits, rateLimit.auth),
 	}
 }
 

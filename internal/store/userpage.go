@@ -126,6 +126,9 @@ func (w writes) DeleteUser(t auth.TenantID, id auth.UserID, at time.Time) error 
 			return w.q.DropAuthenticatorsOf(w.ctx, sqlc.DropAuthenticatorsOfParams{TenantID: tenant, UserID: user})
 		},
 		func() error {
+			return w.q.DropDeviceAttemptsOf(w.ctx, sqlc.DropDeviceAttemptsOfParams{TenantID: tenant, UserID: user})
+		},
+		func() error {
 			return w.q.DropDevicesOf(w.ctx, sqlc.DropDevicesOfParams{TenantID: tenant, UserID: user})
 		},
 		func() error {

@@ -128,18 +128,18 @@ type binding struct {
 	Passkey *Registration  `json:"passkey,omitzero"`
 }
 
-// Bind binds the device by a ticket of its user's. push may be nil: it is not woken.
-func (c *Client) Bind(ctx context.Context, ticket, name string, push *PushAddress) (Bound, error) {
+// Bind binds the device by a ticket of its user's.
+func (c *Client) Bind(ctx context.Context, b Binding) (Bound, error) {
 	told, err := c.current(ctx)
 	if err != nil {
 		return Bound{}, err
 	}
-	proof, err := told.Proof(c.key, ticket, name)
+	proof, err := told.Proof(c.key, b)
 	if err != nil {
 		return Bound{}, err
 	}
 	var out Bound
-	in := binding{Key: jsontext.Value(c.key.Public().String()), Proof: proof, Push: push}
+	in := binding{Key: jsontext.Value(c.key.Public().String()), Proof: proof, Push: b.Push}
 	if c.Passkey != nil {
 		made, err := c.Passkey.Create(told.Passkeys, Challenge(proof))
 		if err != nil {
@@ -158,6 +158,7 @@ type Device struct {
 	Name    string    `json:"name"`
 	Status  string    `json:"status"` // active or blocked
 	Push    bool      `json:"push"`   // whether it is woken
+	PIN     bool      `json:"pin"`    // whether the server keeps a PIN of it
 	BoundAt time.Time `json:"bound_at"`
 	UsedAt  time.Time `json:"used_at,omitzero"`
 }
@@ -179,6 +180,11 @@ func (c *Client) SetPush(ctx context.Context, to *PushAddress) error {
 		return c.call(ctx, "DELETE", "/device/v1/device/push", nil, nil)
 	}
 	return c.call(ctx, "PUT", "/device/v1/device/push", to, nil)
+}
+
+// SetPIN has the server keep another PIN of the device, by a ticket of its user's.
+func (c *Client) SetPIN(ctx context.Context, ticket, pin string) error {
+	return c.call(ctx, "PUT", "/device/v1/device/pin", map[string]string{"ticket": ticket, "pin": pin}, nil)
 }
 
 type requests struct {
@@ -209,6 +215,7 @@ func idsOf(all []Request) []string {
 type answering struct {
 	Answer    string     `json:"answer"`
 	Assertion *Assertion `json:"assertion,omitzero"`
+	PIN       any        `json:"pin,omitempty"`
 }
 
 // Answer answers a request, and returns what became of it: approved or denied.
@@ -221,11 +228,17 @@ func (c *Client) Answer(ctx context.Context, r Request, a Answer) (status string
 	if prove && a.Verified == "" {
 		a.Verified = "webauthn"
 	}
+	if a.PIN != "" && a.Salt == "" {
+		a.Salt = NewSalt()
+	}
 	signed, err := told.Sign(c.key, r, a)
 	if err != nil {
 		return "", err
 	}
 	in := answering{Answer: signed}
+	if a.PIN != "" {
+		in.PIN = map[string]string{"value": a.PIN, "salt": a.Salt}
+	}
 	if prove {
 		made, err := c.Passkey.Get(told.Passkeys, Challenge(signed))
 		if err != nil {

@@ -6,9 +6,11 @@
 package deviceclient
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -98,7 +100,9 @@ const (
 type Answer struct {
 	Decision Decision
 	Number   string // from the other screen; empty: none
-	Verified string // how the device made sure of its owner: biometric, pin, none or webauthn; empty: biometric
+	PIN      string // that the user typed for the server to check; empty: none
+	Salt     string // of the PIN, as NewSalt makes it
+	Verified string // how the device made sure of its owner: biometric, pin, none or webauthn; empty: biometric, or with a PIN pin
 }
 
 // ParseLink splits the link of a ticket into the server's URL and the ticket.
@@ -117,10 +121,21 @@ func (c Configuration) claims(key *jose.Key) jose.Claims {
 	return jose.Claims{"iss": key.ID(), "aud": c.Issuer, "iat": c.Now, "exp": c.Now + int64(tokenFor/time.Second)}
 }
 
-// Proof signs that the device has its key, for binding it under a name.
-func (c Configuration) Proof(key *jose.Key, ticket, name string) (string, error) {
+// Binding is what a device is bound by, and as.
+type Binding struct {
+	Ticket string
+	Name   string
+	PIN    string       // that the server is to keep; empty: none
+	Push   *PushAddress // nil: it is not woken
+}
+
+// Proof signs that the device has its key, for binding it.
+func (c Configuration) Proof(key *jose.Key, b Binding) (string, error) {
 	claims := c.claims(key)
-	claims["ticket"], claims["name"] = ticket, name
+	claims["ticket"], claims["name"] = b.Ticket, b.Name
+	if b.PIN != "" {
+		claims["pin"] = b.PIN
+	}
 	return jose.Sign(key, typBind, claims)
 }
 
@@ -132,16 +147,35 @@ func (c Configuration) Token(key *jose.Key) (string, error) {
 // Sign signs the answer to a request: all of the request as it was given, and what the user decided.
 func (c Configuration) Sign(key *jose.Key, r Request, a Answer) (string, error) {
 	verified := a.Verified
-	if verified == "" {
+	switch {
+	case verified == "" && a.PIN != "":
+		verified = "pin"
+	case verified == "":
 		verified = "biometric"
 	}
 	shown := r.Shown
 	if shown == nil {
 		shown = []string{}
 	}
-	return jose.Sign(key, typAnswer, jose.Claims{
+	claims := jose.Claims{
 		"iss": key.ID(), "aud": c.Issuer, "sub": r.User, "tid": r.Tenant, "sid": r.Session, "challenge": r.Challenge, "nonce": r.Nonce,
 		"purpose": r.Purpose, "channel": r.Channel, "digest": r.Digest, "shown": shown, "iat": r.CreatedAt, "exp": r.ExpiresAt,
 		"decision": string(a.Decision), "number": a.Number, "uv": verified,
-	})
+	}
+	if a.PIN != "" {
+		salt, err := base64.RawURLEncoding.DecodeString(a.Salt)
+		if err != nil {
+			return "", fmt.Errorf("read salt: %w", err)
+		}
+		sum := sha256.Sum256(append(salt, a.PIN...))
+		claims["pin"] = base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	return jose.Sign(key, typAnswer, claims)
+}
+
+// NewSalt makes the salt of the PIN of one answer. It goes with the answer and is kept by nobody, so that the answer does not tell the PIN.
+func NewSalt() string {
+	salt := make([]byte, 32)
+	rand.Read(salt)
+	return base64.RawURLEncoding.EncodeToString(salt)
 }

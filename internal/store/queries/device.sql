@@ -6,18 +6,23 @@ SELECT * FROM devices WHERE tenant_id = $1 AND user_id = $2 AND status <> 'revok
 
 -- name: AddDevice :execrows
 INSERT INTO devices (id, tenant_id, user_id, version, name, public_key, push, certificate, status, failures, bound_at, used_at, ended_at,
-    passkey_id, passkey_public, passkey_site, passkey_counter, passkey_backup_eligible)
-VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    passkey_id, passkey_public, passkey_site, passkey_counter, passkey_backup_eligible, pin)
+VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT DO NOTHING;
 
 -- name: PutDevice :execrows
 UPDATE devices SET version = sqlc.arg(version), name = sqlc.arg(name), push = sqlc.arg(push), status = sqlc.arg(status),
     failures = sqlc.arg(failures), used_at = sqlc.arg(used_at), ended_at = sqlc.arg(ended_at),
-    passkey_counter = sqlc.arg(passkey_counter)
+    passkey_counter = sqlc.arg(passkey_counter), pin = sqlc.arg(pin)
 WHERE id = sqlc.arg(id) AND tenant_id = sqlc.arg(tenant_id) AND version = sqlc.arg(from_version);
 
 -- name: HasDevice :many
 SELECT id FROM devices WHERE id = $1 AND tenant_id = $2;
+
+-- name: DropDeviceAttemptsOf :exec
+DELETE FROM attempts WHERE attempts.tenant_id = sqlc.arg(tenant_id) AND attempts.subject IN (
+    SELECT 'device:' || d.id FROM devices d WHERE d.tenant_id = sqlc.arg(tenant_id) AND d.user_id = sqlc.arg(user_id)
+);
 
 -- name: DropDevicesOf :exec
 DELETE FROM devices WHERE tenant_id = $1 AND user_id = $2;

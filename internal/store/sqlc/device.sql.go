@@ -54,8 +54,8 @@ func (q *Queries) AddApproval(ctx context.Context, arg AddApprovalParams) (int64
 
 const addDevice = `-- name: AddDevice :execrows
 INSERT INTO devices (id, tenant_id, user_id, version, name, public_key, push, certificate, status, failures, bound_at, used_at, ended_at,
-    passkey_id, passkey_public, passkey_site, passkey_counter, passkey_backup_eligible)
-VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    passkey_id, passkey_public, passkey_site, passkey_counter, passkey_backup_eligible, pin)
+VALUES ($1, $2, $3, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT DO NOTHING
 `
 
@@ -77,6 +77,7 @@ type AddDeviceParams struct {
 	PasskeySite           string
 	PasskeyCounter        int64
 	PasskeyBackupEligible bool
+	Pin                   string
 }
 
 func (q *Queries) AddDevice(ctx context.Context, arg AddDeviceParams) (int64, error) {
@@ -98,6 +99,7 @@ func (q *Queries) AddDevice(ctx context.Context, arg AddDeviceParams) (int64, er
 		arg.PasskeySite,
 		arg.PasskeyCounter,
 		arg.PasskeyBackupEligible,
+		arg.Pin,
 	)
 	if err != nil {
 		return 0, err
@@ -216,7 +218,7 @@ func (q *Queries) CountDenied(ctx context.Context, arg CountDeniedParams) ([]int
 }
 
 const device = `-- name: Device :many
-SELECT id, tenant_id, user_id, version, name, public_key, push, certificate, status, failures, bound_at, used_at, ended_at, passkey_id, passkey_public, passkey_site, passkey_counter, passkey_backup_eligible FROM devices WHERE id = $1
+SELECT id, tenant_id, user_id, version, name, public_key, push, certificate, status, failures, bound_at, used_at, ended_at, passkey_id, passkey_public, passkey_site, passkey_counter, passkey_backup_eligible, pin FROM devices WHERE id = $1
 `
 
 func (q *Queries) Device(ctx context.Context, id string) ([]Device, error) {
@@ -247,6 +249,7 @@ func (q *Queries) Device(ctx context.Context, id string) ([]Device, error) {
 			&i.PasskeySite,
 			&i.PasskeyCounter,
 			&i.PasskeyBackupEligible,
+			&i.Pin,
 		); err != nil {
 			return nil, err
 		}
@@ -262,7 +265,7 @@ func (q *Queries) Device(ctx context.Context, id string) ([]Device, error) {
 }
 
 const devices = `-- name: Devices :many
-SELECT id, tenant_id, user_id, version, name, public_key, push, certificate, status, failures, bound_at, used_at, ended_at, passkey_id, passkey_public, passkey_site, passkey_counter, passkey_backup_eligible FROM devices WHERE tenant_id = $1 AND user_id = $2 AND status <> 'revoked' ORDER BY bound_at, id
+SELECT id, tenant_id, user_id, version, name, public_key, push, certificate, status, failures, bound_at, used_at, ended_at, passkey_id, passkey_public, passkey_site, passkey_counter, passkey_backup_eligible, pin FROM devices WHERE tenant_id = $1 AND user_id = $2 AND status <> 'revoked' ORDER BY bound_at, id
 `
 
 type DevicesParams struct {
@@ -298,6 +301,7 @@ func (q *Queries) Devices(ctx context.Context, arg DevicesParams) ([]Device, err
 			&i.PasskeySite,
 			&i.PasskeyCounter,
 			&i.PasskeyBackupEligible,
+			&i.Pin,
 		); err != nil {
 			return nil, err
 		}
@@ -310,6 +314,22 @@ func (q *Queries) Devices(ctx context.Context, arg DevicesParams) ([]Device, err
 		return nil, err
 	}
 	return items, nil
+}
+
+const dropDeviceAttemptsOf = `-- name: DropDeviceAttemptsOf :exec
+DELETE FROM attempts WHERE attempts.tenant_id = $1 AND attempts.subject IN (
+    SELECT 'device:' || d.id FROM devices d WHERE d.tenant_id = $1 AND d.user_id = $2
+)
+`
+
+type DropDeviceAttemptsOfParams struct {
+	TenantID string
+	UserID   string
+}
+
+func (q *Queries) DropDeviceAttemptsOf(ctx context.Context, arg DropDeviceAttemptsOfParams) error {
+	_, err := q.db.ExecContext(ctx, dropDeviceAttemptsOf, arg.TenantID, arg.UserID)
+	return err
 }
 
 const dropDevicesOf = `-- name: DropDevicesOf :exec
@@ -388,8 +408,8 @@ func (q *Queries) HasTicket(ctx context.Context, hash []byte) ([][]byte, error) 
 const putDevice = `-- name: PutDevice :execrows
 UPDATE devices SET version = $1, name = $2, push = $3, status = $4,
     failures = $5, used_at = $6, ended_at = $7,
-    passkey_counter = $8
-WHERE id = $9 AND tenant_id = $10 AND version = $11
+    passkey_counter = $8, pin = $9
+WHERE id = $10 AND tenant_id = $11 AND version = $12
 `
 
 type PutDeviceParams struct {
@@ -401,6 +421,7 @@ type PutDeviceParams struct {
 	UsedAt         int64
 	EndedAt        int64
 	PasskeyCounter int64
+	Pin            string
 	ID             string
 	TenantID       string
 	FromVersion    int64
@@ -416,6 +437,7 @@ func (q *Queries) PutDevice(ctx context.Context, arg PutDeviceParams) (int64, er
 		arg.UsedAt,
 		arg.EndedAt,
 		arg.PasskeyCounter,
+		arg.Pin,
 		arg.ID,
 		arg.TenantID,
 		arg.FromVersion,

@@ -193,6 +193,7 @@ type Device struct {
 	PasskeySite           string
 	PasskeyCounter        int64
 	PasskeyBackupEligible bool
+	Pin                   string
 }
 
 type Event struct {

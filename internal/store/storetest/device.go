@@ -46,9 +46,20 @@ func testDevices(t *testing.T, s auth.Store) {
 	if got, want := ids(), []auth.DeviceID{w.device.ID}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
+	pins, stays := auth.DeviceSubject(w.device.ID), auth.DeviceSubject("other")
+	for _, subject := range []auth.Subject{pins, stays} {
+		move(t, s, func(tx auth.Writes) (bool, error) {
+			return tx.PutAttempts("demo", subject, auth.AttemptPIN, auth.Attempts{Version: 1, Failures: 2}, 0)
+		})
+	}
 	write(t, s, func(tx auth.Writes) error { return tx.DeleteUser("demo", "17", at(9)) })
 	if got := ids(); got != nil {
 		t.Errorf("of nobody: got %v", got)
+	}
+	for subject, want := range map[auth.Subject]int{pins: 0, stays: 2} {
+		if got := read(t, s, func(r auth.Reads) (auth.Attempts, error) { return r.Attempts("demo", subject, auth.AttemptPIN) }).Failures; got != want {
+			t.Errorf("%s: got %d wrong PINs, want %d", subject, got, want)
+		}
 	}
 	if got := read(t, s, func(r auth.Reads) (auth.Approval, error) { return r.Approval("demo", "900") }); got != w.approval {
 		t.Errorf("got %+v, want that the evidence stays", got)

@@ -154,7 +154,7 @@ func (w *world) addDevice(t auth.TenantID) {
 		panic(err)
 	}
 	w.device = auth.Device{
-		ID: auth.DeviceID(key.ID()), Tenant: t, User: "17", Version: 1, Name: "Ada's phone", Key: key.Public(), Push: []byte{0, 1},
+		ID: auth.DeviceID(key.ID()), Tenant: t, User: "17", Version: 1, Name: "Ada's phone", Key: key.Public(), PIN: "$argon2id$x", Push: []byte{0, 1},
 		Certificate: "a.b.c", Status: auth.DeviceBlocked, Failures: 5, BoundAt: at(4), UsedAt: at(5), EndedAt: at(6),
 		Passkey: auth.DevicePasskey{ID: "Y3JlZA", Public: []byte{0xa5, 0}, Site: "bank.example", Counter: 1<<32 - 1, BackupEligible: true},
 	}
@@ -212,7 +212,7 @@ func tenantFixture(t auth.TenantID) auth.Tenant {
 			PasswordGrant:   true,
 			OTP:             auth.OTPPolicy{For: time.Minute, Tries: 4, Sends: 5, Wait: time.Second},
 			Push: auth.PushPolicy{
-				For: time.Minute, Limit: auth.Limit{Count: 2, Window: time.Hour}, Number: auth.NumberAlways, PIN: true, ReportSuspends: true,
+				For: time.Minute, Limit: auth.Limit{Count: 2, Window: time.Hour}, Number: auth.NumberAlways, PIN: auth.PINByServer, ReportSuspends: true,
 			},
 			Passkey: auth.PasskeyPolicy{
 				Site: "bank.example", Origins: []string{"https://bank.example"}, Verification: auth.VerificationPreferred, Synced: true,
