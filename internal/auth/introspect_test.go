@@ -44,7 +44,7 @@ func TestIntrospection(t *testing.T) { // RFC 7662 §2.2, RFC 9470 §6.2
 	now := e.Clock.Now()
 	want := auth.Introspection{
 		Active: true, Type: "Bearer", Client: "app", Tenant: authtest.Demo, Subject: string(authtest.Charles), Audience: authtest.Resource,
-		Scope: auth.Scope, Session: set.Session, Org: "2001", IssuedAt: now, ExpiresAt: now.Add(time.Hour), AuthAt: now, AMR: []string{"pwd"},
+		Scope: auth.Scope, Session: set.Session, Org: "2001", IssuedAt: now, ExpiresAt: now.Add(time.Hour), AuthAt: now, ACR: "pwd", AMR: []string{"pwd"},
 	}
 	want.ID, _ = claimsOf(t, set.AccessToken)["jti"].(string)
 	for name, by := range map[string]auth.Actor{"its client": e.App(), "the resource server": otherClient()} {
