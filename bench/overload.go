@@ -51,7 +51,7 @@ func (p plan) overloads(ctx context.Context, shares []float64) (_ *overload, err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, o.close()) }()
-	o.kernel = o.hasher.Kernel()
+	o.kernel, o.wait = o.hasher.Kernel(), 450*time.Millisecond // the default
 	databases, err := o.databases()
 	if err != nil {
 		return nil, err

@@ -30,6 +30,7 @@ type site struct {
 	dir      string
 	program  string
 	users    int
+	wait     time.Duration // for a slot of the hash
 	hasher   *passhash.Hasher
 	encoded  string         // hash of the password, which all users have
 	postgres *pgtest.Server // nil without PostgreSQL
@@ -37,7 +38,7 @@ type site struct {
 
 // newSite builds and starts what a run needs. close takes it away.
 func newSite(users int, withPostgres bool) (_ *site, err error) {
-	s := &site{users: users}
+	s := &site{users: users, wait: answerLimit} // closed loops do not overload a server
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -117,7 +118,7 @@ func (s *site) prepare(name, dsn string) (database, error) {
 
 // prepareWith is prepare with a seed file of this text.
 func (s *site) prepareWith(name, dsn, seedText string) (database, error) {
-	config := fmt.Sprintf("listen: 127.0.0.1:0\npublic_url: http://127.0.0.1\ndatabase: %q\nmaster_key: %s\n", dsn, masterKey)
+	config := fmt.Sprintf("listen: 127.0.0.1:0\npublic_url: http://127.0.0.1\ndatabase: %q\nmaster_key: %s\nhash: {wait: %s}\n", dsn, masterKey, s.wait)
 	d := database{name, filepath.Join(s.dir, name+".yaml")}
 	first, seed := filepath.Join(s.dir, name+"-first.yaml"), filepath.Join(s.dir, "seed.yaml")
 	for path, text := range map[string]string{

@@ -62,7 +62,7 @@ type Config struct {
 		Passes    uint32 `yaml:"passes"`
 		// Slots is how many hashes run at once; each keeps memory_kib. Default: the cores.
 		Slots int `yaml:"slots"`
-		// Wait is how long a login waits for a slot before it is told 503. Default: 5s.
+		// Wait is how long a login may wait for a slot; who is likely to wait longer is told 503 at once. Default: 450ms.
 		Wait time.Duration `yaml:"wait"`
 	} `yaml:"hash"`
 	// RefusedPerMinute and RefusedPerHour bound the refused logins of one address, by process. Default: 60 and 600.
@@ -135,6 +135,9 @@ func (c *Config) fill() {
 	}
 	if c.ShutdownLimit == 0 {
 		c.ShutdownLimit = 15 * time.Second
+	}
+	if c.Hash.Wait == 0 {
+		c.Hash.Wait = 450 * time.Millisecond
 	}
 }
 

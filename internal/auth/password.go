@@ -74,6 +74,9 @@ func (s *Service) provePassword(ctx context.Context, by Actor, in PasswordLogin)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.hasher.Full(ctx); err != nil { // before anything has work with it, or counts it (C-19)
+		return nil, overloaded(err)
+	}
 	if err := s.charge(by); err != nil {
 		return nil, err
 	}

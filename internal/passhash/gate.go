@@ -113,6 +113,17 @@ func (g *gate) enter(ctx context.Context) (*slot, error) {
 	return nil, err
 }
 
+// full says why a caller would be refused now.
+func (g *gate) full(ctx context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	err := g.admit(ctx)
+	if err != nil {
+		g.refused++
+	}
+	return err
+}
+
 // admit says why a caller may not even wait.
 func (g *gate) admit(ctx context.Context) error {
 	if g.closed {
@@ -121,15 +132,17 @@ func (g *gate) admit(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if len(g.free) == 0 && g.waiters.Len() >= g.queue {
+	if len(g.free) == 0 && (g.waiters.Len() >= g.queue || g.ahead() > g.wait*4/5) { // the rest is for what the estimate misses
 		return g.busy()
 	}
 	return nil
 }
 
+// ahead estimates how long the next to come would wait.
+func (g *gate) ahead() time.Duration { return time.Duration(g.waiters.Len()/g.slots+1) * g.pace }
+
 func (g *gate) busy() *BusyError {
-	turns := g.waiters.Len()/g.slots + 1
-	after := (time.Duration(turns)*g.pace + time.Second - 1).Truncate(time.Second)
+	after := (g.ahead() + time.Second - 1).Truncate(time.Second)
 	return &BusyError{RetryAfter: min(max(after, time.Second), time.Minute)}
 }
 

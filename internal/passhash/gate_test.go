@@ -109,6 +109,38 @@ func TestGateRefusesWhenTheQueueIsFull(t *testing.T) {
 	})
 }
 
+// TestGateRefusesWhoWouldWaitTooLong: at once, with the queue far from full (C-20, C-21).
+func TestGateRefusesWhoWouldWaitTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := testGate(2, 100)
+		g.pace = time.Second // so four turns, of two callers each, are as much as the wait allows
+		a, b := mustEnter(t, g), mustEnter(t, g)
+		for range 8 {
+			go visit(t, g, func() {})
+		}
+		wantLoad(t, g, 2, 8)
+		begin := time.Now()
+		for _, ask := range []func() error{
+			func() error { return g.full(t.Context()) },
+			func() error { _, err := g.enter(t.Context()); return err },
+		} {
+			var busy *BusyError
+			if err := ask(); !errors.As(err, &busy) || busy.RetryAfter != 5*time.Second {
+				t.Errorf("got error %v, want a BusyError for 5s", err)
+			}
+		}
+		if took := time.Since(begin); took != 0 {
+			t.Errorf("refused after %v", took)
+		}
+		g.leave(a)
+		g.leave(b)
+		wantLoad(t, g, 0, 0)
+		if err := g.full(t.Context()); err != nil {
+			t.Errorf("with slots free: got %v", err)
+		}
+	})
+}
+
 func TestGateRefusesAfterTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := testGate(1, 10)

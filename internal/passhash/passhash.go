@@ -45,7 +45,8 @@ type Config struct {
 	// Queue is how many callers may wait for a slot, by default 1024.
 	Queue int
 
-	// Wait is how long a caller may wait for a slot, by default 5 s.
+	// Wait is how long a caller may wait for a slot, by default 5 s. Who is
+	// likely to wait longer is refused at once.
 	Wait time.Duration
 
 	// Kernel is the implementation of Argon2: "avx512", "avx2" or "generic".
@@ -270,6 +271,10 @@ func (h *Hasher) derive(s *slot, w work, tag, password, salt []byte) error {
 	defer a.free()
 	return w.derive(h.kernel, a.words, tag, password, salt)
 }
+
+// Full returns a [BusyError] if Hash and Verify would refuse a caller at once.
+// Those who have costly work to do before they hash can ask first.
+func (h *Hasher) Full(ctx context.Context) error { return h.gate.full(ctx) }
 
 // Current reports whether encoded is a hash as Hash makes them. If not, and
 // its password is at hand, it should be replaced.
