@@ -2,13 +2,19 @@
 
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: run build test check scripts clients bench race generate fuzz
+.PHONY: run build sbom vulnerabilities test check scripts clients bench race generate fuzz
 
 run: ## start the sandbox
 	go run ./cmd/countersign sandbox
 
 build: ## the program, static and stripped
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o countersign ./cmd/countersign
+
+sbom: build ## what the program is made of, as CycloneDX: countersign.cdx.json
+	go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 bin -json -std -output countersign.cdx.json countersign
+
+vulnerabilities: ## known ones in what the program calls; asks the Go vulnerability database
+	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
 test: ## every test, on SQLite and PostgreSQL; installs what it needs first
 	scripts/setup
