@@ -54,6 +54,7 @@ import (
 //	flip VAR OLD                    VAR becomes OLD with one character changed
 //	key VAR KIND [FORM]             makes a key pair as a device does, rsa, ec or p384; VAR becomes its public half: spki, url, pem,
 //	                                point or pkcs1
+//	proof VAR NAME METHOD PATH [TOKEN]   VAR becomes a proof of the key of device NAME for this request, with an access token (RFC 9449)
 //	ocra VAR SECRET CHALLENGE       VAR becomes the code that an app makes of a challenge of six digits now, by the sandbox's clock
 //	sign VAR KEY TEXT [FORM]        VAR becomes KEY's signature of the text: RSA in PSS, or pkcs1; EC in DER, or raw
 //
@@ -183,6 +184,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"flip":     {false, (*script).flip},
 		"key":      {false, (*script).key},
 		"sign":     {false, (*script).sign},
+		"proof":    {false, (*script).proof},
 		"ocra":     {false, (*script).ocra},
 		"passkey":  {true, (*script).passkey},
 		"status":   {false, (*script).status},

@@ -20,6 +20,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"countersign/internal/jose"
 )
 
 // newSigner makes a key pair as a device does.
@@ -33,6 +35,27 @@ func newSigner(kind string) (crypto.Signer, error) {
 		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	}
 	return nil, fmt.Errorf("there are no keys of kind %s", kind)
+}
+
+// proof makes a DPoP proof by the sandbox's clock.
+func (s *script) proof(_ bool, args []string) error {
+	if err := arity(args, 4, 5); err != nil {
+		return err
+	}
+	key := s.devices[args[1]]
+	if key == nil {
+		return fmt.Errorf("there is no device %s", args[1])
+	}
+	claims := jose.Claims{
+		"jti": rand.Text(), "htm": args[2], "htu": s.wire.base + args[3], "iat": time.Now().Add(s.ahead),
+	}
+	if len(args) > 4 {
+		sum := sha256.Sum256([]byte(args[4]))
+		claims["ath"] = base64.RawURLEncoding.EncodeToString(sum[:])
+	}
+	text, err := jose.SignOwn(key, "dpop+jwt", claims)
+	s.ts.Setenv(args[0], text)
+	return err
 }
 
 // key makes a key pair; VAR becomes its public half.

@@ -110,9 +110,10 @@ func (l LiveSession) carriesTokens() bool {
 }
 
 // AuthenticateClientToken lets the bearer of a client's own access token in. A token of a user, or one made for another audience, is
-// refused. As long as no client's own token is revoked, it costs no statement.
+// refused. As long as no client's own token is revoked, and it is bound to no
+// key, it costs no statement.
 //
-// Errors: CodeInvalidToken, CodeMaintenance, CodeThrottled.
+// Errors: CodeInvalidToken, CodeProofInvalid, CodeMaintenance, CodeThrottled.
 func (s *Service) AuthenticateClientToken(ctx context.Context, token string, via Via) (Actor, error) {
 	by := Actor{Via: via}
 	var t accessToken
@@ -126,6 +127,9 @@ func (s *Service) AuthenticateClientToken(ctx context.Context, token string, via
 		by.Tenant, by.Client, by.Token = t.client.Tenant, t.client.ID, t.id
 		return d.open(by.Tenant)
 	})
+	if err == nil {
+		err = s.possessed(ctx, by, t, token)
+	}
 	if err == nil {
 		err = s.ownToken(ctx, by)
 	}

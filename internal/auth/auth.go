@@ -69,6 +69,7 @@ type Actor struct {
 	Client ClientID // for /cis
 	Device DeviceID // for /device
 	Needs  string   // permissions, separated by spaces, of which the client's roles must have one; empty: none is needed
+	Holds  string   // the thumbprint of the key that the request has proved (RFC 9449); empty: none
 	Token  string   // jti of the client's own access token that the call came with; empty: none did
 	Once   *Once    // the call is to take effect at most once; nil: each time
 	Via
@@ -78,6 +79,7 @@ type Actor struct {
 type Via struct {
 	Address netip.Addr // of the caller
 	Request string     // request id
+	Proof   KeyProof   // of a key, by /oidc and /cis
 }
 
 // PublicURL is where the server is reached from outside, without a trailing slash.

@@ -33,6 +33,7 @@ type AuthorizationRequest struct {
 	UserInfo        []ClaimRequest // for UserInfo
 	OrgID           string
 	Subject         UserID // who it has to be; empty: anybody
+	Key             string // the thumbprint of the key that the code is for (RFC 9449 §10)
 	Hint            string // an ID token of who it has to be (id_token_hint)
 	pushed          bool   // by its client, ahead of the browser
 	Unclear         string // the parameter that could not be read at all; empty: none
@@ -225,6 +226,8 @@ func (in AuthorizationRequest) check(c *Client) error {
 		return refuseField(CodeInvalidScope, "scope")
 	case none && len(in.Prompts) > 1 || slices.ContainsFunc(in.Prompts, unknownPrompt):
 		return refuseField(CodeRequestInvalid, "prompt")
+	case in.Key != "" && !isThumbprint(in.Key):
+		return refuseField(CodeRequestInvalid, "dpop_jkt")
 	case len(in.Nonce) > maxNonce:
 		return refuseField(CodeRequestInvalid, "nonce")
 	}

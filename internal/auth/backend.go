@@ -122,7 +122,7 @@ func (s *Service) admission(
 		return admission{}, err
 	}
 	in.tokens, in.leaf, err = s.issue(client, g, audience, issuance{
-		user: u, memberships: account.Memberships, session: in.session, lastAuth: account.Attempts.SucceededAt, now: now,
+		user: u, memberships: account.Memberships, session: in.session, lastAuth: account.Attempts.SucceededAt, key: by.Holds, now: now,
 	})
 	return in, err
 }
@@ -274,7 +274,7 @@ func (s *Service) AuthenticateSession(ctx context.Context, by Actor, id SessionI
 		return TokenSet{}, s.refuseToken(ctx, by, Bearer{LiveSession: *live}, err)
 	}
 	set, leaf, err := s.issue(client, g, audience, issuance{
-		user: live.User, memberships: live.Memberships, session: live.Session, lastAuth: live.SucceededAt, now: now,
+		user: live.User, memberships: live.Memberships, session: live.Session, lastAuth: live.SucceededAt, key: by.Holds, now: now,
 	})
 	if err != nil {
 		return TokenSet{}, err
@@ -325,6 +325,7 @@ type issuance struct {
 	nonce       string    // of the authorization request; none at a refresh
 	approval    string    // a JSON object, or empty
 	username    string    // that the passkey was made with
+	key         string    // that the access token is bound to, by its thumbprint; empty: none
 	now         time.Time
 }
 
@@ -341,8 +342,12 @@ func (s *Service) family(c *Client, audience string, i issuance) (TokenSet, Refr
 	i.family = hash
 	set, err := s.tokens(c, audience, i)
 	set.RefreshToken = text
+	bound := ""
+	if c.Auth == ClientAuthNone { // others prove themselves with it (RFC 9449 §5)
+		bound = i.key
+	}
 	return set, RefreshToken{
-		Tenant: c.Tenant, Hash: hash, Root: hash, Session: i.session.ID, User: i.user.ID, Client: c.ID, Audience: audience, Scope: i.scope,
+		Tenant: c.Tenant, Key: bound, Hash: hash, Root: hash, Session: i.session.ID, User: i.user.ID, Client: c.ID, Audience: audience, Scope: i.scope,
 		Org: i.session.Org, Claims: i.claims, UserInfo: i.userInfo, IssuedAt: i.now, ExpiresAt: i.now.Add(s.lives(c, audience).Rotate),
 	}, err
 }
@@ -362,6 +367,9 @@ func (s *Service) tokens(c *Client, audience string, i issuance) (TokenSet, erro
 	}
 	if i.family != (TokenHash{}) {
 		access[claimFamily] = tokenText.EncodeToString(i.family[:])
+	}
+	if i.key != "" {
+		access[claimConfirmation] = confirmation(i.key)
 	}
 	if len(i.userInfo) > 0 {
 		access[claimUserInfo] = userInfoClaim(i.userInfo)

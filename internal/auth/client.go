@@ -53,6 +53,7 @@ type Client struct {
 	JWKS         string         // ClientAuthKey: the public keys, of one algorithm (RFC 7517 §5)
 	AuthAlg      jose.Alg       // ClientAuthKey: that algorithm
 	PKCE         PKCEMode
+	BoundTokens  bool // it gets no token without a proof of a key (RFC 9449 §5.2)
 	RequirePAR   bool // its authorizations are pushed first (RFC 9126 §6)
 	RedirectURIs []string
 	Resources    []string // what may be asked for as resource; RFC 8707
@@ -128,6 +129,9 @@ func (s *Service) ClientToken(ctx context.Context, by Actor, resource string) (C
 	if client.Kind == ClientManagement {
 		claims["role"], claims["roles"] = "Admin", []string{"Admin"}
 	}
+	if by.Holds != "" {
+		claims[claimConfirmation] = confirmation(by.Holds)
+	}
 	own := s.dir.Load().roleSet(client.Tenant, "", client.Roles)
 	claims["ts_roles"], claims["ts_permissions"] = own.names, own.permissions
 	token, err := s.sign(client, typAccess, claims)
@@ -163,10 +167,15 @@ func (s *Service) clientOf(by Actor) (*Client, error) {
 }
 
 // issuingClient is clientOf for what ends in tokens: it makes the key that signs them if there is none yet, since a transaction cannot.
+//
+// Error: CodeProofInvalid, for a client that gets no token without a proof.
 func (s *Service) issuingClient(ctx context.Context, by Actor) (*Client, error) {
 	c, err := s.clientOf(by)
 	if err != nil {
 		return nil, err
+	}
+	if c.BoundTokens && by.Holds == "" {
+		return nil, refuse(CodeProofInvalid)
 	}
 	return c, s.EnsureKeys(ctx, c.alg())
 }

@@ -176,6 +176,7 @@ const (
 	CodeEntityNotFound     // no such user or application, or none that has the role
 	CodeSigningKeyNotFound // no such key of the tenant's applications
 	CodeSigningKeyLimit    // the application has as many keys as one may have
+	CodeProofInvalid       // the proof of a key does not hold, is missing or was used
 	CodeValueInvalid       // a setting that cannot be; see Error.Field
 
 	CodeOnceConflict // the same idempotency-ref with another payload
@@ -335,6 +336,7 @@ var codeNames = [codeEnd]string{
 	CodeEntityNotFound:      "entity_not_found",
 	CodeSigningKeyNotFound:  "signing_key_not_found",
 	CodeSigningKeyLimit:     "signing_key_limit",
+	CodeProofInvalid:        "proof_invalid",
 	CodeValueInvalid:        "value_invalid",
 	CodeOnceConflict:        "once_conflict",
 	CodeReplayed:            "replayed",

@@ -18,6 +18,7 @@ type Grant struct {
 	Client      ClientID
 	RedirectURI string
 	Challenge   string    // of PKCE; empty: none, by a client with PKCEOptional
+	Key         string    // the thumbprint of the key that redeems it (RFC 9449 §10); empty: any, or none
 	Browser     SessionID // in which the user authorized it
 	Session     SessionID // that its tokens live in, once it is redeemed
 	Scope       string
@@ -126,7 +127,7 @@ func (s *Service) issueCode(ctx context.Context, p *page) (string, error) {
 	text, hash := s.newToken(sealCode)
 	g := Grant{
 		Tenant: p.by.Tenant, Hash: hash, Client: p.client.ID, RedirectURI: in.RedirectURI, Challenge: in.Challenge,
-		Browser: p.session.Session.ID, Session: newSessionID(), Scope: in.scope(), Audience: audience, Nonce: in.Nonce, Org: org,
+		Key: in.Key, Browser: p.session.Session.ID, Session: newSessionID(), Scope: in.scope(), Audience: audience, Nonce: in.Nonce, Org: org,
 		Claims: requestable(in.Claims), UserInfo: requestableUserInfo(in.UserInfo), IssuedAt: p.now, ExpiresAt: p.now.Add(CodeFor),
 	}
 	e := s.event(p.by, EventAuthorized, p.now)
@@ -199,7 +200,7 @@ func (s *Service) readGrant(ctx context.Context, by Actor, hash TokenHash) (Gran
 // refuses says why a grant that was not used is not redeemed. Each single mismatch is enough (B-42, B-43).
 func (g Grant) refuses(by Actor, in Redemption, live LiveSession, now time.Time) *Error {
 	switch {
-	case g.Client != by.Client, g.RedirectURI != in.RedirectURI && !in.AnyRedirect, !proves(in.Verifier, g.Challenge),
+	case g.Client != by.Client, g.Key != "" && g.Key != by.Holds, g.RedirectURI != in.RedirectURI && !in.AnyRedirect, !proves(in.Verifier, g.Challenge),
 		!now.Before(g.ExpiresAt), !live.alive(now), !live.stands(g.Org):
 		return refuse(CodeInvalidCode)
 	case now.Before(live.LockedUntil):
@@ -253,7 +254,7 @@ func (s *Service) redeemed(ctx context.Context, by Actor, g Grant, live LiveSess
 	session.EndsAt = now.Add(session.IdleLimit)
 	i := issuance{
 		user: live.User, memberships: live.Memberships, session: session, lastAuth: live.SucceededAt, claims: g.Claims, userInfo: g.UserInfo,
-		scope: g.Scope, nonce: g.Nonce, now: now,
+		scope: g.Scope, nonce: g.Nonce, key: by.Holds, now: now,
 	}
 	var set TokenSet
 	var leaf RefreshToken

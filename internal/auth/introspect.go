@@ -13,7 +13,8 @@ import (
 // Introspection is what a client may know of a token (RFC 7662 §2.2). Of one that is not active it knows nothing: all else is zero.
 type Introspection struct {
 	Active    bool
-	Type      string // Bearer: an access token; empty: a refresh token
+	Type      string // Bearer or DPoP: an access token; empty: a refresh token
+	Key       string // the thumbprint of the key that it is bound to; empty: none
 	ID        string // jti; of an access token
 	Client    ClientID
 	Tenant    TenantID
@@ -71,7 +72,7 @@ func (s *Service) introspectRefresh(ctx context.Context, by Actor, hash TokenHas
 	}
 	return Introspection{
 		Active: true, Client: t.Client, Tenant: t.Tenant, Subject: string(t.User), Scope: t.Scope, Session: t.Session, Org: t.Org.ID,
-		IssuedAt: t.IssuedAt, ExpiresAt: earlier(earlier(t.ExpiresAt, live.FamilyEndsAt), s.refreshEnds(t)),
+		Key: t.Key, IssuedAt: t.IssuedAt, ExpiresAt: earlier(earlier(t.ExpiresAt, live.FamilyEndsAt), s.refreshEnds(t)),
 	}, nil
 }
 
@@ -94,6 +95,9 @@ func (s *Service) introspectAccess(ctx context.Context, by Actor, token string, 
 	out := Introspection{
 		Active: true, Type: "Bearer", ID: t.id, Client: t.client.ID, Tenant: t.client.Tenant, Subject: t.subject, Audience: t.audience(),
 		Session: t.session, Org: t.org().ID,
+	}
+	if out.Key = t.boundTo(); out.Key != "" {
+		out.Type = "DPoP"
 	}
 	out.Scope, _ = t.claims.String("scope")
 	out.ACR, _ = t.claims.String("acr")

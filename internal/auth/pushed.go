@@ -45,6 +45,12 @@ func (s *Service) Push(ctx context.Context, by Actor, in AuthorizationRequest) (
 	if err != nil {
 		return "", err
 	}
+	if by.Holds != "" { // RFC 9449 §10.1
+		if in.Key != "" && in.Key != by.Holds {
+			return "", refuse(CodeProofInvalid)
+		}
+		in.Key = by.Holds
+	}
 	if err := in.check(client); err != nil {
 		return "", err
 	}

@@ -18,6 +18,7 @@ type RefreshToken struct {
 	Session   SessionID
 	User      UserID
 	Client    ClientID
+	Key       string // the thumbprint of the key without which it is not refreshed (RFC 9449 §5); empty: none
 	Audience  string
 	Scope     string
 	Org       IdentityRef
@@ -126,7 +127,7 @@ func (s *Service) readRefresh(ctx context.Context, by Actor, hash TokenHash, now
 	switch {
 	case t.Tenant != by.Tenant:
 		return live, refuse(CodeInvalidRefresh) // and no event: a tenant's events do not name another's users
-	case t.Client != by.Client || !live.refreshable(client, now) || !now.Before(s.refreshEnds(t)):
+	case t.Client != by.Client || t.Key != "" && t.Key != by.Holds || !live.refreshable(client, now) || !now.Before(s.refreshEnds(t)):
 		return live, s.refuseToken(ctx, by, Bearer{LiveSession: live.LiveSession}, refuse(CodeInvalidRefresh))
 	case now.Before(live.LockedUntil):
 		locked := &Error{Code: CodeLocked, RetryAfter: live.LockedUntil.Sub(now)}
@@ -190,7 +191,7 @@ func (s *Service) refreshed(ctx context.Context, by Actor, live LiveRefresh, nex
 	leaf.ExpiresAt = earlier(now.Add(s.lives(client, old.Audience).Refresh), live.FamilyEndsAt)
 	set, err := s.tokens(client, old.Audience, issuance{
 		user: live.User, memberships: live.Memberships, session: session, lastAuth: live.SucceededAt, claims: old.Claims,
-		userInfo: old.UserInfo, scope: next.scope, family: old.Root, now: now,
+		userInfo: old.UserInfo, scope: next.scope, family: old.Root, key: by.Holds, now: now,
 	})
 	if err != nil {
 		return TokenSet{}, err

@@ -79,7 +79,7 @@ func scopeClaims(scope string) []string {
 // UserInfo returns the claims about the user of an access token that its scopes stand for, that the client asked for when the user
 // authenticated, and that its client always gets; sub always (OIDC Core §5.3). They are as they stand now.
 //
-// Errors: CodeInvalidToken, which a lock of the user brings about as well (B-27); CodeInsufficientScope, CodeMaintenance, CodeThrottled.
+// Errors: CodeInvalidToken, which a lock of the user brings about as well (B-27); CodeProofInvalid, CodeInsufficientScope, CodeMaintenance, CodeThrottled.
 func (s *Service) UserInfo(ctx context.Context, token string, via Via) (Actor, map[string]any, error) {
 	by, t, err := s.userToken(ctx, token, DefaultAudience, via)
 	if err != nil {
@@ -93,6 +93,9 @@ func (s *Service) UserInfo(ctx context.Context, token string, via Via) (Actor, m
 	}
 	now := s.now()
 	live, err := s.liveToken(ctx, by, t, now)
+	if err == nil {
+		err = s.possessed(ctx, by, t, token)
+	}
 	if err == nil {
 		err = s.chargeUser(by.Tenant, live.User.ID, now)
 	}

@@ -9,7 +9,7 @@ import (
 // UserAccessToken). It is good as long as its session, and one for an organization as long as the user acts for that, unless it is revoked
 // before. A client's own token, or one made for another audience, is refused.
 //
-// Errors: CodeInvalidToken, CodeMaintenance, CodeThrottled.
+// Errors: CodeInvalidToken, CodeProofInvalid, CodeMaintenance, CodeThrottled.
 func (s *Service) AuthenticateUserToken(ctx context.Context, token string, via Via) (Actor, LiveSession, error) {
 	by, t, err := s.userToken(ctx, token, DefaultAudience, via)
 	if err != nil {
@@ -22,6 +22,9 @@ func (s *Service) AuthenticateUserToken(ctx context.Context, token string, via V
 	live, err := s.liveToken(ctx, by, t, now)
 	if err == nil && !live.bearable(now) {
 		err = refuse(CodeInvalidToken)
+	}
+	if err == nil {
+		err = s.possessed(ctx, by, t, token)
 	}
 	if err != nil {
 		return by, LiveSession{}, err

@@ -17,6 +17,7 @@ type wire struct {
 // suspended user are one answer.
 var answers = map[auth.Code]wire{
 	auth.CodeInvalidToken:       {http.StatusUnauthorized, "unauthorized_request", "Invalid token"},
+	auth.CodeProofInvalid:       {http.StatusUnauthorized, "invalid_dpop_proof", "Invalid proof of a key"},
 	auth.CodeUnknownClient:      {http.StatusUnauthorized, "unauthorized_request", "Invalid token"},
 	auth.CodeUnknownKey:         {http.StatusUnauthorized, "unauthorized_request", "Invalid token"},
 	auth.CodeInvalidRefresh:     {http.StatusUnauthorized, "auth_invalid_credentials", "Invalid refresh token"},

@@ -56,8 +56,11 @@ func writeCode(w *httpx.Response, err error, s shape) {
 	w.Code = refusal.Code.String()
 	entry := wireOf(refusal.Code)
 	httpx.Refused(w.Header(), entry.status, refusal.RetryAfter, refusal.Limits)
-	if entry.name == "unauthorized_request" {
+	switch entry.name {
+	case "unauthorized_request":
 		w.Header().Set("WWW-Authenticate", `Bearer realm="countersign", error="invalid_token"`)
+	case "invalid_dpop_proof":
+		w.Header().Set("WWW-Authenticate", `DPoP realm="countersign", error="invalid_dpop_proof"`)
 	}
 	if refusal.Field != "" && entry.name == "system_invalid_input" && refusal.Code != auth.CodeInvalidTarget {
 		entry.message = fieldName(refusal.Field) + ": " + strings.ToLower(entry.message[:1]) + entry.message[1:]

@@ -68,7 +68,7 @@ func managed(path string) bool {
 func (a *API) client(r route) func(*call) error {
 	permissions := needs(r.method, r.path)
 	return func(c *call) error {
-		by, err := a.auth.AuthenticateClientToken(c.r.Context(), httpx.Credentials(c.r, "Bearer"), c.via())
+		by, err := a.auth.AuthenticateClientToken(c.r.Context(), httpx.AccessToken(c.r), c.via())
 		if c.by = by; err != nil {
 			return err
 		}

@@ -241,6 +241,7 @@ type call struct {
 	w    *httpx.Response
 	r    *http.Request
 	op   *httpx.Operation
+	base string // the public URL
 	by   auth.Actor
 	live auth.LiveSession // of the user whose token it came with; zero for a client's
 
@@ -248,7 +249,12 @@ type call struct {
 }
 
 // via is how the call reached us.
-func (c *call) via() auth.Via { return auth.Via{Address: c.w.Client, Request: httpx.RequestID(c.r)} }
+func (c *call) via() auth.Via {
+	text, scheme := httpx.Proof(c.r)
+	return auth.Via{Address: c.w.Client, Request: httpx.RequestID(c.r), Proof: auth.KeyProof{
+		Text: text, Method: c.r.Method, URL: c.base + c.r.URL.EscapedPath(), Scheme: scheme,
+	}}
+}
 
 // decode checks the request against the document and fills dst, which may be nil.
 func (c *call) decode(dst any) error { return c.op.Decode(c.w, c.r, dst) }
@@ -295,7 +301,7 @@ func (a *API) mount(m *httpx.Mux, route route, admit func(*call) error) error {
 		handle = m.HandleAfter
 	}
 	handle(route.method, route.path, func(w *httpx.Response, r *http.Request) error {
-		c := &call{w: w, r: r, op: op}
+		c := &call{w: w, r: r, op: op, base: a.auth.PublicURL()}
 		err := admit(c)
 		if c.by.Tenant != "" { // a refused caller is nobody, not an operator
 			w.Tenant, w.Actor = string(c.by.Tenant), c.by.String()
@@ -313,7 +319,7 @@ func (a *API) mount(m *httpx.Mux, route route, admit func(*call) error) error {
 
 // user lets a user in by the access token of their authentication.
 func (a *API) user(c *call) (err error) {
-	c.by, c.live, err = a.auth.AuthenticateUserToken(c.r.Context(), httpx.Credentials(c.r, "Bearer"), c.via())
+	c.by, c.live, err = a.auth.AuthenticateUserToken(c.r.Context(), httpx.AccessToken(c.r), c.via())
 	return err
 }
 
@@ -321,7 +327,7 @@ func (a *API) user(c *call) (err error) {
 func (a *API) manage(r route) func(*call) error {
 	permissions := needs(r.method, r.path)
 	return func(c *call) error {
-		manager, err := a.auth.AuthenticateMemberManager(c.r.Context(), httpx.Credentials(c.r, "Bearer"), c.via())
+		manager, err := a.auth.AuthenticateMemberManager(c.r.Context(), httpx.AccessToken(c.r), c.via())
 		if manager.Admin == nil {
 			manager.Needs = permissions
 		}

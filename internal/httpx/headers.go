@@ -19,6 +19,20 @@ func Credentials(r *http.Request, scheme string) string {
 	return value
 }
 
+// AccessToken returns the token that a request comes with, under the scheme Bearer (RFC 6750 §2.1) or DPoP (RFC 9449 §7.1).
+func AccessToken(r *http.Request) string {
+	if token := Credentials(r, "DPoP"); token != "" {
+		return token
+	}
+	return Credentials(r, "Bearer")
+}
+
+// Proof returns the header by which a request proves a key, and whether its access token is under the scheme DPoP. Of several such headers it
+// makes one that proves nothing (RFC 9449 §4.3).
+func Proof(r *http.Request) (text string, scheme bool) {
+	return strings.Join(r.Header.Values("DPoP"), ","), Credentials(r, "DPoP") != ""
+}
+
 // Single returns the value of a header that stands there once, and "" otherwise: of two values, a proxy before us may have looked at the
 // other one.
 func Single(r *http.Request, name string) string {

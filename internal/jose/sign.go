@@ -26,13 +26,17 @@ func Sign(k *Key, typ string, claims Claims) (string, error) {
 	if !validTyp(typ) {
 		return "", fmt.Errorf("jose: sign: %q is no token type", typ)
 	}
+	// Neither the names of algorithms, nor thumbprints, nor a valid typ need escaping.
+	return signWith(k, `{"alg":"`+string(k.public.alg)+`","kid":"`+k.public.id+`","typ":"`+typ+`"}`, claims)
+}
+
+// signWith is Sign under a header that is written already.
+func signWith(k *Key, header string, claims Claims) (string, error) {
 	payload, err := json.Marshal(claims, json.Deterministic(true), json.WithMarshalers(json.MarshalToFunc(writeTime)))
 	if err != nil {
 		return "", fmt.Errorf("jose: sign: %w", err)
 	}
 	b64 := base64.RawURLEncoding
-	// Neither the names of algorithms, nor thumbprints, nor a valid typ need escaping.
-	header := `{"alg":"` + string(k.public.alg) + `","kid":"` + k.public.id + `","typ":"` + typ + `"}`
 	size := b64.EncodedLen(len(header)) + 1 + b64.EncodedLen(len(payload))
 	token := make([]byte, 0, size+1+b64.EncodedLen(newRSABits/8))
 	token = b64.AppendEncode(token, []byte(header))

@@ -29,6 +29,7 @@ var answers = map[auth.Code]oauthError{
 	auth.CodeWrongTokenKind:     {http.StatusBadRequest, "unauthorized_client", "The client may not do this"},
 	auth.CodeForeignIdentity:    {http.StatusBadRequest, "unauthorized_client", "The client may not do this"},
 	auth.CodeInvalidTarget:      {http.StatusBadRequest, "invalid_target", "The resource is not configured for the client"},
+	auth.CodeProofInvalid:       {http.StatusBadRequest, "invalid_dpop_proof", "The proof of the key does not hold, is missing or was used before"},
 	auth.CodeInvalidScope:       {http.StatusBadRequest, "invalid_scope", "The scope is not served, or was not granted"},
 	auth.CodeInsufficientScope:  {http.StatusForbidden, "insufficient_scope", "The access token is not for this; it needs the scope openid"},
 	auth.CodeBusy:               {http.StatusTooManyRequests, "temporarily_unavailable", "Too many requests"},

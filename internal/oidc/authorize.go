@@ -151,6 +151,7 @@ func requestOf(params url.Values) auth.AuthorizationRequest {
 		Scopes:          strings.Fields(params.Get("scope")),
 		State:           params.Get("state"),
 		Nonce:           params.Get("nonce"),
+		Key:             params.Get("dpop_jkt"),
 		Challenge:       params.Get("code_challenge"),
 		ChallengeMethod: params.Get("code_challenge_method"),
 		Prompts:         strings.Fields(params.Get("prompt")),

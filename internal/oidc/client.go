@@ -19,13 +19,13 @@ func authMethods() []string {
 	return []string{"client_secret_basic", "client_secret_post", string(auth.ClientAuthKey), string(auth.ClientAuthNone)}
 }
 
-// authAlgs are what an assertion may be signed with, of which each client has one.
-func authAlgs() []string {
-	var names []string
-	for _, alg := range auth.ClientAuthAlgs() {
-		names = append(names, string(alg))
+// names are those of algorithms.
+func names[T ~string](algs []T) []string {
+	var list []string
+	for _, alg := range algs {
+		list = append(list, string(alg))
 	}
-	return names
+	return list
 }
 
 // anyClient lets a client in, also a public one, which proves nothing.
@@ -40,7 +40,7 @@ func (a *API) admit(w *httpx.Response, r *http.Request, form url.Values, public 
 		return auth.Actor{}, err
 	}
 	in.Public = public
-	by, err := a.auth.AuthenticateClient(r.Context(), in, auth.Via{Address: w.Client, Request: httpx.RequestID(r)})
+	by, err := a.auth.AuthenticateClient(r.Context(), in, a.via(w, r))
 	w.Tenant = string(by.Tenant)
 	if err == nil {
 		w.Actor = by.String()
@@ -92,4 +92,12 @@ func basic(encoded string) (id, secret string, ok bool) {
 	id, err1 := url.QueryUnescape(user)
 	secret, err2 := url.QueryUnescape(pass)
 	return id, secret, found && err1 == nil && err2 == nil
+}
+
+// via is how a request came to us, with the key that it proves.
+func (a *API) via(w *httpx.Response, r *http.Request) auth.Via {
+	text, scheme := httpx.Proof(r)
+	return auth.Via{Address: w.Client, Request: httpx.RequestID(r), Proof: auth.KeyProof{
+		Text: text, Method: r.Method, URL: a.base + r.URL.EscapedPath(), Scheme: scheme,
+	}}
 }

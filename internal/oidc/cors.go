@@ -26,7 +26,7 @@ func (a *API) preflight(methods string) httpx.Handler {
 		}
 		if h := w.Header(); h.Get(allowOriginHeader) != "" {
 			h.Set("Access-Control-Allow-Methods", methods)
-			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP")
 			h.Set("Access-Control-Max-Age", "300")
 		}
 		w.Empty(http.StatusNoContent)

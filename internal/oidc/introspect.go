@@ -26,6 +26,13 @@ type introspection struct {
 	Session   string   `json:"sid,omitempty"`
 	Tenant    string   `json:"tid,omitempty"`
 	Org       string   `json:"org_id,omitempty"`
+
+	Confirmation *confirmation `json:"cnf,omitempty"`
+}
+
+// confirmation is the key that a token is bound to (RFC 9449 §6.2).
+type confirmation struct {
+	Thumbprint string `json:"jkt"`
 }
 
 // introspect is the introspection endpoint (RFC 7662 §2.1).
@@ -45,6 +52,9 @@ func (a *API) introspect(w *httpx.Response, r *http.Request) error {
 		Active: true, TokenType: t.Type, Scope: t.Scope, ClientID: string(t.Client), Issuer: a.auth.Issuer(), Subject: t.Subject,
 		Audience: t.Audience, ID: t.ID, IssuedAt: t.IssuedAt.Unix(), ExpiresAt: t.ExpiresAt.Unix(), ACR: t.ACR, AMR: t.AMR,
 		Session: string(t.Session), Tenant: string(t.Tenant), Org: t.Org,
+	}
+	if t.Key != "" {
+		out.Confirmation = &confirmation{t.Key}
 	}
 	if !t.AuthAt.IsZero() {
 		out.AuthTime = t.AuthAt.Unix()

@@ -25,6 +25,9 @@ func (a *API) push(w *httpx.Response, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if by, err = a.auth.ProveKey(r.Context(), by); err != nil {
+		return err
+	}
 	if no := unserved(form, "request", "registration"); no != nil {
 		return no
 	}

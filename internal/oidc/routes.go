@@ -121,6 +121,7 @@ type configuration struct {
 	GrantTypes             []string `json:"grant_types_supported"`
 	TokenEndpointAuth      []string `json:"token_endpoint_auth_methods_supported"`
 	TokenEndpointAlgs      []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	ProofAlgs              []string `json:"dpop_signing_alg_values_supported"`
 	PushEndpoint           string   `json:"pushed_authorization_request_endpoint"`
 	PushRequired           bool     `json:"require_pushed_authorization_requests"`
 	IntrospectionAuth      []string `json:"introspection_endpoint_auth_methods_supported"`
@@ -145,7 +146,7 @@ func (a *API) configuration(w *httpx.Response, r *http.Request) error {
 		ChallengeMethods: []string{"S256"}, ResponseIssuer: true, ACRs: auth.AuthorizationACRs(), Prompts: auth.AuthorizationPrompts(),
 		SubjectTypes: []string{"public"}, IDTokenAlgs: []string{"ES256", "RS256"},
 		GrantTypes:        []string{"authorization_code", "client_credentials", "refresh_token"},
-		TokenEndpointAuth: authMethods(), TokenEndpointAlgs: authAlgs(), PushEndpoint: a.base + "/cis" + pushPath,
+		TokenEndpointAuth: authMethods(), TokenEndpointAlgs: names(auth.ClientAuthAlgs()), ProofAlgs: names(auth.ProofAlgs()), PushEndpoint: a.base + "/cis" + pushPath,
 		IntrospectionAuth: authMethods()[:3], RevocationAuth: authMethods(),
 		Scopes: auth.AuthorizationScopes(), Claims: append(always, auth.RequestableClaims()...), ClaimsParameterSupport: true,
 	})

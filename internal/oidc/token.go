@@ -33,6 +33,9 @@ func (a *API) token(w *httpx.Response, r *http.Request) error {
 		return err
 	}
 	a.allowOriginOf(w, r, by)
+	if by, err = a.auth.ProveKey(r.Context(), by); err != nil {
+		return err
+	}
 	switch grant := form.Get("grant_type"); grant {
 	case "authorization_code":
 		return a.authorizationCode(w, r, by, form)
@@ -70,7 +73,7 @@ func (a *API) clientCredentials(w *httpx.Response, r *http.Request, by auth.Acto
 	if err != nil {
 		return err
 	}
-	return reply(w, tokenResponse{AccessToken: t.AccessToken, ExpiresIn: int(t.ExpiresIn.Seconds()), Scope: t.Scope})
+	return reply(w, by, tokenResponse{AccessToken: t.AccessToken, ExpiresIn: int(t.ExpiresIn.Seconds()), Scope: t.Scope})
 }
 
 // authorizationCode is RFC 6749 §4.1.3 with RFC 7636 §4.5.
@@ -86,7 +89,7 @@ func (a *API) authorizationCode(w *httpx.Response, r *http.Request, by auth.Acto
 	if err != nil {
 		return err
 	}
-	return reply(w, tokenResponse{
+	return reply(w, by, tokenResponse{
 		AccessToken: set.AccessToken, ExpiresIn: int(set.ExpiresIn.Seconds()), Scope: set.Scope, IDToken: set.IDToken,
 		RefreshToken: set.RefreshToken,
 	})
@@ -101,7 +104,7 @@ func (a *API) refreshToken(w *httpx.Response, r *http.Request, by auth.Actor, fo
 	if err != nil {
 		return err
 	}
-	return reply(w, tokenResponse{
+	return reply(w, by, tokenResponse{
 		AccessToken: set.AccessToken, ExpiresIn: int(set.ExpiresIn.Seconds()), Scope: set.Scope, IDToken: set.IDToken,
 		RefreshToken: set.RefreshToken,
 	})
@@ -125,14 +128,17 @@ func (a *API) passwordGrant(w *httpx.Response, r *http.Request, by auth.Actor, f
 	if err != nil {
 		return err
 	}
-	return reply(w, tokenResponse{
+	return reply(w, by, tokenResponse{
 		AccessToken: set.AccessToken, ExpiresIn: int(set.ExpiresIn.Seconds()), Scope: set.Scope, IDToken: set.IDToken,
 		RefreshToken: set.RefreshToken,
 	})
 }
 
-func reply(w *httpx.Response, t tokenResponse) error {
+func reply(w *httpx.Response, by auth.Actor, t tokenResponse) error {
 	t.TokenType = "Bearer"
+	if by.Holds != "" {
+		t.TokenType = "DPoP" // RFC 9449 §5
+	}
 	w.Header().Set("Pragma", "no-cache") // RFC 6749 §5.1; Cache-Control: no-store is on every answer
 	return w.JSON(http.StatusOK, t)
 }

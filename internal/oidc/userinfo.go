@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"countersign/internal/auth"
 	"countersign/internal/httpx"
@@ -15,7 +16,7 @@ func (a *API) userInfo(w *httpx.Response, r *http.Request) error {
 	if err != nil {
 		return &bearerError{err}
 	}
-	by, claims, err := a.auth.UserInfo(r.Context(), token, auth.Via{Address: w.Client, Request: httpx.RequestID(r)})
+	by, claims, err := a.auth.UserInfo(r.Context(), token, a.via(w, r))
 	if by.Tenant != "" {
 		w.Tenant, w.Actor = string(by.Tenant), by.String()
 	}
@@ -31,7 +32,7 @@ var errNoToken = errors.New("no access token")
 
 // bearerToken finds the access token in the header or, by POST, in a form (RFC 6750 §2.1, §2.2); in one of them alone.
 func bearerToken(r *http.Request) (string, error) {
-	header := httpx.Credentials(r, "Bearer")
+	header := httpx.AccessToken(r)
 	form, err := readTokenForm(r)
 	if err != nil {
 		return "", err
@@ -60,6 +61,8 @@ func (e *bearerError) refusal() *oauthError {
 		return &oauthError{http.StatusUnauthorized, "invalid_token", "The access token is missing"}
 	}
 	switch auth.CodeOf(e.why) {
+	case auth.CodeProofInvalid:
+		return &oauthError{http.StatusUnauthorized, "invalid_dpop_proof", "The proof of the key does not hold, is missing or was used before"}
 	case auth.CodeInvalidToken, auth.CodeUnknownClient:
 		return &oauthError{http.StatusUnauthorized, "invalid_token", "The access token is unknown, expired, revoked or not for this"}
 	}
@@ -72,6 +75,9 @@ func challenge(h http.Header, e *oauthError, why *bearerError) {
 	switch {
 	case errors.Is(why.why, errNoToken):
 		h.Set("WWW-Authenticate", realm)
+	case e.code == "invalid_dpop_proof": // RFC 9449 §7.1
+		h.Set("WWW-Authenticate", fmt.Sprintf(`DPoP realm="countersign", error="%s", error_description="%s", algs="%s"`, e.code, e.description,
+			strings.Join(names(auth.ProofAlgs()), " ")))
 	case e.status == http.StatusForbidden:
 		h.Set("WWW-Authenticate", fmt.Sprintf(`%s, error="%s", error_description="%s", scope="openid"`, realm, e.code, e.description))
 	case e.status == http.StatusBadRequest, e.status == http.StatusUnauthorized:

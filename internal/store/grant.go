@@ -24,6 +24,7 @@ func (r reads) Grant(hash auth.TokenHash) (auth.Grant, error) {
 		Client:      auth.ClientID(row.ClientID),
 		RedirectURI: row.RedirectUri,
 		Challenge:   row.Challenge,
+		Key:         row.Jkt,
 		Browser:     auth.SessionID(row.BrowserID),
 		Session:     auth.SessionID(row.SessionID),
 		Scope:       row.Scope,
@@ -66,6 +67,7 @@ func (w writes) AddGrant(g auth.Grant) error {
 		IssuedAt:    micros(g.IssuedAt),
 		ExpiresAt:   micros(g.ExpiresAt),
 		UsedAt:      micros(g.UsedAt),
+		Jkt:         g.Key,
 	})
 	return w.added(verb, n, err)
 }

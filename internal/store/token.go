@@ -153,6 +153,7 @@ func refreshToken(row sqlc.RefreshToken) (auth.RefreshToken, error) {
 		Session:   auth.SessionID(row.SessionID),
 		User:      auth.UserID(row.UserID),
 		Client:    auth.ClientID(row.ClientID),
+		Key:       row.Jkt,
 		Audience:  row.Audience,
 		Scope:     row.Scope,
 		Org:       auth.IdentityRef{Type: auth.IdentityType(row.OrgType), ID: row.OrgID},
@@ -187,6 +188,7 @@ func (w writes) AddRefresh(t auth.RefreshToken) error {
 		IssuedAt:  micros(t.IssuedAt),
 		ExpiresAt: micros(t.ExpiresAt),
 		RotatedAt: micros(t.RotatedAt),
+		Jkt:       t.Key,
 	})
 	return w.added(verb, n, err)
 }

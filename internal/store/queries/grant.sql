@@ -3,8 +3,8 @@ SELECT * FROM grants WHERE hash = $1;
 
 -- name: AddGrant :execrows
 INSERT INTO grants (hash, tenant_id, client_id, redirect_uri, challenge, browser_id, session_id, scope, audience, nonce, org_type,
-    org_id, claims, userinfo, issued_at, expires_at, used_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    org_id, claims, userinfo, issued_at, expires_at, used_at, jkt)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT DO NOTHING;
 
 -- name: UseGrant :execrows

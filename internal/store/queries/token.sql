@@ -57,8 +57,8 @@ DELETE FROM tokens WHERE hash IN (
 
 -- name: AddRefresh :execrows
 INSERT INTO refresh_tokens (hash, tenant_id, root, session_id, user_id, client_id, audience, scope, org_type, org_id, claims, userinfo,
-    issued_at, expires_at, rotated_at, revoked_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0)
+    issued_at, expires_at, rotated_at, jkt, revoked_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0)
 ON CONFLICT DO NOTHING;
 
 -- name: RotateRefresh :execrows

@@ -11,8 +11,8 @@ import (
 
 const addGrant = `-- name: AddGrant :execrows
 INSERT INTO grants (hash, tenant_id, client_id, redirect_uri, challenge, browser_id, session_id, scope, audience, nonce, org_type,
-    org_id, claims, userinfo, issued_at, expires_at, used_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    org_id, claims, userinfo, issued_at, expires_at, used_at, jkt)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 ON CONFLICT DO NOTHING
 `
 
@@ -34,6 +34,7 @@ type AddGrantParams struct {
 	IssuedAt    int64
 	ExpiresAt   int64
 	UsedAt      int64
+	Jkt         string
 }
 
 func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) (int64, error) {
@@ -55,6 +56,7 @@ func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) (int64, erro
 		arg.IssuedAt,
 		arg.ExpiresAt,
 		arg.UsedAt,
+		arg.Jkt,
 	)
 	if err != nil {
 		return 0, err
@@ -63,7 +65,7 @@ func (q *Queries) AddGrant(ctx context.Context, arg AddGrantParams) (int64, erro
 }
 
 const grant = `-- name: Grant :many
-SELECT hash, tenant_id, client_id, redirect_uri, challenge, browser_id, session_id, scope, audience, nonce, org_type, org_id, claims, issued_at, expires_at, used_at, userinfo FROM grants WHERE hash = $1
+SELECT hash, tenant_id, client_id, redirect_uri, challenge, browser_id, session_id, scope, audience, nonce, org_type, org_id, claims, issued_at, expires_at, used_at, userinfo, jkt FROM grants WHERE hash = $1
 `
 
 func (q *Queries) Grant(ctx context.Context, hash []byte) ([]Grant, error) {
@@ -93,6 +95,7 @@ func (q *Queries) Grant(ctx context.Context, hash []byte) ([]Grant, error) {
 			&i.ExpiresAt,
 			&i.UsedAt,
 			&i.Userinfo,
+			&i.Jkt,
 		); err != nil {
 			return nil, err
 		}

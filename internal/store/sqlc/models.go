@@ -172,6 +172,7 @@ type Client struct {
 	RotateFor       int64
 	UpdatedAt       int64
 	Roles           string
+	BoundTokens     bool
 }
 
 type Device struct {
@@ -232,6 +233,7 @@ type Grant struct {
 	ExpiresAt   int64
 	UsedAt      int64
 	Userinfo    string
+	Jkt         string
 }
 
 type Identity struct {
@@ -358,6 +360,7 @@ type RefreshToken struct {
 	RotatedAt int64
 	RevokedAt int64
 	Userinfo  string
+	Jkt       string
 }
 
 type Resource struct {

@@ -12,8 +12,8 @@ import (
 
 const addRefresh = `-- name: AddRefresh :execrows
 INSERT INTO refresh_tokens (hash, tenant_id, root, session_id, user_id, client_id, audience, scope, org_type, org_id, claims, userinfo,
-    issued_at, expires_at, rotated_at, revoked_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0)
+    issued_at, expires_at, rotated_at, jkt, revoked_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0)
 ON CONFLICT DO NOTHING
 `
 
@@ -33,6 +33,7 @@ type AddRefreshParams struct {
 	IssuedAt  int64
 	ExpiresAt int64
 	RotatedAt int64
+	Jkt       string
 }
 
 func (q *Queries) AddRefresh(ctx context.Context, arg AddRefreshParams) (int64, error) {
@@ -52,6 +53,7 @@ func (q *Queries) AddRefresh(ctx context.Context, arg AddRefreshParams) (int64, 
 		arg.IssuedAt,
 		arg.ExpiresAt,
 		arg.RotatedAt,
+		arg.Jkt,
 	)
 	if err != nil {
 		return 0, err
@@ -287,7 +289,7 @@ func (q *Queries) HasToken(ctx context.Context, hash []byte) ([][]byte, error) {
 
 const refresh = `-- name: Refresh :many
 SELECT
-    r.hash, r.tenant_id, r.root, r.session_id, r.user_id, r.client_id, r.audience, r.scope, r.org_type, r.org_id, r.claims, r.issued_at, r.expires_at, r.rotated_at, r.revoked_at, r.userinfo, f.expires_at AS family_ends_at, f.revoked_at AS family_revoked_at,
+    r.hash, r.tenant_id, r.root, r.session_id, r.user_id, r.client_id, r.audience, r.scope, r.org_type, r.org_id, r.claims, r.issued_at, r.expires_at, r.rotated_at, r.revoked_at, r.userinfo, r.jkt, f.expires_at AS family_ends_at, f.revoked_at AS family_revoked_at,
     s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at, d.revision, a.locked_until, a.succeeded_at,
     m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at, m.member,
     i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
@@ -356,6 +358,7 @@ func (q *Queries) Refresh(ctx context.Context, hash []byte) ([]RefreshRow, error
 			&i.RefreshToken.RotatedAt,
 			&i.RefreshToken.RevokedAt,
 			&i.RefreshToken.Userinfo,
+			&i.RefreshToken.Jkt,
 			&i.FamilyEndsAt,
 			&i.FamilyRevokedAt,
 			&i.Session.TenantID,

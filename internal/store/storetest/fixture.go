@@ -277,7 +277,7 @@ func clientFixture(t auth.TenantID) auth.Client {
 		RedirectURIs: []string{"https://example.com/a", "https://example.com/b"}, Resources: []string{"https://api.example.com"},
 		Claims: []string{"email", "roles"}, Alg: "RS256", AccessTokenFor: time.Hour, RefreshTokenFor: 24 * time.Hour,
 		CreatedAt: at(3), DisabledAt: at(4), Native: true, SecondFactor: true, Auth: auth.ClientAuthKey,
-		JWKS: `{"keys":[]}`, AuthAlg: "PS256", PKCE: auth.PKCEOptional, RequirePAR: true,
+		JWKS: `{"keys":[]}`, AuthAlg: "PS256", PKCE: auth.PKCEOptional, RequirePAR: true, BoundTokens: true,
 		Logout: auth.ClientLogout{RedirectURIs: []string{"https://example.com/bye"}, URI: "https://example.com/out", SessionRequired: true},
 		Name:   "Back end", Description: "What it is", RotateFor: 25 * time.Hour, SessionFor: 26 * time.Hour, UpdatedAt: at(5),
 		Roles: []auth.RoleID{"one", "two"},
@@ -318,7 +318,7 @@ func refreshFixture(t auth.TenantID, name string) auth.RefreshToken {
 	return auth.RefreshToken{
 		Tenant: t, Hash: digest(name + string(t)), Root: digest(name + string(t)), Session: "ses-1", User: "17", Client: "demo",
 		Audience: "https://api.example.com", Scope: "openid offline_access", Org: auth.IdentityRef{Type: auth.Consumer, ID: "9"},
-		Claims: []string{"email", "name"}, UserInfo: []string{"phone_number"}, IssuedAt: at(13), ExpiresAt: at(27), RotatedAt: at(14),
+		Claims: []string{"email", "name"}, UserInfo: []string{"phone_number"}, Key: "0ZcOCORZ", IssuedAt: at(13), ExpiresAt: at(27), RotatedAt: at(14),
 	}
 }
 
@@ -331,7 +331,7 @@ func pushedFixture(t auth.TenantID) auth.PushedRequest {
 
 func grantFixture(t auth.TenantID, org auth.IdentityRef) auth.Grant {
 	return auth.Grant{
-		Tenant: t, Hash: digest("grant" + string(t)), Client: "demo", RedirectURI: "https://example.com/a", Challenge: "E9Melhoa",
+		Tenant: t, Hash: digest("grant" + string(t)), Client: "demo", RedirectURI: "https://example.com/a", Challenge: "E9Melhoa", Key: "0ZcOCORZ",
 		Browser: "ses-1", Session: "ses-2", Scope: "openid", Audience: "https://api.example.com", Nonce: "n-0S6", Org: org,
 		Claims: []string{"email"}, UserInfo: []string{"fname", "lname"}, IssuedAt: at(13), ExpiresAt: at(14), UsedAt: at(15),
 	}
