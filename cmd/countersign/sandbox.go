@@ -91,7 +91,7 @@ func welcome(w io.Writer, base, data string, setup auth.Setup) {
 		welcomeTenant(w, base, t)
 	}
 	const act = "curl -X POST %s%s -H 'Content-Type: application/json' -d '%s'\n"
-	fmt.Fprintf(w, "\nInbox, with every SMS, e-mail and push: %[1]s/sandbox/inbox\nPhone, to approve what a push asks:     %[1]s/sandbox/phone\n", base)
+	fmt.Fprintf(w, "\nInbox, with every SMS, e-mail and push: %[1]s/sandbox/inbox\nPhone, to approve what a push asks:     %[1]s/sandbox/phone\nDevices, to bind a real phone instead:  %[1]s/sandbox/devices\n", base)
 	fmt.Fprintf(w, "\nMove the clock for the whole server:\n  "+act, base, "/sandbox/clock", `{"advance":"30m"}`)
 	fmt.Fprintf(w, "Answer an endpoint with an error, twice:\n  "+act, base, "/sandbox/faults",
 		`{"method":"POST","path":"/multi/login_with_password","status":503,"times":2}`)

@@ -54,7 +54,7 @@ func (s *Service) PendingOnDevice(ctx context.Context) ([]PhoneRequest, error) {
 					continue
 				}
 				u := account.User
-				all = append(all, PhoneRequest{c, u.Email, u.Profile.FirstName + " " + u.Profile.LastName, lines})
+				all = append(all, PhoneRequest{c, u.Email, u.FullName(), lines})
 			}
 		}
 		return nil

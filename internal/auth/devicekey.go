@@ -208,7 +208,7 @@ func (s *Service) bindKey(tx Tx, by Actor, t Ticket, d Device, now time.Time) (B
 	if tenant := s.dir.Load().tenants[t.Tenant]; tenant != nil {
 		out.Service = tenant.Name
 	}
-	out.UserName = strings.TrimSpace(account.User.Profile.FirstName + " " + account.User.Profile.LastName)
+	out.UserName = account.User.FullName()
 	return out, nil, s.announce(tx, t.Tenant, s.challengeNews(c, m, StatusVerified, now)...)
 }
 

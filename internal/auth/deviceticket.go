@@ -48,28 +48,33 @@ func (s *Service) IssueUserTicket(ctx context.Context, by Actor, live LiveSessio
 
 func (s *Service) issueTicket(ctx context.Context, by Actor, live LiveSession, proved bool) (IssuedTicket, error) {
 	now := s.now()
-	text, hash := s.newToken(sealTicket)
-	t := Ticket{Hash: hash, Tenant: by.Tenant, User: live.User.ID, Session: live.Session.ID, CreatedAt: now, ExpiresAt: now.Add(ticketFor)}
 	return decide(ctx, s, by, func(tx Tx) (IssuedTicket, *Error, error) {
 		account, err := tx.AccountByUser(by.Tenant, live.User.ID)
 		if err != nil {
 			return IssuedTicket{}, nil, err
 		}
-		no, err := s.ticketFit(tx, account, proved, now)
-		e := s.event(by, EventTicketIssued, now)
-		e.User, e.Session = t.User, t.Session
-		switch {
-		case err != nil:
-			return IssuedTicket{}, nil, err
-		case no != nil:
-			e.Kind, e.Reason = EventBindingRefused, no.Code.String()
-			return IssuedTicket{}, no, tx.AddEvents(e)
-		}
-		if err := tx.AddTicket(t); err != nil {
-			return IssuedTicket{}, nil, err
-		}
-		return IssuedTicket{text, s.authenticatorURL() + "#" + text, t.ExpiresAt}, nil, tx.AddEvents(e)
+		return s.addTicket(tx, by, account, live.Session.ID, proved, now)
 	})
+}
+
+// addTicket gives the user of a session a ticket, if they may bind a device.
+func (s *Service) addTicket(tx Tx, by Actor, account Account, session SessionID, proved bool, now time.Time) (IssuedTicket, *Error, error) {
+	text, hash := s.newToken(sealTicket)
+	t := Ticket{Hash: hash, Tenant: by.Tenant, User: account.User.ID, Session: session, CreatedAt: now, ExpiresAt: now.Add(ticketFor)}
+	no, err := s.ticketFit(tx, account, proved, now)
+	e := s.event(by, EventTicketIssued, now)
+	e.User, e.Session = t.User, t.Session
+	switch {
+	case err != nil:
+		return IssuedTicket{}, nil, err
+	case no != nil:
+		e.Kind, e.Reason = EventBindingRefused, no.Code.String()
+		return IssuedTicket{}, no, tx.AddEvents(e)
+	}
+	if err := tx.AddTicket(t); err != nil {
+		return IssuedTicket{}, nil, err
+	}
+	return IssuedTicket{text, s.authenticatorURL() + "#" + text, t.ExpiresAt}, nil, tx.AddEvents(e)
 }
 
 // ticketFit says why a user may not bind a device, if they may not.

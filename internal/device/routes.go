@@ -14,6 +14,7 @@ import (
 	"countersign/api"
 	"countersign/internal/auth"
 	"countersign/internal/httpx"
+	"countersign/internal/qr"
 )
 
 // Config is what the dialect is made of.
@@ -139,6 +140,7 @@ func (a *API) configuration(c *call) error {
 type ticketReply struct {
 	Ticket    string    `json:"ticket"`
 	Link      string    `json:"link"`
+	QR        string    `json:"qr"` // SVG
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
@@ -162,7 +164,11 @@ func (a *API) issueTicket(c *call) (err error) {
 	if err != nil {
 		return err
 	}
-	return c.w.JSON(http.StatusCreated, ticketReply{t.Text, t.Link, t.ExpiresAt})
+	code, err := qr.SVG(t.Link)
+	if err != nil {
+		return err
+	}
+	return c.w.JSON(http.StatusCreated, ticketReply{t.Text, t.Link, code, t.ExpiresAt})
 }
 
 // refusal is how a code of the domain is told.

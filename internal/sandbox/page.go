@@ -53,6 +53,23 @@ type inboxPage struct {
 	Messages []inboxItem
 }
 
+type devicesPage struct {
+	Frame  frame
+	Owners []deviceOwner
+}
+
+type ticketPage struct {
+	Frame frame
+	Link  string
+	QR    template.HTML // our own drawing
+	Local bool          // no other machine can open the link
+}
+
+type loginPage struct {
+	Frame  frame
+	Number string
+}
+
 type phonePage struct {
 	Frame    frame
 	Late     bool // the last press came too late
@@ -76,6 +93,9 @@ func (p pages) phone(c *call, now time.Time, list []phoneRequest) error {
 	}
 	return p.write(c, "phone", phonePage{p.frame(c, "Phone"), c.r.URL.Query().Get("late") == "true", views})
 }
+
+// still is the frame of a page that never loads itself again.
+func (p pages) still(title string) frame { return frame{Title: title, Style: template.CSS(pageStyle)} }
 
 // frame decides whether the page loads itself again: when its reader asks for that, since whoever reads slowly or by ear must not be
 // interrupted unasked (WCAG 2.2.1, failure F41).

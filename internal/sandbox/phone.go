@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"countersign/internal/auth"
@@ -38,7 +37,7 @@ func (a *API) phone(c *call) error {
 	list := make([]phoneRequest, len(waiting))
 	for i, p := range waiting {
 		list[i] = phoneRequest{
-			string(p.Tenant), string(p.ID), string(p.User), strings.TrimSpace(p.Name), p.Email, string(p.Purpose), string(p.Channel), p.Lines,
+			string(p.Tenant), string(p.ID), string(p.User), p.Name, p.Email, string(p.Purpose), string(p.Channel), p.Lines,
 			digest(p.Challenge), p.ExpiresAt,
 		}
 	}

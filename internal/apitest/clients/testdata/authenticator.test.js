@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { beforeEach, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { assertAccessible, shot } from './lib/pages.js';
 import { virtualAuthenticator, withTab } from './lib/browser.js';
@@ -126,6 +127,92 @@ test('a link is pasted; that of another server is not taken', () => tab(async (p
   await press(page, 'Go on');
   await press(page, 'Bind this device');
   await heading(page, 'Requests');
+}));
+
+// painted puts a QR code on a canvas of the page, as `pixels` for a reader.
+const painted = (page, svg) => page.evaluate((text) => {
+  const side = Number(/viewBox="0 0 (\d+) /.exec(text)[1]);
+  const paths = [...text.matchAll(/fill="(#\w+)" d="([^"]+)"/g)];
+  const canvas = Object.assign(document.createElement('canvas'), { width: 8 * side, height: 8 * side });
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  context.scale(8, 8);
+  globalThis.paint = () => {
+    for (const [, fill, path] of paths) {
+      context.fillStyle = fill;
+      context.fill(new Path2D(path));
+    }
+    return canvas;
+  };
+  globalThis.paint();
+  globalThis.pixels = () => context.getImageData(0, 0, canvas.width, canvas.height);
+}, svg);
+const reader = fileURLToPath(import.meta.resolve('jsqr'));
+
+test('the QR code of the sandbox is read by others, and scanned by the camera', () => tab(async (page, context) => {
+  await page.addInitScript({ path: reader });
+  const shop = await context.newPage();
+  await shop.goto(`${base}/sandbox/devices`);
+  await shop.getByRole('article').filter({ hasText: 'Ada Lovelace' }).getByRole('button', { name: 'Bind a device' }).click();
+  const link = await shop.getByRole('link', { name: 'Open the authenticator here' }).getAttribute('href');
+  const svg = await shop.locator('svg').evaluate((drawing) => drawing.outerHTML);
+  await assertAccessible(shop, 'ticket');
+  await shot(shop, 'sandbox-ticket');
+  await shop.close();
+
+  await page.goto(url);
+  await painted(page, svg);
+  assert.equal(await page.evaluate(() => {
+    const { data, width, height } = globalThis.pixels();
+    return globalThis.jsQR(data, width, height)?.data;
+  }), link);
+
+  // Chromium reads codes by itself on some systems only, and has no camera here.
+  await page.addInitScript(() => {
+    globalThis.BarcodeDetector = class {
+      async detect(video) {
+        const canvas = new OffscreenCanvas(video.videoWidth, video.videoHeight);
+        const context = canvas.getContext('2d');
+        context.drawImage(video, 0, 0);
+        const { data, width, height } = context.getImageData(0, 0, canvas.width, canvas.height);
+        const code = globalThis.jsQR(data, width, height);
+        return code ? [{ rawValue: code.data }] : [];
+      }
+    };
+    navigator.mediaDevices.getUserMedia = async () => {
+      const canvas = globalThis.paint();
+      setInterval(globalThis.paint, 50); // a stream has a frame for each change
+      globalThis.camera = canvas.captureStream();
+      return globalThis.camera;
+    };
+  });
+  await page.reload();
+  await painted(page, svg);
+  await virtualAuthenticator(page);
+  await press(page, 'Scan the QR code');
+  await press(page, 'Bind this device');
+  await heading(page, 'Requests');
+  assert.ok(await page.evaluate(() => globalThis.camera.getTracks().every((track) => track.readyState === 'ended')), 'the camera is off');
+
+  const asks = await context.newPage();
+  await asks.goto(`${base}/sandbox/devices`);
+  await asks.getByRole('button', { name: 'Log in by device' }).click();
+  const number = await asks.locator('.number').innerText();
+  await page.bringToFront();
+  await opened(page);
+  await page.getByLabel('Number on the other screen').fill(number);
+  await press(page, 'Approve');
+  await said(page, 'Approved.');
+}));
+
+test('without a camera the link is pasted', () => tab(async (page) => {
+  await page.addInitScript(() => {
+    globalThis.BarcodeDetector = class {};
+    navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', 'NotAllowedError'); };
+  });
+  await page.goto(url);
+  await press(page, 'Scan the QR code');
+  await said(page, 'The camera cannot be used.');
+  await page.getByLabel('Link').waitFor();
 }));
 
 test('a login is approved with the number of the other screen', () => tab(async (page) => {

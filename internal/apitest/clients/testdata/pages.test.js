@@ -28,6 +28,11 @@ const pages = {
     await page.getByRole('button', { name: 'Decline' }).first().click();
     await page.getByText('Nothing is waiting.').waitFor();
   },
+  'devices': (page) => page.goto(`${base}/sandbox/devices`),
+  'ticket': async (page) => {
+    await page.getByRole('button', { name: 'Bind a device' }).first().click();
+    await page.getByRole('link', { name: 'Open the authenticator here' }).waitFor();
+  },
   'login': (page) => page.goto(request()),
   'login-wrong': async (page) => {
     await page.goto(request());
