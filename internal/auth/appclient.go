@@ -3,7 +3,6 @@ package auth
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -34,15 +33,16 @@ func (d *directory) settleClient(t TenantID, resources *[]string, roles []RoleID
 	return err
 }
 
-// invalid is the refusal of a client that cannot be as it is described.
+// invalid is the refusal of a client that cannot be as it is described. Where a URI is at fault there is no cause beside the field: it would
+// name the URI in the log, where nothing of a caller's belongs (B-58).
 func invalid(in ClientSetup, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case redirectables(in.RedirectURIs) != nil:
-		return &Error{Code: CodeValueInvalid, Field: "redirect_uris", Cause: err}
+	case slices.ContainsFunc(in.RedirectURIs, func(uri string) bool { return redirectable(uri) != nil }):
+		return refuseField(CodeValueInvalid, "redirect_uris")
 	case in.Logout.check() != nil:
-		return &Error{Code: CodeValueInvalid, Field: "backchannel_logout_uri or post_logout_redirect_uris", Cause: err}
+		return refuseField(CodeValueInvalid, "backchannel_logout_uri or post_logout_redirect_uris")
 	}
 	return &Error{Code: CodeValueInvalid, Field: "pkce or authentication_configuration", Cause: err}
 }
@@ -188,14 +188,4 @@ func (s *Service) RetireAppClientSecret(ctx context.Context, by Actor, app AppID
 		return nil
 	})
 	return err
-}
-
-// redirectables is redirectable for a list.
-func redirectables(uris []string) error {
-	for _, uri := range uris {
-		if err := redirectable(uri); err != nil {
-			return fmt.Errorf("redirect URI %s: %w", uri, err)
-		}
-	}
-	return nil
 }

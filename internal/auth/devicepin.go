@@ -82,6 +82,9 @@ func (s *Service) hashPIN(ctx context.Context, t TenantID, pin seal.Secret) (str
 //
 // Errors: CodeChannelUnsupported, CodePINInvalid, CodeTicketInvalid, CodeInvalidToken, CodeOverloaded.
 func (s *Service) SetDevicePIN(ctx context.Context, by Actor, id DeviceID, ticket string, pin seal.Secret) error {
+	if no := s.pinFit(by.Tenant, pin); no != nil {
+		return no
+	}
 	now := s.now()
 	t, _, err := s.openTicket(ctx, ticket, by.Via, now)
 	if err != nil {
