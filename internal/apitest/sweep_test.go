@@ -46,7 +46,9 @@ func (s *suite) sweep(t *testing.T) {
 	keyed, client := s.sweeper(t, multiDoc, once), s.sweeper(t, cisDoc, once)
 	keyed.temporary() // which is what the key may do
 	keyed.limited("/multi/")
-	client.limited("/cis/v1/", "Authorization", "Bearer "+client.clientToken())
+	token := "Bearer " + client.clientToken()
+	client.limited("/cis/v1/", "Authorization", token)
+	client.limited("/cis/loginPreferences/", "Authorization", token)
 	s.sweeper(t, cisDoc, "{}").unpermitted()
 	user := s.sweeper(t, cisDoc, "{limits: {user: [{count: 1, window: 1h}]}}")
 	bearer := "Bearer " + user.userToken()

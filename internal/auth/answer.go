@@ -132,7 +132,7 @@ func (s *Service) answerable(tx Tx, c Challenge, account Account, now time.Time)
 	if _, err := choose(account.Memberships, c.Identity); !c.Identity.IsZero() && err != nil {
 		return false, nil
 	}
-	proofs, err := s.proofs(tx, c.Tenant, c.Subject, c.factor(), now)
+	proofs, err := s.counterOf(Actor{Tenant: c.Tenant}, c).read(tx, now)
 	if err != nil || proofs.locked(now) {
 		return false, err
 	}
@@ -164,11 +164,11 @@ func (s *Service) failProof(tx Tx, by Actor, c Challenge, now time.Time) error {
 
 // missed counts a failure of the subject of a challenge, with its events. A lock that holds already is not touched.
 func (s *Service) missed(tx Tx, by Actor, c Challenge, now time.Time, events ...Event) error {
-	proofs, err := s.proofs(tx, c.Tenant, c.Subject, c.factor(), now)
+	proofs, err := s.counterOf(by, c).read(tx, now)
 	if err != nil || proofs.locked(now) {
 		return errors.Join(err, tx.AddEvents(events...))
 	}
-	if proofs, err = s.settleProofs(tx, c.Tenant, c.Subject, c.factor(), proofs, failed, now); err != nil {
+	if proofs, err = s.counterOf(by, c).settle(tx, proofs, failed, now); err != nil {
 		return err
 	}
 	if proofs.locked(now) {
@@ -179,11 +179,11 @@ func (s *Service) missed(tx Tx, by Actor, c Challenge, now time.Time, events ...
 
 // approve ends a challenge whose proof held, and does what it was for.
 func (s *Service) approve(tx Tx, by Actor, c Challenge, account Account, now time.Time) error {
-	proofs, err := s.proofs(tx, c.Tenant, c.Subject, c.factor(), now)
+	proofs, err := s.counterOf(by, c).read(tx, now)
 	if err != nil {
 		return err
 	}
-	if _, err := s.settleProofs(tx, c.Tenant, c.Subject, c.factor(), proofs, succeeded, now); err != nil {
+	if _, err := s.counterOf(by, c).settle(tx, proofs, succeeded, now); err != nil {
 		return err
 	}
 	if err := s.fulfil(tx, by, &c, account, now); err != nil {

@@ -21,6 +21,7 @@ type Application struct {
 	InviteURI   string   // where an invited member of an organization is sent
 	Roles       []RoleID // of user roles, that its clients' own tokens name
 	Keeps       RefreshKeeping
+	Methods     Methods  // how its users prove themselves, where not as the tenant says
 	CreatedBy   ClientID // empty: by an operator, or with the starting state
 	CreatedAt   time.Time
 	UpdatedAt   time.Time

@@ -20,10 +20,14 @@ type attempt struct {
 	by        Actor
 	factor    AttemptFactor // a password, or the PIN of a device, for which it stands in the account
 	challenge Challenge     // AttemptPIN: that the PIN is to approve
-	policy    LockPolicy
-	account   Account // Attempts is the row as this attempt last saw it
-	ended     *Event  // of a lock that the reservation found to have ended
+	policy    locking
+	end       time.Time // of the password; zero: none
+	account   Account   // Attempts is the row as this attempt last saw it
+	ended     *Event    // of a lock that the reservation found to have ended
 }
+
+// due says why the password is not enough although it is right.
+func (a *attempt) due(now time.Time) (Code, bool) { return a.account.Password.dueFor(a.end, now) }
 
 // key names the account among the accounts of all tenants.
 func (a *attempt) key() string { return string(a.by.Tenant) + "/" + string(a.account.Subject) }
@@ -73,7 +77,7 @@ func (s *Service) gaveUp(ctx context.Context, a *attempt) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	limit := Limit{Count: a.policy.Failures, Window: a.policy.For}
+	limit := Limit{Count: a.policy.limit(0), Window: a.policy.lasts(a.policy.limit(0))}
 	return &Error{Code: CodeBusy, RetryAfter: time.Second, Limits: []Limit{limit, limit}}
 }
 

@@ -249,8 +249,8 @@ func (s *Service) putUser(tx Tx, u User) error {
 }
 
 // bindingPolicy bounds the bindings of a device that a user begins and does not finish.
-func bindingPolicy() LockPolicy {
-	return LockPolicy{Failures: 5, For: 24 * time.Hour, ForgetAfter: 24 * time.Hour}
+func bindingPolicy() locking {
+	return locking{LockPolicy: LockPolicy{Failures: 5, For: 24 * time.Hour, ForgetAfter: 24 * time.Hour}}
 }
 
 // BindDevice asks the user on their device whether it may be bound (contract/multi §2.4). The outcome comes by webhook.

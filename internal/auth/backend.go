@@ -69,7 +69,7 @@ func (s *Service) authenticatePassword(
 		return TokenSet{}, err
 	}
 	now := s.now()
-	if code, is := a.account.Password.dueFor(now); is {
+	if code, is := a.due(now); is {
 		return TokenSet{}, due(ctx, a, code, now)
 	}
 	var live *LiveSession

@@ -75,6 +75,11 @@ func (s *Service) bound(by Actor, p Purpose, request string) [32]byte {
 	return s.mac.Sum("login challenge", []byte(by.Client), []byte(p), []byte(request))
 }
 
+// boundToApp ties a code to all clients of the actor's application in the place of one.
+func (s *Service) boundToApp(by Actor, p Purpose, request string) [32]byte {
+	return s.mac.Sum("login challenge of an application", []byte(s.Client(by).AppID), []byte(p), []byte(request))
+}
+
 // SendLoginCode sends a code that logs a user in, or returns it. For an identifier that nobody has, and a user whom it cannot reach, it
 // succeeds all the same, but for ChannelDirect: its caller hands the code to somebody they know.
 //
@@ -101,6 +106,10 @@ func (s *Service) SendLoginCode(ctx context.Context, by Actor, in CodeRequest) (
 	}
 	now, reveal := s.now(), s.settings(by.Tenant).RevealAccounts || in.Channel == ChannelDirect
 	return decide(ctx, s, by, func(tx Tx) (SentCode, *Error, error) {
+		rules := s.rules(by)
+		if err := rules.codes(in.Channel); err != nil {
+			return sent, nil, err
+		}
 		who, no, err := s.loginBy(tx, by.Tenant, in.Kind, canonical, now)
 		if err != nil {
 			return sent, nil, err
@@ -108,6 +117,9 @@ func (s *Service) SendLoginCode(ctx context.Context, by Actor, in CodeRequest) (
 		m := s.codeMessage(&who, in, to)
 		c := who.challenge(by.Tenant, PurposeLoginCode, in.Channel)
 		c.Digest, c.Approval = s.bound(by, PurposeLoginCode, sent.Request), in.Approval.Text
+		if rules.shares(in.Channel) {
+			c.Digest = s.boundToApp(by, PurposeLoginCode, sent.Request)
+		}
 		if who.why == CodeInternal {
 			c.Target = targetOf(in, who.User, to)
 		}
@@ -119,7 +131,7 @@ func (s *Service) SendLoginCode(ctx context.Context, by Actor, in CodeRequest) (
 		}
 		if no == nil {
 			no, err = s.sendTo(tx, by, who, c, m, func(_ Challenge, m Message) (string, Message) {
-				m.Code = s.newCode(by.Tenant)
+				m.Code = s.newCode(by.Tenant, s.codePolicy(by, c).digits)
 				sent.Code = m.Code
 				return m.Code, m
 			}, now)
@@ -144,14 +156,14 @@ func (s *Service) sendTo(
 	if err != nil || no == nil {
 		return nil, err
 	}
-	policy := s.codePolicy(c)
+	policy := s.codePolicy(by, c)
 	pause, all := Limit{Count: 1, Window: policy.Wait}, Limit{Count: policy.Sends, Window: policy.For}
 	switch no.Code {
 	case CodeTooSoon:
 		no.Limits = []Limit{pause, pause, all}
 	case CodeChallengeLimit:
 		no.Limits = []Limit{all, pause, all}
-		proofs, err := s.proofs(tx, c.Tenant, c.Subject, c.factor(), now)
+		proofs, err := s.counterOf(by, c).read(tx, now)
 		if err != nil || proofs.locked(now) {
 			return &Error{Code: CodeLocked, RetryAfter: no.RetryAfter}, err
 		}
@@ -300,8 +312,11 @@ func (s *Service) proveLoginCode(
 		c.User = "" // one who was suspended meanwhile
 	}
 	target := who.target(c)
-	if c.Digest != s.bound(by, PurposeLoginCode, in.Request) {
-		target = "" // another client's, or the request's id is wrong: this call answers no challenge
+	rules := s.rules(by)
+	own := c.Digest == s.bound(by, PurposeLoginCode, in.Request) ||
+		rules.shares(c.Channel) && c.Digest == s.boundToApp(by, PurposeLoginCode, in.Request)
+	if !own || rules.codes(c.Channel) != nil {
+		target = "" // another client's, or the request's id is wrong, or the channel is switched off: this call answers no challenge
 	}
 	c, no, err := s.proveCode(tx, by, c, target, in.Code, now)
 	return c, told(no), err

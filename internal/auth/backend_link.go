@@ -59,6 +59,9 @@ func (s *Service) SendLoginLink(ctx context.Context, by Actor, in LinkRequest) (
 	}
 	now, reveal := s.now(), s.settings(by.Tenant).RevealAccounts || in.Channel == ChannelDirect
 	return decide(ctx, s, by, func(tx Tx) (SentLink, *Error, error) {
+		if err := s.rules(by).links(); err != nil {
+			return sent, nil, err
+		}
 		who, no, err := s.loginBy(tx, by.Tenant, in.Kind, canonical, now)
 		if err != nil {
 			return sent, nil, err
@@ -162,7 +165,7 @@ func (s *Service) proveLink(tx Tx, by Actor, in LinkLogin, now time.Time) (Accou
 	}
 	hash := s.codeHash(c, secret)
 	right := c.Purpose == PurposeLoginLink && c.pending(now) && c.User != "" && c.Digest == s.bound(by, PurposeLoginLink, in.Request) &&
-		subtle.ConstantTimeCompare(hash[:], c.CodeHash[:]) == 1
+		subtle.ConstantTimeCompare(hash[:], c.CodeHash[:]) == 1 && s.rules(by).links() == nil
 	var account Account
 	if right {
 		if account, err = tx.AccountByUser(by.Tenant, c.User); err != nil {

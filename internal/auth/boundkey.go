@@ -102,7 +102,7 @@ func (s *Service) DeviceKeys(ctx context.Context, by Actor, id UserID) ([]Device
 
 func (s *Service) boundKey(r Reads, k UserKey) (DeviceKey, error) {
 	now := s.now()
-	proofs, err := s.proofs(r, k.Tenant, k.subject(), AttemptKey, now)
+	proofs, err := s.counter(Actor{Tenant: k.Tenant}, k.subject(), AttemptKey).read(r, now)
 	return DeviceKey{UserKey: k, Locked: proofs.locked(now)}, err
 }
 
@@ -203,7 +203,7 @@ func (s *Service) forgiveKey(tx Tx, k UserKey) error {
 		return err
 	}
 	cleared := Attempts{Version: was.Version + 1, SucceededAt: was.SucceededAt}
-	done, err := tx.PutAttempts(k.Tenant, k.subject(), AttemptKey, cleared.kept(s.settings(k.Tenant).Lockout), was.Version)
+	done, err := tx.PutAttempts(k.Tenant, k.subject(), AttemptKey, cleared.kept(s.rules(Actor{Tenant: k.Tenant}).lock(AttemptKey)), was.Version)
 	return errors.Join(err, raced(done))
 }
 

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -75,15 +76,19 @@ func (p PasskeyPolicy) takes(k webauthn.Key) bool {
 		(len(p.Models) == 0 || slices.Contains(p.Models, k.AAGUID))
 }
 
-// site is whom a tenant's passkeys are made for. In a sandbox that says nothing it is localhost, for pages at any of its ports.
+// site is whom a caller's passkeys are made for. In a sandbox that says nothing it is localhost, for pages at any of its ports.
 //
 // Error: CodeChannelUnsupported.
-func (s *Service) site(t TenantID) (webauthn.Site, error) {
-	p := s.settings(t).Passkey
+func (s *Service) site(by Actor) (webauthn.Site, error) {
+	rules := s.rules(by)
+	if err := rules.passkeys(); err != nil {
+		return webauthn.Site{}, err
+	}
+	p := rules.passkey()
 	if p.Site != "" {
 		return webauthn.Site{ID: p.Site, Origins: p.Origins}, nil
 	}
-	if tenant := s.dir.Load().tenants[t]; s.sandbox && tenant != nil && tenant.Mode == ModeSandbox {
+	if tenant := s.dir.Load().tenants[by.Tenant]; s.sandbox && tenant != nil && tenant.Mode == ModeSandbox {
 		return webauthn.Site{ID: "localhost", Local: true}, nil
 	}
 	return webauthn.Site{}, refuse(CodeChannelUnsupported)
@@ -150,25 +155,18 @@ func (s *Service) beginCeremony(ctx context.Context, via Via, p CeremonyPurpose,
 	if err != nil {
 		return Begun{}, err
 	}
-	site, err := s.site(by.Tenant)
-	if err != nil {
-		return Begun{}, err
-	}
 	kind, name, err := passkeyName(in.Username)
 	if err != nil && (in.Username != "" || p == CeremonyBind) {
 		return Begun{}, err
 	}
-	now, settings := s.now(), s.settings(by.Tenant)
+	now := s.now()
 	b := Begun{
 		Ceremony: Ceremony{
 			Tenant: by.Tenant, ID: CeremonyID(randomText(24)), Purpose: p, Client: by.Client, Username: in.Username, Name: name,
-			Challenge: randomBytes(32), Site: site.ID, Approval: in.Approval, CreatedAt: now,
+			Challenge: randomBytes(32), Approval: in.Approval, CreatedAt: now,
 			ExpiresAt: now.Add(orElse(in.For, CeremonyFor)),
 		},
-		SiteName: client.AppName, Algorithms: webauthn.Algorithms(), Verification: settings.Passkey.Verification,
-	}
-	if b.SiteName == "" {
-		b.SiteName = site.ID
+		SiteName: client.AppName, Algorithms: webauthn.Algorithms(),
 	}
 	if p == CeremonyBind {
 		b.Handle = s.userHandle(by.Tenant, name)
@@ -178,13 +176,20 @@ func (s *Service) beginCeremony(ctx context.Context, via Via, p CeremonyPurpose,
 		b.Challenge = approvalChallenge(b.Nonce, in.Approval)
 	}
 	return decide(ctx, s, by, func(tx Tx) (Begun, *Error, error) {
+		site, err := s.site(by)
+		if err != nil {
+			return Begun{}, nil, err
+		}
+		rules := s.rules(by)
+		b := b
+		b.Site, b.SiteName, b.Verification = site.ID, cmp.Or(b.SiteName, site.ID), rules.passkey().Verification
 		begun, missing, err := s.withHints(tx, b, kind, in.Alone)
 		if err != nil {
 			return begun, nil, err
 		}
 		e := s.event(by, EventChallenged, now)
 		e.Note = string(AttemptPasskey) + " " + string(p)
-		if missing && p == CeremonyAuthenticate && settings.RevealAccounts {
+		if missing && p == CeremonyAuthenticate && rules.RevealAccounts {
 			e.Kind, e.Reason = EventChallengeRefused, CodePasskeyMissing.String()
 			return begun, refuse(CodePasskeyMissing), tx.AddEvents(e)
 		}

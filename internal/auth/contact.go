@@ -111,7 +111,7 @@ func (s *Service) SendContactCode(ctx context.Context, by Actor, live LiveSessio
 		return refuse(CodeChannelUnsupported)
 	}
 	return s.sendContact(ctx, by, live, kind, value, purpose, func(_ Challenge, m Message) (string, Message) {
-		m.Code = s.newCode(by.Tenant)
+		m.Code = s.newCode(by.Tenant, otpDigits)
 		return m.Code, m
 	})
 }

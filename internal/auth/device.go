@@ -45,7 +45,7 @@ const maxDenials = 2
 
 // mayPush says why a device may not be asked now, if it may not: a person who is asked again and again says yes in the end.
 func (s *Service) mayPush(r Reads, c Challenge, now time.Time) (*Error, error) {
-	proofs, err := s.proofs(r, c.Tenant, c.Subject, AttemptDevice, now)
+	proofs, err := s.counter(Actor{Tenant: c.Tenant}, c.Subject, AttemptDevice).read(r, now)
 	if err != nil {
 		return nil, err
 	}

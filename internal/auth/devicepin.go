@@ -110,7 +110,7 @@ func (s *Service) SetDevicePIN(ctx context.Context, by Actor, id DeviceID, ticke
 			return err
 		}
 		if was.Version > 0 {
-			fresh := Attempts{Version: was.Version + 1, Pending: was.Pending, PendingAt: was.PendingAt}.kept(s.settings(d.Tenant).Lockout)
+			fresh := Attempts{Version: was.Version + 1, Pending: was.Pending, PendingAt: was.PendingAt}.kept(s.rules(Actor{Tenant: d.Tenant}).lock(AttemptPIN))
 			if _, err := tx.PutAttempts(d.Tenant, DeviceSubject(d.ID), AttemptPIN, fresh, was.Version); err != nil {
 				return err
 			}

@@ -23,6 +23,7 @@ type directory struct {
 	uris       map[uriRef]*Resource
 	roles      map[roleRef]*AppRole
 	origins    map[string]bool // of clients that are not disabled
+	keeps      map[TenantID]time.Duration
 	signers    []signer
 	appSigners []appSigner // of keys that are published
 	public     *jose.Set
@@ -71,6 +72,7 @@ func (s *Service) Reload(ctx context.Context) error {
 		d.keys[k.Hash], d.keyIDs[keyRef{k.Tenant, k.ID}] = k, k
 	}
 	d.index()
+	d.remembered()
 	for id, c := range d.clients {
 		if c.Auth != ClientAuthKey {
 			continue

@@ -103,7 +103,7 @@ func (s *Service) LoginFront(ctx context.Context, via Via, in FrontLogin) (Entry
 		return Entry{}, err
 	}
 	now := s.now()
-	if code, due := a.account.Password.dueFor(now); due {
+	if code, due := a.due(now); due {
 		return Entry{}, s.demandUpdate(ctx, a, code, SurfaceReset, now)
 	}
 	if _, err := client.organization(a.account.User, a.account.Memberships, IdentityRef{}, in.OrgID); err != nil {

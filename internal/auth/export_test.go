@@ -31,10 +31,12 @@ const (
 func (a Attempts) Locked(now time.Time) bool { return a.locked(now) }
 
 func (a Attempts) Reserve(now time.Time, p LockPolicy) (Attempts, Code, bool) {
-	return a.reserve(now, p)
+	return a.reserve(now, locking{LockPolicy: p})
 }
 
-func (a Attempts) Settle(o Outcome, now time.Time, p LockPolicy) Attempts { return a.settle(o, now, p) }
+func (a Attempts) Settle(o Outcome, now time.Time, p LockPolicy) Attempts {
+	return a.settle(o, now, locking{LockPolicy: p})
+}
 
 func (s UserStatus) Next(e UserEvent) (UserStatus, bool) { return s.next(e) }
 
@@ -42,7 +44,7 @@ func (s ChallengeStatus) Next(e ChallengeEvent) (ChallengeStatus, bool) { return
 
 func (s LinkStatus) Next(e LinkEvent) (LinkStatus, bool) { return s.next(e) }
 
-func (s *Service) NewCode(t TenantID) string { return s.newCode(t) }
+func (s *Service) NewCode(t TenantID) string { return s.newCode(t, otpDigits) }
 
 func (l LiveSession) Alive(now time.Time) bool { return l.alive(now) }
 
@@ -52,7 +54,7 @@ func (p PasswordPolicy) Check(password string, u User) error {
 	return p.check(seal.NewSecret(password), u)
 }
 
-func (p Password) DueFor(now time.Time) (Code, bool) { return p.dueFor(now) }
+func (p Password) DueFor(end, now time.Time) (Code, bool) { return p.dueFor(end, now) }
 
 func IdentifiersOf(u User) ([]Identifier, error) { return identifiersOf(u) }
 
@@ -141,7 +143,10 @@ var (
 )
 
 // StepOf returns the time step that a code of an app is of.
-func StepOf(secret, code string, now time.Time) (int64, error) { return stepOf(secret, code, now) }
+func StepOf(secret, code string, now time.Time) (int64, error) {
+	m := DefaultTOTPMethod()
+	return TOTP{Algorithm: m.Algorithm, Digits: m.Digits, Period: m.Period}.stepOf(secret, code, m.Window, now)
+}
 
 // OCRA is the code of a challenge.
 var OCRA = ocra
@@ -159,3 +164,6 @@ func TransactionCode(t testing.TB, secret, challenge string, at time.Time) strin
 	}
 	return code
 }
+
+// LockLimit is the number of failures that locks next after n.
+func LockLimit(p LockPolicy, n int) int { return p.limit(n) }

@@ -31,7 +31,7 @@ func (s *Service) Invite(ctx context.Context, by Actor, bearer string, id UserID
 			return c, nil, err
 		}
 		if no != nil { // the contract has one word for it here
-			limit := Limit{Count: s.codePolicy(c).Sends, Window: mailPause}
+			limit := Limit{Count: s.codePolicy(by, c).Sends, Window: mailPause}
 			no = &Error{Code: CodeThrottled, RetryAfter: no.RetryAfter, Limits: []Limit{limit, limit}}
 			return c, no, s.noteChallenge(tx, by, b, PurposeInvite, ChannelEmail, no, nil)
 		}

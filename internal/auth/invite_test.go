@@ -282,7 +282,7 @@ func TestValidatePasswordLeavesNothing(t *testing.T) {
 	t.Parallel()
 	e := authtest.New(t)
 	for password, want := range map[string]auth.Code{newPass: none, "Sh0rt!": auth.CodePasswordTooShort, "password-of-old": auth.CodePasswordTooSimple} {
-		if got := codeOf(e.ValidatePassword(e.Key(), seal.NewSecret(password))); got != want {
+		if got := codeOf(e.ValidatePassword(t.Context(), e.Key(), seal.NewSecret(password))); got != want {
 			t.Errorf("%s: got %v, want %v", password, got, want)
 		}
 	}

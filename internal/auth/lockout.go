@@ -1,6 +1,9 @@
 package auth
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Subject is under what attempts are counted: a user, or the keyed hash of an identifier that nobody has.
 type Subject string
@@ -23,11 +26,73 @@ const (
 	AttemptBinding  AttemptFactor = "binding"  // bindings of a device that were begun and not finished
 )
 
-// LockPolicy says when failures lock, and for how long.
+// LockPolicy says when failures lock, and for how long. The counter that it is applied to is the account's: several applications may have
+// different policies, and each looks at the same failures.
 type LockPolicy struct {
 	Failures    int           // consecutive; 1 to 100
 	For         time.Duration // from the locking failure
 	ForgetAfter time.Duration // failures older than this no longer count; the same for accounts that do not exist
+	Tiers       []LockTier    // in place of Failures and For, locks that grow; by Failures, ascending
+}
+
+// LockTier is one step of a lock that grows: so many failures in all, since the latest success, lock for so long.
+type LockTier struct {
+	Failures int
+	For      time.Duration
+}
+
+// locking is a policy with what others say of the same counter.
+type locking struct {
+	LockPolicy
+	keep time.Duration // the longest that any of them remembers a failure; zero: this one does
+}
+
+// limit is the number of failures that locks next, when there have been n. Beyond the last tier each one does.
+func (p LockPolicy) limit(n int) int {
+	if len(p.Tiers) == 0 {
+		return p.Failures
+	}
+	for _, t := range p.Tiers {
+		if t.Failures > n {
+			return t.Failures
+		}
+	}
+	return n + 1
+}
+
+// lasts is how long the lock lasts that the n-th failure set; zero: it set none.
+func (p LockPolicy) lasts(n int) time.Duration {
+	if len(p.Tiers) == 0 {
+		if n >= p.Failures {
+			return p.For
+		}
+		return 0
+	}
+	last := p.Tiers[len(p.Tiers)-1]
+	if n > last.Failures {
+		return last.For
+	}
+	if i := slices.IndexFunc(p.Tiers, func(t LockTier) bool { return t.Failures == n }); i >= 0 {
+		return p.Tiers[i].For
+	}
+	return 0
+}
+
+// forgets is how long after the latest of n failures they are forgotten. The end of a tier's lock is not the end of its run.
+func (p LockPolicy) forgets(n int) time.Duration {
+	if len(p.Tiers) == 0 {
+		return p.ForgetAfter
+	}
+	return p.lasts(n) + p.ForgetAfter
+}
+
+// longest is the most that forgets can be.
+func (p LockPolicy) longest() time.Duration {
+	d := p.ForgetAfter
+	for _, t := range p.Tiers {
+		d = max(d, p.forgets(t.Failures))
+	}
+	return d
 }
 
 // Attempts counts the failures of one subject and factor.
@@ -61,38 +126,41 @@ const (
 // locked reports whether the lock holds at the time now. It ends by the clock alone.
 func (a Attempts) locked(now time.Time) bool { return now.Before(a.LockedUntil) }
 
-// aged returns a as it stands at the time now: reservations that a crash left behind are failures of the moment they were made, an ended
-// lock starts a fresh run, and old failures are forgotten.
-func (a Attempts) aged(now time.Time, p LockPolicy) Attempts {
+// aged returns a as it stands at the time now under a policy: reservations that a crash left behind are failures of the moment they were
+// made, as many failures as lock have locked, an ended lock starts a fresh run, and old failures are forgotten. The failures may have been
+// counted under a policy that lets more of them pass.
+func (a Attempts) aged(now time.Time, p locking) Attempts {
 	if a.Pending > 0 && now.Sub(a.PendingAt) >= pendingLimit {
 		a.Failures, a.Pending, a.FailedAt = a.Failures+a.Pending, 0, later(a.FailedAt, a.PendingAt)
-		a = a.lockIfDue(p)
 	}
+	a = a.lockIfDue(p)
 	if !a.LockedUntil.IsZero() && !a.locked(now) {
-		a.Failures, a.LockedUntil = 0, time.Time{}
+		if a.LockedUntil = (time.Time{}); len(p.Tiers) == 0 { // a run of tiers goes on
+			a.Failures = 0
+		}
 	}
-	if a.LockedUntil.IsZero() && a.Failures > 0 && now.Sub(a.FailedAt) >= p.ForgetAfter {
+	if a.LockedUntil.IsZero() && a.Failures > 0 && now.Sub(a.FailedAt) >= p.forgets(a.Failures) {
 		a.Failures = 0
 	}
 	return a
 }
 
 // lockIfDue locks from the latest failure on. A lock that is there is neither extended nor shortened.
-func (a Attempts) lockIfDue(p LockPolicy) Attempts {
-	if a.Failures >= p.Failures && a.LockedUntil.IsZero() {
-		a.LockedUntil = a.FailedAt.Add(p.For)
+func (a Attempts) lockIfDue(p locking) Attempts {
+	if d := p.lasts(a.Failures); d > 0 && a.LockedUntil.IsZero() {
+		a.LockedUntil = a.FailedAt.Add(d)
 	}
 	return a
 }
 
 // reserve counts an attempt about to be made. The code is CodeLocked or CodeBusy when it must not be made, and then the result differs
 // from a only by age.
-func (a Attempts) reserve(now time.Time, p LockPolicy) (Attempts, Code, bool) {
+func (a Attempts) reserve(now time.Time, p locking) (Attempts, Code, bool) {
 	a = a.aged(now, p)
 	switch {
 	case a.locked(now):
 		return a, CodeLocked, false
-	case a.Failures+a.Pending >= p.Failures:
+	case a.Failures+a.Pending >= p.limit(a.Failures):
 		return a, CodeBusy, false
 	}
 	a.Pending++
@@ -101,24 +169,25 @@ func (a Attempts) reserve(now time.Time, p LockPolicy) (Attempts, Code, bool) {
 }
 
 // settle ends an attempt that reserve counted. A success under a lock that fell meanwhile changes nothing: locked is locked.
-func (a Attempts) settle(o outcome, now time.Time, p LockPolicy) Attempts {
+func (a Attempts) settle(o outcome, now time.Time, p locking) Attempts {
 	a = a.aged(now, p)
 	a.Pending = max(a.Pending-1, 0)
 	switch {
 	case o == succeeded && !a.locked(now):
 		a.Failures, a.SucceededAt = 0, now
 	case o == failed:
-		a.Failures, a.FailedAt = min(a.Failures+1, p.Failures), now // an attempt presumed dead was counted already
+		// An attempt presumed dead was counted already; one that others let pass meanwhile is not uncounted.
+		a.Failures, a.FailedAt = max(a.Failures, min(a.Failures+1, p.limit(a.Failures))), now
 		a = a.lockIfDue(p)
 	}
 	return a.kept(p)
 }
 
-// kept computes how long the row matters. A row that records a success is the user's last authentication and stays.
-func (a Attempts) kept(p LockPolicy) Attempts {
+// kept computes how long the row matters, to whoever looks at it: a counter that nobody has must not go before that of a user would. A row that records a success is the user's last authentication and stays.
+func (a Attempts) kept(p locking) Attempts {
 	a.ExpiresAt = time.Time{}
 	if a.SucceededAt.IsZero() {
-		a.ExpiresAt = later(later(a.FailedAt, a.PendingAt).Add(p.ForgetAfter), a.LockedUntil)
+		a.ExpiresAt = later(later(a.FailedAt, a.PendingAt).Add(max(p.forgets(a.Failures), p.keep)), a.LockedUntil)
 	}
 	return a
 }

@@ -185,7 +185,7 @@ func (s *Service) memberPassword(
 	if err != nil || holder.Found {
 		return nil, err
 	}
-	return s.checkedPassword(ctx, u, *in)
+	return s.checkedPassword(ctx, by.Actor, u, *in)
 }
 
 // holder finds the user who is there under the identifiers of a new member; one who is not Found is new. Verdict: CodeUserExists.

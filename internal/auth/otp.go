@@ -11,12 +11,14 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// sandboxCode is every code of a sandbox tenant in the sandbox (contract/multi §3.5).
-const sandboxCode = "123456"
+// sandboxCode begins with every code of a sandbox tenant in the sandbox (contract/multi §3.5).
+const sandboxCode = "12345678"
 
 const (
-	otpDigits = 6
-	otpCodes  = 1_000_000
+	otpDigits    = 6
+	otpCodes     = 1_000_000
+	minOTPDigits = 4
+	maxOTPDigits = 8
 )
 
 // emailTries is how many wrong codes end a challenge by e-mail.
@@ -25,16 +27,16 @@ const emailTries = 3
 // mailPause is how long the last of as many e-mails as may be sent is followed by none, whatever became of their challenges.
 const mailPause = time.Hour
 
-// newCode returns a code of six digits, each as likely as any other.
-func (s *Service) newCode(t TenantID) string {
+// newCode returns a code of so many digits, each as likely as any other.
+func (s *Service) newCode(t TenantID, digits int) string {
 	if tenant := s.dir.Load().tenants[t]; s.sandbox && tenant != nil && tenant.Mode == ModeSandbox {
-		return sandboxCode
+		return sandboxCode[:digits]
 	}
-	n, err := rand.Int(rand.Reader, big.NewInt(otpCodes))
+	n, err := rand.Int(rand.Reader, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(digits)), nil))
 	if err != nil {
 		panic("auth: the system's randomness failed: " + err.Error())
 	}
-	return fmt.Sprintf("%0*d", otpDigits, n)
+	return fmt.Sprintf("%0*d", digits, n)
 }
 
 // codeHash is all that is kept of a code: a keyed hash, bound to its challenge and so to session, user and purpose.
@@ -42,27 +44,47 @@ func (s *Service) codeHash(c Challenge, code string) [32]byte {
 	return s.mac.Sum("otp", []byte(c.Tenant), []byte(c.ID), []byte(c.Purpose), []byte(code))
 }
 
-// isCode reports whether a text is six ASCII digits: nothing is trimmed or converted.
-func isCode(text string) bool { return len(text) == otpDigits && isDigits(text) }
+// isCode reports whether a text is as many ASCII digits as a code may have: nothing is trimmed or converted.
+func isCode(text string) bool {
+	return len(text) >= minOTPDigits && len(text) <= maxOTPDigits && isDigits(text)
+}
 
-// codePolicy is how the codes of a challenge live.
-func (s *Service) codePolicy(c Challenge) OTPPolicy {
-	p := s.settings(c.Tenant).OTP
+// codePolicy is what the codes of a challenge are like.
+type codePolicy struct {
+	OTPPolicy
+	digits int
+}
+
+// codePolicy is how the codes of a challenge live, for the caller who has them sent or gives them back.
+func (s *Service) codePolicy(by Actor, c Challenge) codePolicy {
+	r := s.rules(by)
+	p := codePolicy{r.OTP, otpDigits}
 	switch c.Purpose {
 	case PurposeRecovery:
 		if c.Channel == ChannelEmail {
 			p.For, p.Tries = RecoveryFor, emailTries
 		}
+		if life, digits := r.resetFor(); life > 0 {
+			p.For, p.digits = life, digits
+		}
 	case PurposeVerifyEmail:
 		p.For, p.Tries = VerifyEmailFor, emailTries
 	case PurposeInvite:
 		p.For, p.Tries = InviteFor, emailTries
-	case PurposeLoginCode, PurposeOwnEmail, PurposeOwnPhone:
-		p.Tries = s.settings(c.Tenant).Lockout.Failures // the lock ends the guessing, and not one challenge
+	case PurposeLoginCode:
+		p.Tries = r.codeLock(c).Failures // the lock ends the guessing, and not one challenge
+		if m := r.code(c.Channel); m != nil && !m.Off {
+			p.For, p.digits = m.For, m.Digits
+		}
+	case PurposeOwnEmail, PurposeOwnPhone:
+		p.Tries = r.Lockout.Failures // the same
 	case PurposeOwnLink:
 		p.For = VerifyEmailFor
 	case PurposeLoginLink:
 		p.For = LoginLinkFor
+		if m := r.methods.Link; m != nil && !m.Off {
+			p.For = m.For
+		}
 	}
 	return p
 }
@@ -94,7 +116,7 @@ func (c Challenge) factor() AttemptFactor {
 // Verdicts: CodeTooSoon, CodeChallengeLimit, CodeThrottled. None changes anything.
 func (s *Service) sendCode(tx Tx, by Actor, u User, c Challenge, m Message, now time.Time) (Challenge, *Error, error) {
 	return s.sendProof(tx, by, u, c, m, func(c Challenge, m Message) (string, Message) {
-		m.Code = s.newCode(c.Tenant)
+		m.Code = s.newCode(c.Tenant, s.codePolicy(by, c).digits)
 		m.Link = s.linkOf(c, m.To, m.Code)
 		return m.Code, m
 	}, now)
@@ -107,7 +129,7 @@ type minting func(Challenge, Message) (proof string, m Message)
 func (s *Service) sendProof(
 	tx Tx, by Actor, u User, c Challenge, m Message, mint minting, now time.Time,
 ) (Challenge, *Error, error) {
-	policy, ends := s.codePolicy(c), c.ExpiresAt
+	policy, ends := s.codePolicy(by, c), c.ExpiresAt
 	if ends.IsZero() {
 		ends = now.Add(policy.For)
 	}
@@ -117,7 +139,7 @@ func (s *Service) sendProof(
 	}
 	same := prior.pending(now) && prior.Channel == c.Channel && prior.Target == c.Target && prior.Digest == c.Digest &&
 		prior.Approval == c.Approval
-	if no, err := s.maySend(tx, c, prior, same, policy, now); err != nil || no != nil {
+	if no, err := s.maySend(tx, by, c, prior, same, policy, now); err != nil || no != nil {
 		return c, no, err
 	}
 	from, sends := prior.Version, prior.sent(same, now)
@@ -160,8 +182,8 @@ func (s *Service) prior(r Reads, c Challenge) (Challenge, error) {
 }
 
 // maySend says why a code may not be sent now, if it may not.
-func (s *Service) maySend(r Reads, c, prior Challenge, same bool, policy OTPPolicy, now time.Time) (*Error, error) {
-	proofs, err := s.proofs(r, c.Tenant, c.Subject, c.factor(), now)
+func (s *Service) maySend(r Reads, by Actor, c, prior Challenge, same bool, policy codePolicy, now time.Time) (*Error, error) {
+	proofs, err := s.counterOf(by, c).read(r, now)
 	if err != nil {
 		return nil, err
 	}
@@ -219,7 +241,7 @@ func (s *Service) proveCode(tx Tx, by Actor, c Challenge, target, code string, n
 	if err != nil || no != nil {
 		return c, no, err
 	}
-	if _, err := s.settleProofs(tx, c.Tenant, c.Subject, c.factor(), proofs, succeeded, now); err != nil {
+	if _, err := s.counterOf(by, c).settle(tx, proofs, succeeded, now); err != nil {
 		return c, nil, err
 	}
 	c, err = s.putApproved(tx, by, c, now)
@@ -241,7 +263,8 @@ func (s *Service) putApproved(tx Tx, by Actor, c Challenge, now time.Time) (Chal
 //
 // Verdicts: CodeNoChallenge, CodeOTPExpired, CodeWrongOTP, CodeOneTryLeft, CodeChallengeLimit.
 func (s *Service) checkCode(tx Tx, by Actor, c Challenge, target, code string, now time.Time) (Challenge, Attempts, *Error, error) {
-	proofs, err := s.proofs(tx, c.Tenant, c.Subject, c.factor(), now)
+	counter := s.counterOf(by, c)
+	proofs, err := counter.read(tx, now)
 	if err != nil {
 		return c, proofs, nil, err
 	}
@@ -252,11 +275,11 @@ func (s *Service) checkCode(tx Tx, by Actor, c Challenge, target, code string, n
 	if isCode(code) && subtle.ConstantTimeCompare(hash[:], c.CodeHash[:]) == 1 && c.User != "" {
 		return c, proofs, nil, nil
 	}
-	if proofs, err = s.settleProofs(tx, c.Tenant, c.Subject, c.factor(), proofs, failed, now); err != nil {
+	if proofs, err = counter.settle(tx, proofs, failed, now); err != nil {
 		return c, proofs, nil, err
 	}
 	c.Failures++
-	no := s.wrongCode(c, proofs, now)
+	no := wrongCode(s.codePolicy(by, c).Tries-c.Failures, counter.policy.limit(proofs.Failures)-proofs.Failures, proofs, now)
 	no.counted = true
 	events := []Event{s.challengeEvent(by, EventChallengeRefused, c, no.Code.String(), now)}
 	if no.Code == CodeChallengeLimit {
@@ -289,9 +312,9 @@ func (s *Service) unanswerable(c Challenge, proofs Attempts, target string, now 
 	return nil
 }
 
-// wrongCode says how many tries a wrong code leaves: of the challenge or of its subject, whichever are fewer.
-func (s *Service) wrongCode(c Challenge, proofs Attempts, now time.Time) *Error {
-	left := min(s.codePolicy(c).Tries-c.Failures, s.settings(c.Tenant).Lockout.Failures-proofs.Failures)
+// wrongCode says what tries a wrong code leaves, of its challenge and of its subject.
+func wrongCode(ofChallenge, ofSubject int, proofs Attempts, now time.Time) *Error {
+	left := min(ofChallenge, ofSubject)
 	switch {
 	case proofs.locked(now):
 		return &Error{Code: CodeChallengeLimit, RetryAfter: proofs.LockedUntil.Sub(now)}

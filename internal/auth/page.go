@@ -214,7 +214,7 @@ func (s *Service) logIn(ctx context.Context, p *page, in PageAnswer) error {
 		return err
 	}
 	now, u := s.now(), a.account.User
-	if code, due := a.account.Password.dueFor(now); due {
+	if code, due := a.due(now); due {
 		return s.refuseProved(ctx, a, refuse(code))
 	}
 	session := s.newSession(p.by, u, SurfaceBrowser, MethodPassword, now)

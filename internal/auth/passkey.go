@@ -130,7 +130,7 @@ func (s *Service) bindPasskey(
 //
 // Verdicts: CodePasskeyInvalid, CodePasskeyForeign, CodePasskeyLimit.
 func (s *Service) newPasskey(tx Tx, by Actor, r webauthn.Registration, u User, now time.Time) (Passkey, *Error, error) {
-	site, err := s.site(by.Tenant)
+	site, err := s.site(by)
 	if err != nil {
 		return Passkey{}, nil, err
 	}
@@ -138,7 +138,7 @@ func (s *Service) newPasskey(tx Tx, by Actor, r webauthn.Registration, u User, n
 	if err != nil || no != nil {
 		return Passkey{}, no, err
 	}
-	policy := s.settings(by.Tenant).Passkey
+	policy := s.rules(by).passkey()
 	site.ID = c.Site
 	key, err := r.Verify(site, c.Challenge, policy.Verification == VerificationRequired)
 	if err != nil {
@@ -310,7 +310,7 @@ func (s *Service) provePasskey(tx Tx, by Actor, in webauthn.Assertion, now time.
 	}
 	p := proof{subject: subject, factor: AttemptPasskey, refused: refused, as: CodePasskeyInvalid}
 	no, err = s.judged(tx, by, p, now, func() (why, err error) {
-		why, err = s.checkAssertion(by.Tenant, &a, in)
+		why, err = s.checkAssertion(by, &a, in)
 		if why == nil && err == nil && a.copied() {
 			return errCopied, tx.AddEvents(s.passkeyEvent(by, EventCopied, a.account.User, "", "", now))
 		}
@@ -338,8 +338,8 @@ func (s *Service) readAssertion(r Reads, by Actor, in webauthn.Assertion) (asser
 }
 
 // checkAssertion says why an assertion does not prove its user, if it does not.
-func (s *Service) checkAssertion(t TenantID, a *assertion, in webauthn.Assertion) (why, err error) {
-	site, err := s.site(t)
+func (s *Service) checkAssertion(by Actor, a *assertion, in webauthn.Assertion) (why, err error) {
+	site, err := s.site(by)
 	if err != nil {
 		return nil, err
 	}
@@ -355,7 +355,7 @@ func (s *Service) checkAssertion(t TenantID, a *assertion, in webauthn.Assertion
 	case p.Site != c.Site:
 		return CodeChannelUnsupported, nil
 	}
-	verified := s.settings(t).Passkey.Verification == VerificationRequired
+	verified := s.rules(by).passkey().Verification == VerificationRequired
 	if a.state, err = in.Verify(site, c.Challenge, p.key(in.ID()), verified); err != nil {
 		return err, nil
 	}

@@ -24,15 +24,21 @@ type Password struct {
 	Temporary bool      // must be replaced at the first use
 }
 
-// dueFor says why a right password is not enough: it expired, or it was temporary and the user has to choose one.
-func (p Password) dueFor(now time.Time) (Code, bool) {
+// dueFor says why a right password that is good until end is not enough: it expired, or it was temporary and the user has to choose one.
+func (p Password) dueFor(end, now time.Time) (Code, bool) {
 	switch {
-	case p.Expired || (!p.ExpiresAt.IsZero() && !now.Before(p.ExpiresAt)):
+	case p.Expired || (!end.IsZero() && !now.Before(end)):
 		return CodePasswordExpired, true
 	case p.Temporary:
 		return CodePasswordTemp, true
 	}
 	return 0, false
+}
+
+// lapsed reports whether the time of a temporary password that was good until end is over: now it is good for nothing, not even for
+// choosing another one.
+func (p Password) lapsed(end, now time.Time) bool {
+	return p.Temporary && !end.IsZero() && !now.Before(end)
 }
 
 // normalised is the form that is hashed: NFC, so that a composed and a decomposed accent are one password, and nothing else is
@@ -63,8 +69,8 @@ func (s *Service) phantom(t TenantID, kind IdentifierKind, canonical string) Sub
 // provePassword runs one password authentication up to the point where the password is known to be right, and reserves, verifies and,
 // when it is wrong, settles the attempt. On success the attempt is still open: the caller settles it with what follows.
 //
-// Errors: CodeIdentifierInvalid, CodeInputTooLong, CodeThrottled, CodeLocked, CodeBusy, CodeOverloaded, and the three that no dialect
-// may tell apart: CodeUnknownUser, CodeNoPassword, CodeWrongPassword; CodeSuspended too, which counts as a failure, since anything
+// Errors: CodeIdentifierInvalid, CodeInputTooLong, CodeThrottled, CodeChannelUnsupported where the application has no passwords,
+// CodeLocked, CodeBusy, CodeOverloaded, and the three that no dialect may tell apart: CodeUnknownUser, CodeNoPassword, CodeWrongPassword; CodeSuspended too, which counts as a failure, since anything
 // else would tell that the account exists.
 func (s *Service) provePassword(ctx context.Context, by Actor, in PasswordLogin) (*attempt, error) {
 	if err := tooLong("password", in.Password); err != nil {
@@ -96,7 +102,13 @@ func (s *Service) prove(ctx context.Context, a *attempt, password seal.Secret) e
 	if err := s.current(ctx, a.by, a.account.Revision); err != nil {
 		return err
 	}
-	a.policy = s.settings(a.by.Tenant).Lockout
+	rules := s.rules(a.by)
+	if a.factor == AttemptPassword {
+		if err := rules.passwords(); err != nil {
+			return err
+		}
+	}
+	a.policy, a.end = rules.lock(a.factor), rules.endOf(a.account.Password)
 	if err := s.reserve(ctx, a); err != nil {
 		s.noteRefusal(ctx, a, err)
 		return err

@@ -28,7 +28,7 @@ func (s *Service) UpdatePassword(ctx context.Context, by Actor, bearer string, o
 	if err != nil {
 		return PasswordUpdate{}, err
 	}
-	policy := s.settings(by.Tenant).Password
+	policy := s.rules(by).passwordPolicy()
 	if err := policy.check(new, b.User); err != nil {
 		return PasswordUpdate{}, s.refuseChange(ctx, by, b.User.ID, err)
 	}
@@ -94,7 +94,8 @@ func (s *Service) replacement(ctx context.Context, a *attempt, new seal.Secret, 
 	}
 	now := s.now()
 	next.Tenant, next.User, next.Version = present.Tenant, present.User, present.Version+1
-	next.SetAt, next.ExpiresAt, next.Temporary = now, policy.expiry(now, temporary), temporary
+	next.SetAt, next.Temporary = now, temporary
+	next.ExpiresAt = s.settings(present.Tenant).Password.expiry(now, temporary) // an application's own policy counts when it is used
 	return next, nil
 }
 
@@ -126,7 +127,7 @@ func (s *Service) swapOwn(ctx context.Context, a *attempt, b Bearer, next Passwo
 		if swapped, err := w.SwapPassword(next, a.account.Password.Version, true, true); err != nil || !swapped {
 			return orRefuse(err, CodePasswordIncorrect) // somebody else changed it first
 		}
-		if err := s.passwordChanged(w, u, now); err != nil {
+		if err := s.passwordChanged(w, a.by, u, now); err != nil {
 			return err
 		}
 		if err := w.AddSession(session); err != nil {
@@ -168,7 +169,7 @@ type NewPassword struct {
 // AddPassword gives a user without a password one.
 //
 // Errors: CodeUserNotFound, CodePasswordExists, CodeUserExists for a username that is taken or a user who has another, CodeIdentifierInvalid,
-// CodeInputTooLong, the policy's, CodeOverloaded.
+// CodeInputTooLong, CodeNoPasswordPolicy, the policy's, CodeOverloaded.
 func (s *Service) AddPassword(ctx context.Context, by Actor, id UserID, in NewPassword) error {
 	return s.addPassword(ctx, by, id, in, func(Tx) error { return nil })
 }
@@ -234,7 +235,7 @@ func usernameFor(u User, username string) (*Identifier, error) {
 // ReplacePassword sets another password for a user who has one, and ends all of their sessions. A lock stays: it is not the client that
 // was locked out.
 //
-// Errors: CodeUserNotFound, CodePasswordMissing, CodePasswordUsed, CodeInputTooLong, the policy's, CodeOverloaded.
+// Errors: CodeUserNotFound, CodePasswordMissing, CodePasswordUsed, CodeInputTooLong, CodeNoPasswordPolicy, the policy's, CodeOverloaded.
 func (s *Service) ReplacePassword(ctx context.Context, by Actor, id UserID, in NewPassword) error {
 	a, err := s.accountFor(ctx, by, id, in)
 	if err != nil {
@@ -243,7 +244,7 @@ func (s *Service) ReplacePassword(ctx context.Context, by Actor, id UserID, in N
 	if a.account.Password.Hash == "" {
 		return s.refuseChange(ctx, by, id, refuse(CodePasswordMissing))
 	}
-	next, err := s.replacement(ctx, a, in.Value, s.settings(by.Tenant).Password, in.Temporary)
+	next, err := s.replacement(ctx, a, in.Value, s.rules(by).passwordPolicy(), in.Temporary)
 	if err != nil {
 		return s.refuseChange(ctx, by, id, err)
 	}
@@ -258,7 +259,7 @@ func (s *Service) ReplacePassword(ctx context.Context, by Actor, id UserID, in N
 		if swapped, err := tx.SwapPassword(next, fresh.Password.Version, true, true); err != nil || !swapped {
 			return orRefuse(err, CodePasswordMissing)
 		}
-		if err := s.passwordChanged(tx, fresh.User, next.SetAt); err != nil {
+		if err := s.passwordChanged(tx, by, fresh.User, next.SetAt); err != nil {
 			return err
 		}
 		return tx.AddEvents(e)
@@ -274,12 +275,24 @@ func (s *Service) accountFor(ctx context.Context, by Actor, id UserID, in NewPas
 	if err != nil {
 		return nil, err
 	}
-	if !in.Unchecked {
-		if err := s.settings(by.Tenant).Password.check(in.Value, account.User); err != nil {
-			return nil, s.refuseChange(ctx, by, id, err)
-		}
+	if err := s.takes(by, in, account.User); err != nil {
+		return nil, s.refuseChange(ctx, by, id, err)
 	}
 	return &attempt{by: by, factor: AttemptPassword, account: account}, nil
+}
+
+// takes reports whether the caller's policy lets a client set a password.
+//
+// Errors: CodeNoPasswordPolicy where the application has no passwords; the policy's.
+func (s *Service) takes(by Actor, in NewPassword, u User) error {
+	rules := s.rules(by)
+	if rules.passwords() != nil {
+		return refuse(CodeNoPasswordPolicy)
+	}
+	if in.Unchecked {
+		return nil
+	}
+	return rules.passwordPolicy().check(in.Value, u)
 }
 
 // firstPassword hashes the password of a user who has none.

@@ -72,7 +72,7 @@ func (s *Service) AddOwnPassword(ctx context.Context, by Actor, live LiveSession
 		if err != nil {
 			return err
 		}
-		return s.notice(tx, a.User, TemplatePasswordChanged, "", s.now())
+		return s.announcePassword(tx, by, a.User, s.now())
 	})
 }
 
@@ -112,17 +112,24 @@ func (s *Service) firstLogin(tx Tx, by Actor, a Account, p Password, m Method) (
 // ValidatePassword says whether the tenant's policy would take a password, and leaves nothing behind (contract/multi §2.5).
 //
 // Errors: CodeInputTooLong, the policy's.
-func (s *Service) ValidatePassword(by Actor, password seal.Secret) error {
-	return s.ValidatePasswordOf(by, password, User{})
+func (s *Service) ValidatePassword(ctx context.Context, by Actor, password seal.Secret) error {
+	return s.ValidatePasswordOf(ctx, by, password, User{})
 }
 
 // ValidatePasswordOf is ValidatePassword for a user of these identifiers, who need not be there; of u nothing else matters (contract/cis
 // §1.2).
 //
-// Errors: CodeInputTooLong, the policy's.
-func (s *Service) ValidatePasswordOf(by Actor, password seal.Secret, u User) error {
+// Errors: CodeInputTooLong, CodeChannelUnsupported where the application has no passwords, the policy's.
+func (s *Service) ValidatePasswordOf(ctx context.Context, by Actor, password seal.Secret, u User) error {
 	if err := tooLong("password", password); err != nil {
 		return err
 	}
-	return s.settings(by.Tenant).Password.check(password, u)
+	if err := s.Resync(ctx); err != nil {
+		return err
+	}
+	rules := s.rules(by)
+	if err := rules.passwords(); err != nil {
+		return err
+	}
+	return rules.passwordPolicy().check(password, u)
 }

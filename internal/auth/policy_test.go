@@ -84,7 +84,7 @@ func TestPasswordIsDue(t *testing.T) {
 		{"temporary", auth.Password{Temporary: true}, noon, auth.CodePasswordTemp},
 		{"temporary and past its end", auth.Password{Temporary: true, ExpiresAt: noon}, noon, auth.CodePasswordExpired},
 	} {
-		got, due := tt.p.DueFor(tt.at)
+		got, due := tt.p.DueFor(tt.p.ExpiresAt, tt.at)
 		if !due {
 			got = none
 		}

@@ -5,20 +5,35 @@ import (
 	"time"
 )
 
-// proofs returns the subject's counter for a factor as it stands now, and whether it is locked.
-func (s *Service) proofs(r Reads, t TenantID, subject Subject, f AttemptFactor, now time.Time) (Attempts, error) {
-	a, err := r.Attempts(t, subject, f)
-	return a.aged(now, s.settings(t).Lockout), err
+// counter names a counter of failures, with the policy that its caller's proofs are counted under.
+type counter struct {
+	tenant  TenantID
+	subject Subject
+	factor  AttemptFactor
+	policy  locking
 }
 
-// settleProofs writes one more proof of a subject to its counter: it held, or it did not.
-func (s *Service) settleProofs(
-	w Writes, t TenantID, subject Subject, f AttemptFactor, proofs Attempts, o outcome, now time.Time,
-) (Attempts, error) {
+func (s *Service) counter(by Actor, subject Subject, f AttemptFactor) counter {
+	return counter{by.Tenant, subject, f, s.rules(by).lock(f)}
+}
+
+// counterOf is where the failures of a challenge go.
+func (s *Service) counterOf(by Actor, c Challenge) counter {
+	return counter{c.Tenant, c.Subject, c.factor(), s.rules(by).codeLock(c)}
+}
+
+// read returns the counter as it stands now.
+func (k counter) read(r Reads, now time.Time) (Attempts, error) {
+	a, err := r.Attempts(k.tenant, k.subject, k.factor)
+	return a.aged(now, k.policy), err
+}
+
+// settle writes one more proof to the counter: it held, or it did not.
+func (k counter) settle(w Writes, proofs Attempts, o outcome, now time.Time) (Attempts, error) {
 	from := proofs.Version
-	proofs = proofs.settle(o, now, s.settings(t).Lockout)
+	proofs = proofs.settle(o, now, k.policy)
 	proofs.Version = from + 1
-	_, err := w.PutAttempts(t, subject, f, proofs, from)
+	_, err := w.PutAttempts(k.tenant, k.subject, k.factor, proofs, from)
 	return proofs, err
 }
 
@@ -38,7 +53,8 @@ var errCopied = errors.New("somebody else has the key, too")
 //
 // Verdicts: CodeLocked, p.as.
 func (s *Service) judged(tx Tx, by Actor, p proof, now time.Time, judge func() (why, err error)) (*Error, error) {
-	count, err := s.proofs(tx, by.Tenant, p.subject, p.factor, now)
+	counter := s.counter(by, p.subject, p.factor)
+	count, err := counter.read(tx, now)
 	if err != nil {
 		return nil, err
 	}
@@ -55,9 +71,9 @@ func (s *Service) judged(tx Tx, by Actor, p proof, now time.Time, judge func() (
 		outcome = failed
 	}
 	if errors.Is(why, errCopied) {
-		count.Failures, count.FailedAt = s.settings(by.Tenant).Lockout.Failures, now
+		count.Failures, count.FailedAt = counter.policy.limit(count.Failures)-1, now // the next one locks
 	}
-	if count, err = s.settleProofs(tx, by.Tenant, p.subject, p.factor, count, outcome, now); err != nil || why == nil {
+	if count, err = counter.settle(tx, count, outcome, now); err != nil || why == nil {
 		return nil, err
 	}
 	p.refused.Reason = p.as.String()

@@ -99,7 +99,7 @@ func (s *Service) recoveredPassword(ctx context.Context, by Actor, a Account, ne
 	if a.Password.Hash == "" {
 		return Password{}, refuse(CodePasswordMissing)
 	}
-	policy := s.settings(by.Tenant).Password
+	policy := s.rules(by).passwordPolicy()
 	if err := policy.check(new, a.User); err != nil {
 		return Password{}, err
 	}
@@ -126,7 +126,7 @@ func (s *Service) replaceLost(w Writes, by Actor, a Account, next Password) ([]E
 	if swapped, err := w.SwapPassword(next, a.Password.Version, true, true); err != nil || !swapped {
 		return nil, orRefuse(err, CodePasswordMissing)
 	}
-	if err := s.passwordChanged(w, a.User, next.SetAt); err != nil {
+	if err := s.passwordChanged(w, by, a.User, next.SetAt); err != nil {
 		return nil, err
 	}
 	return s.forgiveFailures(w, by, a, next.SetAt)
@@ -141,7 +141,7 @@ func (s *Service) forgiveFailures(w Writes, by Actor, a Account, now time.Time) 
 	}
 	cleared := was
 	cleared.Version, cleared.Failures, cleared.LockedUntil = was.Version+1, 0, time.Time{}
-	cleared = cleared.kept(s.settings(by.Tenant).Lockout)
+	cleared = cleared.kept(s.rules(by).lock(AttemptPassword))
 	if done, err := w.PutAttempts(by.Tenant, a.Subject, AttemptPassword, cleared, was.Version); err != nil || !done {
 		return nil, errors.Join(err, raced(done))
 	}
@@ -154,13 +154,21 @@ func (s *Service) forgiveFailures(w Writes, by Actor, a Account, now time.Time) 
 }
 
 // passwordChanged ends whatever was under way for a user whose password has been replaced, recovery too, and tells them (A-012, A-014,
-//
-func (s *Service) passwordChanged(w Writes, u User, now time.Time) error {
+// A-080), unless the application does it.
+func (s *Service) passwordChanged(w Writes, by Actor, u User, now time.Time) error {
 	if _, err := w.CancelChallenges(u.Tenant, SubjectOf(u.ID), "", now); err != nil {
 		return err
 	}
 	if _, err := s.endBrowsers(w, u.Tenant, u.ID, now, EventPasswordChanged); err != nil {
 		return err
+	}
+	return s.announcePassword(w, by, u, now)
+}
+
+// announcePassword tells a user of a new password, unless the application does it.
+func (s *Service) announcePassword(w Writes, by Actor, u User, now time.Time) error {
+	if !s.rules(by).tells() {
+		return nil
 	}
 	return s.notice(w, u, TemplatePasswordChanged, "", now)
 }

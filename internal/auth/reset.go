@@ -34,7 +34,7 @@ func (s *Service) StartReset(ctx context.Context, by Actor, in ResetRequest) err
 	_, err := s.startReset(ctx, by, in, func(tx Tx, a Account, c Challenge, to string, now time.Time) (Challenge, *Error, error) {
 		mint := func(c Challenge, m Message) (string, Message) {
 			if in.Redirect == "" {
-				m.Code = s.newCode(c.Tenant)
+				m.Code = s.newCode(c.Tenant, s.codePolicy(by, c).digits)
 				return m.Code, m
 			}
 			secret := randomText(resetSecretBytes)
@@ -111,6 +111,9 @@ func (s *Service) startReset(
 	}
 	now, reveal := s.now(), s.settings(by.Tenant).RevealAccounts
 	return decide(ctx, s, by, func(tx Tx) (Challenge, *Error, error) {
+		if err := s.rules(by).passwords(); err != nil {
+			return Challenge{}, nil, err
+		}
 		a, read, err := s.byMail(tx, by.Tenant, addressee{in.Kind, canonical, in.Channel.resettable})
 		if err != nil {
 			return Challenge{}, nil, err
@@ -163,6 +166,9 @@ func (s *Service) ProveReset(ctx context.Context, by Actor, in ResetProof) (stri
 	p := mailProof{addressee{in.Kind, canonical, in.Channel.resettable}, PurposeRecovery, in.Code, CodeRecoveryInvalid, in.Channel}
 	now := s.now()
 	text, err := decide(ctx, s, by, func(tx Tx) (string, *Error, error) {
+		if err := s.rules(by).passwords(); err != nil {
+			return "", nil, err
+		}
 		a, _, no, err := s.proveMailed(tx, by, p, now)
 		if err != nil || no != nil {
 			return "", no, err
@@ -214,7 +220,11 @@ func (s *Service) ProveOldPassword(ctx context.Context, via Via, id ClientID, in
 	if err != nil {
 		return "", err
 	}
-	t := s.temporaryToken(by, a.account.User, SurfaceReset, MethodPassword, s.now())
+	now := s.now()
+	if a.account.Password.lapsed(a.end, now) {
+		return "", s.refuseProved(ctx, a, refuse(CodePasswordIncorrect))
+	}
+	t := s.temporaryToken(by, a.account.User, SurfaceReset, MethodPassword, now)
 	return t.text, s.settle(ctx, a, succeeded, t.rows, t.issued)
 }
 
@@ -254,6 +264,9 @@ func (s *Service) resetPassword(
 		return "", Entry{}, err
 	}
 	s.refund(Actor{Via: via})
+	if err := s.rules(r.by).passwords(); err != nil {
+		return "", Entry{}, err
+	}
 	follow, err := prepare(r)
 	if err != nil {
 		return "", Entry{}, err

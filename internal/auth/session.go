@@ -184,7 +184,7 @@ func (s *Service) LoginPassword(ctx context.Context, by Actor, in PasswordLogin)
 		return Login{}, err
 	}
 	now, u := s.now(), a.account.User
-	if code, due := a.account.Password.dueFor(now); due {
+	if code, due := a.due(now); due {
 		return Login{}, s.demandUpdate(ctx, a, code, SurfaceMulti, now)
 	}
 	session := s.newSession(by, u, SurfaceMulti, MethodPassword, now)
@@ -249,8 +249,14 @@ func (s *Service) admit(ctx context.Context, a *attempt, password seal.Secret, s
 }
 
 // demandUpdate settles the attempt of a right password that has to be replaced first, and returns the refusal with a temporary token.
-// The token has a session of its own that can do nothing else.
+// The token has a session of its own that can do nothing else. There is none for a temporary password whose time is over.
 func (s *Service) demandUpdate(ctx context.Context, a *attempt, code Code, surface Surface, now time.Time) error {
+	if a.account.Password.lapsed(a.end, now) {
+		if surface == SurfaceMulti { // whose contract has no answer without a token
+			code = CodeWrongPassword
+		}
+		return s.refuseProved(ctx, a, refuse(code))
+	}
 	refused := s.refusal(a, code, now)
 	t := s.temporaryToken(a.by, a.account.User, surface, MethodPassword, now)
 	if err := s.settle(ctx, a, succeeded, t.rows, refused, t.issued); err != nil {
@@ -271,6 +277,9 @@ func (s *Service) temporaryToken(by Actor, u User, surface Surface, m Method, no
 	text, hash := s.newToken(sealBearer)
 	session := s.newSession(by, u, surface, m, now)
 	session.EndsAt = now.Add(TemporaryTokenFor)
+	if life, _ := s.rules(by).resetFor(); life > 0 && surface == SurfaceReset {
+		session.EndsAt = now.Add(life)
+	}
 	issued := s.event(by, EventTokenIssued, now)
 	issued.User, issued.Session, issued.Reason = u.ID, session.ID, string(TokenTemporary)
 	token := Token{

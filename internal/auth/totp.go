@@ -1,9 +1,11 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -13,13 +15,25 @@ import (
 )
 
 const (
-	totpPeriod = 30 // seconds of a time step (RFC 6238 §5.2)
-	totpDrift  = 1  // steps that a clock may be off, either way
+	totpPeriod = 30 // seconds of a time step, where nothing is said (RFC 6238 §5.2)
+	totpDrift  = 1  // steps that a clock may be off, either way, where nothing is said
 	totpSecret = 20 // bytes (RFC 4226 §4, R6)
 )
 
-// TOTP is an app of a user's that shows codes by time (RFC 6238): SHA-1, six digits, thirty seconds, which every such app can. A user has
-// at most one.
+// library is the algorithm's name in the library.
+func (a TOTPAlgorithm) library() (otp.Algorithm, error) {
+	switch a {
+	case TOTPSHA1:
+		return otp.AlgorithmSHA1, nil
+	case TOTPSHA256:
+		return otp.AlgorithmSHA256, nil
+	case TOTPSHA512:
+		return otp.AlgorithmSHA512, nil
+	}
+	return 0, fmt.Errorf("unknown algorithm of codes: %q", string(a))
+}
+
+// TOTP is an app of a user's that shows codes by time (RFC 6238), of the kind that it was registered for. A user has at most one.
 type TOTP struct {
 	Tenant    TenantID
 	User      UserID
@@ -29,6 +43,9 @@ type TOTP struct {
 	Step      int64  // of the latest code that was accepted: no code of it or of an earlier one is good any more
 	CreatedAt time.Time
 	UsedAt    time.Time // zero: never
+	Algorithm TOTPAlgorithm
+	Digits    int
+	Period    time.Duration // of a time step; whole seconds
 }
 
 // TOTPKey is what an app needs to show the codes. It is told once.
@@ -51,10 +68,13 @@ func (a TOTP) place() string { return "totps/" + string(a.Tenant) + "/" + string
 // RegisterTOTP gives the user of a session an authenticator of codes by time (contract/cis §1.12). It is good from now on, whether its
 // codes have been used or not. replace allows that there is one already, whose codes are good no longer.
 //
-// Errors: CodeChannelBound, CodeStepUpRequired, CodeLocked.
+// Errors: CodeChannelUnsupported where the application has no such codes, CodeChannelBound, CodeStepUpRequired, CodeLocked.
 func (s *Service) RegisterTOTP(ctx context.Context, by Actor, live LiveSession, label string, replace bool) (TOTPKey, error) {
 	now := s.now()
 	return decide(ctx, s, by, func(tx Tx) (TOTPKey, *Error, error) {
+		if err := s.rules(by).totps(); err != nil {
+			return TOTPKey{}, nil, err
+		}
 		account, had, no, err := s.ownTOTP(tx, live)
 		if err != nil {
 			return TOTPKey{}, nil, err
@@ -116,10 +136,13 @@ func (s *Service) newTOTPKey(by Actor, u User, a *TOTP) (TOTPKey, error) {
 	if err != nil {
 		return TOTPKey{}, err
 	}
-	issuer, name := client.AppName, a.Label
-	if issuer == "" {
-		issuer = string(client.ID)
+	rules := s.rules(by).totp()
+	a.Algorithm, a.Digits, a.Period = rules.Algorithm, rules.Digits, rules.Period
+	algorithm, err := a.Algorithm.library()
+	if err != nil {
+		return TOTPKey{}, err
 	}
+	issuer, name := cmp.Or(rules.Issuer, client.AppName, string(client.ID)), a.Label
 	for _, next := range []string{u.Email, u.Username, u.Phone, string(u.ID)} {
 		if name == "" {
 			name = next
@@ -128,7 +151,7 @@ func (s *Service) newTOTPKey(by Actor, u User, a *TOTP) (TOTPKey, error) {
 	// A colon separates the two in the URI, and some apps take the escaped one for it, too.
 	key, err := totp.Generate(totp.GenerateOpts{
 		Issuer: strings.ReplaceAll(issuer, ":", " "), AccountName: strings.ReplaceAll(name, ":", " "), SecretSize: totpSecret,
-		Period: totpPeriod, Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1,
+		Period: uint(a.Period / time.Second), Digits: otp.Digits(a.Digits), Algorithm: algorithm,
 	})
 	if err != nil {
 		return TOTPKey{}, err
@@ -140,11 +163,11 @@ func (s *Service) newTOTPKey(by Actor, u User, a *TOTP) (TOTPKey, error) {
 // AuthenticateTOTP authenticates a user for a client of /cis by a code of their app (contract/cis §1.12). A code is accepted once, on
 // whatever node, and none that is older than it afterwards. Wrong codes are counted for the user, over all clients and sessions.
 //
-// Errors: CodeIdentifierInvalid, CodeThrottled; CodeWrongOTP, which does not tell whether there is such a user, whether they have an app
+// Errors: CodeIdentifierInvalid, CodeThrottled, CodeChannelUnsupported; CodeWrongOTP, which does not tell whether there is such a user, whether they have an app
 // or whether they are suspended; CodeLocked; those of admitClient.
 func (s *Service) AuthenticateTOTP(ctx context.Context, by Actor, in TOTPLogin) (TokenSet, error) {
 	return s.authenticateTOTP(ctx, by, in, func(tx Tx, account Account, now time.Time) (TOTP, string, *Error, error) {
-		a, why, err := s.acceptTOTP(tx, account, in.Code, now)
+		a, why, err := s.acceptTOTP(tx, by, account, in.Code, now)
 		return a, "", why, err
 	})
 }
@@ -170,6 +193,9 @@ func (s *Service) authenticateTOTP(ctx context.Context, by Actor, in TOTPLogin, 
 	}
 	now := s.now()
 	set, err := decide(ctx, s, by, func(tx Tx) (TokenSet, *Error, error) {
+		if err := s.rules(by).totps(); err != nil {
+			return TokenSet{}, nil, err
+		}
 		account, err := tx.AccountByIdentifier(by.Tenant, in.Kind, canonical, s.phantom(by.Tenant, in.Kind, canonical))
 		if err != nil {
 			return TokenSet{}, nil, err
@@ -210,7 +236,7 @@ func (s *Service) proveTOTP(tx Tx, by Actor, account Account, accept acceptance,
 }
 
 // acceptTOTP returns the user's authenticator with the code's time step spent; or why the code is not accepted, for the event alone.
-func (s *Service) acceptTOTP(r Reads, account Account, code string, now time.Time) (TOTP, *Error, error) {
+func (s *Service) acceptTOTP(r Reads, by Actor, account Account, code string, now time.Time) (TOTP, *Error, error) {
 	if !account.Found {
 		return TOTP{}, refuse(CodeUnknownUser), nil
 	}
@@ -222,7 +248,7 @@ func (s *Service) acceptTOTP(r Reads, account Account, code string, now time.Tim
 	if err != nil {
 		return a, nil, err
 	}
-	step, err := stepOf(string(secret), code, now)
+	step, err := a.stepOf(string(secret), code, s.rules(by).totp().Window, now)
 	switch {
 	case err != nil:
 		return a, nil, err
@@ -235,12 +261,17 @@ func (s *Service) acceptTOTP(r Reads, account Account, code string, now time.Tim
 	return a, nil, nil
 }
 
-// stepOf returns the time step that a code is of, of those that the drift allows; 0 when it is of none. The code must have its exact form,
-// since what the library takes for equal would be counted as two (B-14).
-func stepOf(secret, code string, now time.Time) (int64, error) {
+// stepOf returns the time step that a code is of, of those so many steps around now; 0 when it is of none. The code must have its exact
+// form, since what the library takes for equal would be counted as two (B-14).
+func (a TOTP) stepOf(secret, code string, drift int, now time.Time) (int64, error) {
+	algorithm, err := a.Algorithm.library()
+	if err != nil {
+		return 0, err
+	}
 	var found int64
-	for step := now.Unix()/totpPeriod - totpDrift; step <= now.Unix()/totpPeriod+totpDrift; step++ {
-		want, err := hotp.GenerateCodeCustom(secret, uint64(step), hotp.ValidateOpts{Digits: otp.DigitsSix, Algorithm: otp.AlgorithmSHA1})
+	present := now.Unix() / int64(a.Period/time.Second)
+	for step := present - int64(drift); step <= present+int64(drift); step++ {
+		want, err := hotp.GenerateCodeCustom(secret, uint64(step), hotp.ValidateOpts{Digits: otp.Digits(a.Digits), Algorithm: algorithm})
 		if err != nil {
 			return 0, err
 		}

@@ -26,7 +26,7 @@ const TransactionFor = 5 * time.Minute
 // (contract/cis §1.12). It is good once, for five minutes, for the client, and takes the place of the user's one before. For an identifier
 // that nobody has it returns one that no code answers.
 //
-// Errors: CodeIdentifierInvalid, CodeLocked.
+// Errors: CodeIdentifierInvalid, CodeChannelUnsupported, CodeLocked.
 func (s *Service) StartTransaction(ctx context.Context, by Actor, kind IdentifierKind, identifier string, a Proposal) (string, error) {
 	canonical, err := Canonical(kind, identifier)
 	if err != nil {
@@ -34,6 +34,9 @@ func (s *Service) StartTransaction(ctx context.Context, by Actor, kind Identifie
 	}
 	now := s.now()
 	return decide(ctx, s, by, func(tx Tx) (string, *Error, error) {
+		if err := s.rules(by).totps(); err != nil {
+			return "", nil, err
+		}
 		who, no, err := s.loginBy(tx, by.Tenant, kind, canonical, now)
 		if err != nil {
 			return "", nil, err

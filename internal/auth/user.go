@@ -145,7 +145,7 @@ func (s *Service) CreateUser(ctx context.Context, by Actor, in NewUser) (Account
 	}
 	var password *Password
 	if in.Password != nil {
-		if password, err = s.checkedPassword(ctx, u, *in.Password); err != nil {
+		if password, err = s.checkedPassword(ctx, by, u, *in.Password); err != nil {
 			return Account{}, err
 		}
 	}
@@ -179,14 +179,15 @@ func (s *Service) addUser(tx Tx, by Actor, u User, ids []Identifier, password *P
 	return tx.AddEvents(created, added)
 }
 
-func (s *Service) checkedPassword(ctx context.Context, u User, in NewPassword) (*Password, error) {
+func (s *Service) checkedPassword(ctx context.Context, by Actor, u User, in NewPassword) (*Password, error) {
 	if err := tooLong("credentials.password", in.Value); err != nil {
 		return nil, err
 	}
-	if !in.Unchecked {
-		if err := s.settings(u.Tenant).Password.check(in.Value, u); err != nil {
-			return nil, err
-		}
+	if err := s.Resync(ctx); err != nil { // nothing that the call has read so far tells how old the policy is
+		return nil, err
+	}
+	if err := s.takes(by, in, u); err != nil {
+		return nil, err
 	}
 	p, err := s.firstPassword(ctx, u, in)
 	return &p, err
@@ -195,6 +196,13 @@ func (s *Service) checkedPassword(ctx context.Context, u User, in NewPassword) (
 // User returns a user of the actor's tenant with what a client may see of their password. Error: CodeUserNotFound.
 func (s *Service) User(ctx context.Context, by Actor, id UserID) (Account, error) {
 	return s.account(ctx, by, id)
+}
+
+// PasswordFor is a password as the caller's application sees it: with the end that its policy gives it, and expired when that has come.
+func (s *Service) PasswordFor(by Actor, p Password) Password {
+	p.ExpiresAt = s.rules(by).endOf(p)
+	p.Expired = p.Expired || !p.ExpiresAt.IsZero() && !s.now().Before(p.ExpiresAt)
+	return p
 }
 
 // UserBy finds a user by an identifier. Errors: CodeUserNotFound, CodeIdentifierInvalid.

@@ -246,7 +246,7 @@ func (s *Service) shiftOne(tx Tx, by Actor, a Account, st AuthenticatorState, sh
 	}
 	factor := st.Kind.factor()
 	next.Version++
-	next = next.kept(s.settings(by.Tenant).Lockout)
+	next = next.kept(s.rules(by).lock(factor))
 	if done, err := tx.PutAttempts(by.Tenant, st.Subject, factor, next, next.Version-1); err != nil || !done {
 		return errors.Join(err, raced(done))
 	}

@@ -92,6 +92,7 @@ var answers = map[auth.Code]wire{
 
 	// resets of a password, contract/cis §1.3
 	auth.CodePasswordIncorrect: {http.StatusForbidden, "auth_invalid_credentials", "Invalid username or password"},
+	auth.CodeNoPasswordPolicy:  {http.StatusBadRequest, "auth_password_policy_disabled", "The application has no passwords"},
 	auth.CodeRecoveryInvalid:   {http.StatusForbidden, "auth_invalid_credentials", "Invalid or expired code"},
 	auth.CodeInvalidCode:       {http.StatusBadRequest, "auth_invalid_credentials", "Invalid code"},
 	auth.CodeReusedCode:        {http.StatusBadRequest, "auth_invalid_credentials", "Invalid code"},

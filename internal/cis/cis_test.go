@@ -255,7 +255,7 @@ func TestDocumentAndRoutesAgree(t *testing.T) {
 func own(t *testing.T, s *server) []*httpx.Operation {
 	var list []*httpx.Operation
 	for _, op := range operations(t, s) {
-		if strings.HasPrefix(op.Path, "/cis/v1/") {
+		if strings.HasPrefix(op.Path, "/cis/v1/") || strings.HasPrefix(op.Path, "/cis/loginPreferences/") {
 			list = append(list, op)
 		}
 	}

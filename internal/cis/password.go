@@ -39,7 +39,7 @@ func (a *API) validatePassword(c *call) error {
 		return err
 	}
 	out := validateResult{Valid: true, Errors: []validateReason{}}
-	err := a.auth.ValidatePasswordOf(c.by, in.Password, auth.User{Email: in.Email, Phone: in.PhoneNumber, Username: in.Username})
+	err := a.auth.ValidatePasswordOf(c.r.Context(), c.by, in.Password, auth.User{Email: in.Email, Phone: in.PhoneNumber, Username: in.Username})
 	switch code := auth.CodeOf(err); code {
 	case auth.CodePasswordTooShort, auth.CodePasswordTooLong, auth.CodePasswordTooSimple:
 		w := wireOf(code)

@@ -41,8 +41,6 @@ func subject(path string) string {
 		return "devices"
 	case strings.Contains(path, "/organizations"), strings.Contains(path, "/members"):
 		return "organizations"
-	case strings.HasPrefix(path, "/cis/loginPreferences"):
-		return "authentication-methods"
 	case strings.HasSuffix(path, "/groups"):
 		return "groups"
 	}
@@ -56,7 +54,7 @@ func subject(path string) string {
 
 // managed reports whether a call is for clients of kind management alone (contract/cis §0.2 AdminAccessToken).
 func managed(path string) bool {
-	for _, prefix := range []string{"/cis/v1/applications", "/cis/v1/client-roles", "/cis/v1/manage/"} {
+	for _, prefix := range []string{"/cis/v1/applications", "/cis/v1/client-roles", "/cis/v1/manage/", "/cis/loginPreferences/"} {
 		if strings.HasPrefix(path, prefix) {
 			return true
 		}

@@ -166,6 +166,8 @@ func managementRoutes() []route {
 		{"POST", "/cis/v1/applications/{app_id}/clients/{client_id}/secrets", numeric, (*API).rotateAppClient},
 		{"DELETE", "/cis/v1/applications/{app_id}/clients/{client_id}/secrets", numeric, (*API).retireAppClient},
 		{"PUT", "/cis/v1/applications/{app_id}/clients/{client_id}/resources", numeric, (*API).setAppClientResources},
+		{"GET", "/cis/loginPreferences/{app_id}", numeric, (*API).getLoginPreferences},
+		{"PUT", "/cis/loginPreferences/{app_id}/authMethods", numeric, (*API).updateAuthMethods},
 		{"POST", "/cis/v1/applications/{app_id}/roles", numeric, (*API).createRole},
 		{"GET", "/cis/v1/applications/{app_id}/roles", numeric, (*API).listRoles},
 		{"GET", "/cis/v1/applications/{app_id}/roles/{role_id}", numeric, (*API).getRole},

@@ -175,7 +175,7 @@ func (a *API) userOf(c *call, account auth.Account) apiUser {
 		out.SecondaryPhoneNumbers = append(out.SecondaryPhoneNumbers, phoneValue{v, at != nil, at})
 	}
 	if account.Password.Hash != "" {
-		pw := account.Password
+		pw := a.auth.PasswordFor(c.by, account.Password)
 		out.PasswordInformation = &passwordInformation{pw.Expired, pw.Temporary, pw.SetAt.UnixMilli(), timeOrNone(pw.ExpiresAt)}
 	}
 	return out

@@ -67,7 +67,7 @@ func (a *API) authenticatorOf(c *call, account auth.Account, st auth.Authenticat
 		Registered: st.CreatedAt, Succeeded: timeOrNone(st.Attempts.SucceededAt), Failed: timeOrNone(st.Attempts.FailedAt),
 	}
 	if st.Kind == auth.AuthenticatorPassword {
-		u, pw, client := account.User, account.Password, a.auth.Client(c.by)
+		u, pw, client := account.User, a.auth.PasswordFor(c.by, account.Password), a.auth.Client(c.by)
 		out.ExtraData = &passwordOfAuthenticator{
 			AppID: string(client.AppID), AppName: client.AppName, UpdatedAt: pw.SetAt, Expired: pw.Expired, Temporary: pw.Temporary,
 			ExpiresIn: timeOrNone(pw.ExpiresAt), CreatedAt: pw.SetAt, Email: u.Email, PhoneNumber: u.Phone, Username: u.Username,

@@ -65,7 +65,7 @@ func (a *API) passwordValidate(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	return c.done(a.auth.ValidatePassword(c.by, in.Password.Value))
+	return c.done(a.auth.ValidatePassword(c.r.Context(), c.by, in.Password.Value))
 }
 
 type lostPasswordRequest struct {

@@ -26,6 +26,7 @@ var answers = map[auth.Code]oauthError{
 	auth.CodePasswordExpired:    {http.StatusBadRequest, "invalid_grant", "password_expired"}, // the words of contract/cis §1.3
 	auth.CodePasswordTemp:       {http.StatusBadRequest, "invalid_grant", "temporary_password"},
 	auth.CodeClientRefused:      {http.StatusBadRequest, "unauthorized_client", "The client may not do this"},
+	auth.CodeChannelUnsupported: {http.StatusBadRequest, "unauthorized_client", "The client may not do this"},
 	auth.CodeWrongTokenKind:     {http.StatusBadRequest, "unauthorized_client", "The client may not do this"},
 	auth.CodeForeignIdentity:    {http.StatusBadRequest, "unauthorized_client", "The client may not do this"},
 	auth.CodeInvalidTarget:      {http.StatusBadRequest, "invalid_target", "The resource is not configured for the client"},

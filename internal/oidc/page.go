@@ -104,6 +104,8 @@ func inWords(no *auth.Error) string {
 		return "This code is not right. You have one try left."
 	case auth.CodeOTPExpired, auth.CodeNoChallenge:
 		return "This code is no longer good. Ask for another one."
+	case auth.CodeChannelUnsupported:
+		return "You cannot sign in here with a password."
 	case auth.CodeSessionNotFound:
 		return "Your session has ended. Sign in again."
 	}

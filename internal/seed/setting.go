@@ -69,28 +69,38 @@ func (r *reader) words(what string, dst *[]string, re, allowed string) func(*yam
 	}
 }
 
-// passkey reads for whom passkeys are made. An origin must be of the site or below it, or be an app's own: browsers take no other, and the
-// mistake would show only to users.
+// passkey reads for whom passkeys are made.
 func (r *reader) passkey(n *yaml.Node, p *auth.PasskeyPolicy) {
-	const model = `^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`
-	const origin = `^(https://[a-z0-9.-]+(:[0-9]+)?|http://localhost(:[0-9]+)?|android:apk-key-hash:[A-Za-z0-9_-]{43})$`
-	given := r.object(n, "passkey",
-		may("site", match(r, "site", &p.Site, `^(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+)$`, "a domain in small letters, such as bank.example")),
-		may("origins", r.words("origins", &p.Origins, origin,
-			"https:// and a host in small letters without a path, http://localhost, or android:apk-key-hash:")),
-		may("verification", choice(r, "verification", &p.Verification, auth.VerificationRequired, auth.VerificationPreferred)),
-		may("synced", r.flag("synced", &p.Synced)),
-		may("models", r.words("models", &p.Models, model, "an AAGUID in small letters")),
-		may("blocked_models", r.words("blocked_models", &p.BlockedModels, model, "an AAGUID in small letters")),
-	)
+	given := r.object(n, "passkey", append(r.passkeyFields(&p.Site, &p.Origins, &p.Synced, &p.Models, &p.BlockedModels),
+		may("verification", choice(r, "verification", &p.Verification, auth.VerificationRequired, auth.VerificationPreferred)))...)
 	if p.Site != "" && len(p.Origins) == 0 || p.Site == "" && len(p.Origins) > 0 {
 		r.fail(n.Line, "passkey: found site or origins alone; allowed: both, or neither")
 	}
-	for _, origin := range p.Origins {
+	r.originsFit(given, p.Site, p.Origins)
+}
+
+// passkeyFields are what a tenant and an application may say of passkeys.
+func (r *reader) passkeyFields(site *string, origins *[]string, synced *bool, models, blocked *[]string) []field {
+	const model = `^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`
+	const origin = `^(https://[a-z0-9.-]+(:[0-9]+)?|http://localhost(:[0-9]+)?|android:apk-key-hash:[A-Za-z0-9_-]{43})$`
+	return []field{
+		may("site", match(r, "site", site, `^(localhost|[a-z0-9-]+(\.[a-z0-9-]+)+)$`, "a domain in small letters, such as bank.example")),
+		may("origins", r.words("origins", origins, origin,
+			"https:// and a host in small letters without a path, http://localhost, or android:apk-key-hash:")),
+		may("synced", r.flag("synced", synced)),
+		may("models", r.words("models", models, model, "an AAGUID in small letters")),
+		may("blocked_models", r.words("blocked_models", blocked, model, "an AAGUID in small letters")),
+	}
+}
+
+// originsFit says which origin is neither of the site or below it nor an app's own: browsers take no other, and the mistake would show only
+// to users.
+func (r *reader) originsFit(given map[string]*yaml.Node, site string, origins []string) {
+	for _, origin := range origins {
 		_, host, web := strings.Cut(origin, "://")
 		host, _, _ = strings.Cut(host, ":")
-		if web && host != p.Site && !strings.HasSuffix(host, "."+p.Site) {
-			r.fail(given["origins"].Line, "origins: found %s; allowed: hosts of the site %s", origin, p.Site)
+		if web && host != site && !strings.HasSuffix(host, "."+site) {
+			r.fail(given["origins"].Line, "origins: found %s; allowed: hosts of the site %s", origin, site)
 		}
 	}
 }

@@ -122,6 +122,7 @@ func (r *reader) lockout(n *yaml.Node, p *auth.LockPolicy) {
 		may("failures", r.count("failures", &p.Failures, 1, 100)),
 		may("for", r.span("for", &p.For, time.Minute)),
 		may("forget_after", r.span("forget_after", &p.ForgetAfter, time.Minute)),
+		may("tiers", r.tiers(&p.Tiers)),
 	)
 }
 
@@ -192,6 +193,7 @@ func (u *users) application(n *yaml.Node) (a auth.Application) {
 		may("logo", u.uri("logo", &a.Logo, "https")),
 		may("login_uri", u.uri("login_uri", &a.LoginURI, "http", "https")),
 		may("invite_uri", u.uri("invite_uri", &a.InviteURI, "http", "https")),
+		may("methods", func(n *yaml.Node) { u.methods(n, &a.Methods) }),
 	)
 	return a
 }

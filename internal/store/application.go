@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 
 	"countersign/internal/auth"
@@ -20,12 +21,10 @@ func application(row sqlc.Application) (auth.Application, error) {
 		CreatedAt:   moment(row.CreatedAt),
 		UpdatedAt:   moment(row.UpdatedAt),
 	}
-	if err := decode(row.Roles, &a.Roles); err != nil {
-		return a, err
-	}
 	var o appOptions
-	err := decode(row.Options, &o)
-	a.Keeps = auth.RefreshKeeping{OnSuspension: o.KeepsOnSuspension, OnRoles: o.KeepsOnRoles}
+	var m methods
+	err := errors.Join(decode(row.Roles, &a.Roles), decode(row.Options, &o), decode(row.Methods, &m))
+	a.Keeps, a.Methods = auth.RefreshKeeping{OnSuspension: o.KeepsOnSuspension, OnRoles: o.KeepsOnRoles}, m.auth()
 	return a, err
 }
 
@@ -45,6 +44,10 @@ func (w writes) PutApplication(a auth.Application) error {
 	if err != nil {
 		return fmt.Errorf("put application: %w", err)
 	}
+	ways, err := encode(toMethods(a.Methods))
+	if err != nil {
+		return fmt.Errorf("put application: %w", err)
+	}
 	return w.put("put application", w.q.PutApplication(w.ctx, sqlc.PutApplicationParams{
 		TenantID:    string(a.Tenant),
 		ID:          string(a.ID),
@@ -58,6 +61,7 @@ func (w writes) PutApplication(a auth.Application) error {
 		UpdatedAt:   micros(a.UpdatedAt),
 		Roles:       roles,
 		Options:     options,
+		Methods:     ways,
 	}))
 }
 

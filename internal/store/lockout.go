@@ -12,6 +12,21 @@ type lockPolicy struct {
 	Failures    int           `json:"failures"`
 	For         time.Duration `json:"for"`
 	ForgetAfter time.Duration `json:"forget_after"`
+	Tiers       []lockTier    `json:"tiers,omitzero"`
+}
+
+type lockTier struct {
+	Failures int           `json:"failures"`
+	For      time.Duration `json:"for"`
+}
+
+func toLockPolicy(p auth.LockPolicy) lockPolicy {
+	return lockPolicy{p.Failures, p.For, p.ForgetAfter, mapped(p.Tiers, func(t auth.LockTier) lockTier { return lockTier(t) })}
+}
+
+func (p lockPolicy) auth() auth.LockPolicy {
+	tiers := mapped(p.Tiers, func(t lockTier) auth.LockTier { return auth.LockTier(t) })
+	return auth.LockPolicy{Failures: p.Failures, For: p.For, ForgetAfter: p.ForgetAfter, Tiers: tiers}
 }
 
 // Attempts implements auth.Reads.

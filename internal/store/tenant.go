@@ -114,7 +114,7 @@ func (l rateLimit) auth() auth.Limit { return auth.Limit(l) }
 func toSettings(s auth.Settings) settings {
 	return settings{
 		Password:        passwordPolicy(s.Password),
-		Lockout:         lockPolicy(s.Lockout),
+		Lockout:         toLockPolicy(s.Lockout),
 		Session:         sessionPolicy(s.Session),
 		BackendSession:  sessionPolicy(s.BackendSession),
 		BrowserSession:  sessionPolicy(s.BrowserSession),
@@ -145,7 +145,7 @@ func toSettings(s auth.Settings) settings {
 func (s settings) auth() auth.Settings {
 	return auth.Settings{
 		Password:        auth.PasswordPolicy(s.Password),
-		Lockout:         auth.LockPolicy(s.Lockout),
+		Lockout:         s.Lockout.auth(),
 		Session:         auth.SessionPolicy(s.Session),
 		BackendSession:  auth.SessionPolicy(s.BackendSession),
 		BrowserSession:  auth.SessionPolicy(s.BrowserSession),

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"time"
+
 	"countersign/internal/auth"
 	"countersign/internal/store/sqlc"
 )
@@ -21,6 +23,9 @@ func (r reads) TOTP(t auth.TenantID, id auth.UserID) (auth.TOTP, error) {
 		Step:      row.Step,
 		CreatedAt: moment(row.CreatedAt),
 		UsedAt:    moment(row.UsedAt),
+		Algorithm: auth.TOTPAlgorithm(row.Algorithm),
+		Digits:    int(row.Digits),
+		Period:    time.Duration(row.Period) * time.Second,
 	}, nil
 }
 
@@ -38,6 +43,9 @@ func (w writes) PutTOTP(a auth.TOTP, from int64) (bool, error) {
 			Step:      a.Step,
 			CreatedAt: micros(a.CreatedAt),
 			UsedAt:    micros(a.UsedAt),
+			Algorithm: string(a.Algorithm),
+			Digits:    int64(a.Digits),
+			Period:    int64(a.Period / time.Second),
 		})
 	} else {
 		n, err = w.q.SwapTOTP(w.ctx, sqlc.SwapTOTPParams{
@@ -49,6 +57,9 @@ func (w writes) PutTOTP(a auth.TOTP, from int64) (bool, error) {
 			Step:        a.Step,
 			CreatedAt:   micros(a.CreatedAt),
 			UsedAt:      micros(a.UsedAt),
+			Algorithm:   string(a.Algorithm),
+			Digits:      int64(a.Digits),
+			Period:      int64(a.Period / time.Second),
 			FromVersion: from,
 		})
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 const applications = `-- name: Applications :many
-SELECT tenant_id, id, name, description, logo, login_uri, invite_uri, created_by, created_at, updated_at, roles, options FROM applications ORDER BY tenant_id, id
+SELECT tenant_id, id, name, description, logo, login_uri, invite_uri, created_by, created_at, updated_at, roles, options, methods FROM applications ORDER BY tenant_id, id
 `
 
 func (q *Queries) Applications(ctx context.Context) ([]Application, error) {
@@ -35,6 +35,7 @@ func (q *Queries) Applications(ctx context.Context) ([]Application, error) {
 			&i.UpdatedAt,
 			&i.Roles,
 			&i.Options,
+			&i.Methods,
 		); err != nil {
 			return nil, err
 		}
@@ -67,11 +68,13 @@ func (q *Queries) DropApplication(ctx context.Context, arg DropApplicationParams
 }
 
 const putApplication = `-- name: PutApplication :exec
-INSERT INTO applications (tenant_id, id, name, description, logo, login_uri, invite_uri, created_by, created_at, updated_at, roles, options)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+INSERT INTO applications (tenant_id, id, name, description, logo, login_uri, invite_uri, created_by, created_at, updated_at, roles, options,
+    methods)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 ON CONFLICT (tenant_id, id) DO UPDATE SET name = excluded.name, description = excluded.description, logo = excluded.logo,
     login_uri = excluded.login_uri, invite_uri = excluded.invite_uri, created_by = excluded.created_by,
-    created_at = excluded.created_at, updated_at = excluded.updated_at, roles = excluded.roles, options = excluded.options
+    created_at = excluded.created_at, updated_at = excluded.updated_at, roles = excluded.roles, options = excluded.options,
+    methods = excluded.methods
 `
 
 type PutApplicationParams struct {
@@ -87,6 +90,7 @@ type PutApplicationParams struct {
 	UpdatedAt   int64
 	Roles       string
 	Options     string
+	Methods     string
 }
 
 func (q *Queries) PutApplication(ctx context.Context, arg PutApplicationParams) error {
@@ -103,6 +107,7 @@ func (q *Queries) PutApplication(ctx context.Context, arg PutApplicationParams) 
 		arg.UpdatedAt,
 		arg.Roles,
 		arg.Options,
+		arg.Methods,
 	)
 	return err
 }

@@ -53,6 +53,7 @@ type Application struct {
 	UpdatedAt   int64
 	Roles       string
 	Options     string
+	Methods     string
 }
 
 type Approval struct {
@@ -460,6 +461,9 @@ type Totp struct {
 	Step      int64
 	CreatedAt int64
 	UsedAt    int64
+	Algorithm string
+	Digits    int64
+	Period    int64
 }
 
 type User struct {

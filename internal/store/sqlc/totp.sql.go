@@ -10,8 +10,8 @@ import (
 )
 
 const addTOTP = `-- name: AddTOTP :execrows
-INSERT INTO totps (tenant_id, user_id, version, label, sealed, step, created_at, used_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO totps (tenant_id, user_id, version, label, sealed, step, created_at, used_at, algorithm, digits, period)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT DO NOTHING
 `
 
@@ -24,6 +24,9 @@ type AddTOTPParams struct {
 	Step      int64
 	CreatedAt int64
 	UsedAt    int64
+	Algorithm string
+	Digits    int64
+	Period    int64
 }
 
 func (q *Queries) AddTOTP(ctx context.Context, arg AddTOTPParams) (int64, error) {
@@ -36,6 +39,9 @@ func (q *Queries) AddTOTP(ctx context.Context, arg AddTOTPParams) (int64, error)
 		arg.Step,
 		arg.CreatedAt,
 		arg.UsedAt,
+		arg.Algorithm,
+		arg.Digits,
+		arg.Period,
 	)
 	if err != nil {
 		return 0, err
@@ -62,8 +68,9 @@ func (q *Queries) DropTOTP(ctx context.Context, arg DropTOTPParams) (int64, erro
 
 const swapTOTP = `-- name: SwapTOTP :execrows
 UPDATE totps SET version = $1, label = $2, sealed = $3, step = $4,
-    created_at = $5, used_at = $6
-WHERE tenant_id = $7 AND user_id = $8 AND version = $9
+    created_at = $5, used_at = $6, algorithm = $7, digits = $8,
+    period = $9
+WHERE tenant_id = $10 AND user_id = $11 AND version = $12
 `
 
 type SwapTOTPParams struct {
@@ -73,6 +80,9 @@ type SwapTOTPParams struct {
 	Step        int64
 	CreatedAt   int64
 	UsedAt      int64
+	Algorithm   string
+	Digits      int64
+	Period      int64
 	TenantID    string
 	UserID      string
 	FromVersion int64
@@ -86,6 +96,9 @@ func (q *Queries) SwapTOTP(ctx context.Context, arg SwapTOTPParams) (int64, erro
 		arg.Step,
 		arg.CreatedAt,
 		arg.UsedAt,
+		arg.Algorithm,
+		arg.Digits,
+		arg.Period,
 		arg.TenantID,
 		arg.UserID,
 		arg.FromVersion,
@@ -97,7 +110,7 @@ func (q *Queries) SwapTOTP(ctx context.Context, arg SwapTOTPParams) (int64, erro
 }
 
 const tOTP = `-- name: TOTP :many
-SELECT tenant_id, user_id, version, label, sealed, step, created_at, used_at FROM totps WHERE tenant_id = $1 AND user_id = $2
+SELECT tenant_id, user_id, version, label, sealed, step, created_at, used_at, algorithm, digits, period FROM totps WHERE tenant_id = $1 AND user_id = $2
 `
 
 type TOTPParams struct {
@@ -123,6 +136,9 @@ func (q *Queries) TOTP(ctx context.Context, arg TOTPParams) ([]Totp, error) {
 			&i.Step,
 			&i.CreatedAt,
 			&i.UsedAt,
+			&i.Algorithm,
+			&i.Digits,
+			&i.Period,
 		); err != nil {
 			return nil, err
 		}

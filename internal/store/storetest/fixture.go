@@ -126,6 +126,7 @@ func (w *world) addChallenge(t auth.TenantID, ref auth.IdentityRef) {
 	w.challenge = challengeFixture(t)
 	w.totp = auth.TOTP{
 		Tenant: t, User: "17", Version: 3, Label: "Ada's phone", Sealed: []byte{0, 2, 0xff}, Step: 58_000_000, CreatedAt: at(4), UsedAt: at(5),
+		Algorithm: auth.TOTPSHA256, Digits: 8, Period: time.Minute,
 	}
 	w.key = auth.UserKey{
 		Tenant: t, User: "17", Use: auth.KeyBiometric, ID: "key-1", Version: 3, Type: auth.KeyEC, Public: []byte{0x30, 0}, OS: "iOS",
@@ -200,7 +201,9 @@ func tenantFixture(t auth.TenantID) auth.Tenant {
 				MinLength: 9, MaxLength: 99, Level: 3, FourClasses: true, History: 4, BlockList: true,
 				ExpiresAfter: 90 * 24 * time.Hour, TemporaryFor: time.Hour,
 			},
-			Lockout:         auth.LockPolicy{Failures: 6, For: 31 * time.Minute, ForgetAfter: time.Hour},
+			Lockout: auth.LockPolicy{
+				Failures: 6, For: 31 * time.Minute, ForgetAfter: time.Hour, Tiers: []auth.LockTier{{Failures: 2, For: time.Minute}},
+			},
 			Session:         auth.SessionPolicy{IdleLimit: 4 * time.Minute, AbsoluteLimit: 11 * time.Hour},
 			BackendSession:  auth.SessionPolicy{IdleLimit: 13 * time.Hour, AbsoluteLimit: 89 * time.Hour},
 			BrowserSession:  auth.SessionPolicy{IdleLimit: 12 * time.Hour, AbsoluteLimit: 88 * time.Hour},
@@ -245,7 +248,30 @@ func appFixture(t auth.TenantID) auth.Application {
 	return auth.Application{
 		Tenant: t, ID: "app", Name: "App", Description: "What it is", Logo: "https://example.com/l.png",
 		LoginURI: "https://example.com/in", InviteURI: "https://example.com/i", CreatedBy: "admin", CreatedAt: at(1), UpdatedAt: at(2),
-		Roles: []auth.RoleID{"role"}, Keeps: auth.RefreshKeeping{OnSuspension: true, OnRoles: true},
+		Roles: []auth.RoleID{"role"}, Keeps: auth.RefreshKeeping{OnSuspension: true, OnRoles: true}, Methods: methodsFixture(),
+	}
+}
+
+func methodsFixture() auth.Methods {
+	lock := auth.LockPolicy{
+		Failures: 4, For: time.Hour, ForgetAfter: 2 * time.Hour, Tiers: []auth.LockTier{{Failures: 2, For: time.Minute}, {Failures: 3, For: time.Hour}},
+	}
+	look := auth.MessageLook{Color: "#112233", From: "Demo", Subject: "Hello"}
+	code := auth.CodeMethod{Off: true, For: time.Minute, Failures: 2, LockFor: time.Hour, Digits: 8, Shared: true, Look: look}
+	return auth.Methods{
+		Password: &auth.PasswordMethod{
+			Off: true, Level: 3, MinLength: 9, History: 7, BlockList: true, ExpiresAfter: time.Hour, Lasting: true, TemporaryFor: time.Minute,
+			ResetFor: time.Minute, ResetDigits: 5, Unannounced: true, Lock: lock, Look: look,
+		},
+		SMS: &code, Email: &code, Link: &auth.LinkMethod{Off: true, For: time.Minute, Look: look},
+		TOTP: &auth.TOTPMethod{
+			Off: true, Algorithm: auth.TOTPSHA512, Digits: 8, Period: time.Minute, Window: 2, Issuer: "Demo", Lock: lock,
+		},
+		Passkey: &auth.PasskeyMethod{
+			Off: true, Site: "bank.example", Origins: []string{"https://bank.example"}, Synced: true,
+			Models:        []string{"00000000-0000-0000-0000-000000000001"},
+			BlockedModels: []string{"00000000-0000-0000-0000-000000000002"}, Lock: lock,
+		},
 	}
 }
 
