@@ -35,7 +35,7 @@ import (
 // settings are what serve and sandbox decide differently; everything after them is one way.
 type settings struct {
 	listen, ops   string
-	publicURL     string // empty: http:// and the address listened on
+	publicURL     string // empty: the address listened on, by the name of the certificate if there is one
 	issuer        string // empty: publicURL + /cis/oidc
 	database      string
 	maxConns      int
@@ -197,7 +197,7 @@ func (a *app) openDomain(ctx context.Context) (err error) {
 		}
 	}
 	if a.publicURL == "" {
-		a.publicURL = "http://" + a.listener.Addr().String()
+		a.publicURL = ownURL(a.listener.Addr(), a.certificate)
 	}
 	if a.issuer == "" {
 		a.issuer = a.publicURL + "/cis/oidc"
@@ -207,6 +207,18 @@ func (a *app) openDomain(ctx context.Context) (err error) {
 	}
 	a.store, a.auth, err = openService(ctx, a.settings, a.hasher)
 	return err
+}
+
+// ownURL is where a server is reached that no public URL was given for.
+func ownURL(at net.Addr, certificate *tls.Certificate) string {
+	if certificate == nil {
+		return "http://" + at.String()
+	}
+	host := certificate.Leaf.DNSNames[0]
+	if _, port, err := net.SplitHostPort(at.String()); err == nil && port != "443" {
+		host = net.JoinHostPort(host, port)
+	}
+	return "https://" + host
 }
 
 // openService opens the store and the domain over it; operator commands use it without a server.

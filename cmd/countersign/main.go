@@ -31,7 +31,7 @@ func main() {
 
 // program is the command line.
 type program struct {
-	Sandbox    sandboxCommand    `cmd:"" help:"Start an offline server for trying and testing, on loopback only."`
+	Sandbox    sandboxCommand    `cmd:"" help:"Start an offline server for trying and testing, on loopback unless exposed."`
 	Serve      serveCommand      `cmd:"" help:"Start the server for production."`
 	Migrate    migrateCommand    `cmd:"" help:"Bring the database's schema up to date."`
 	Check      checkCommand      `cmd:"" help:"Check configuration and data; say what is wrong and which setting it is."`

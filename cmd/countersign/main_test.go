@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
@@ -25,6 +27,8 @@ import (
 //	start ARGS      starts countersign in the background and waits until it serves; saves URL. ! start: it must end with an error
 //	signal NAME     sends TERM, INT or KILL to what was started last, waits for its end, and saves its exit status as EXIT; what it
 //	                logged is in the file log
+//	certificate NAME...   makes ca.pem, and cert.pem and key.pem by it for these names and IP addresses
+//	trust FILE      calls go by https from now on, and to who has a certificate by this authority
 //	call METHOD PATH [BODY]   calls the server at URL with the sandbox's API key and, once there is one, TOKEN; it must answer with 2xx
 //	member VAR NAME    VAR becomes the text of this name in the last answer to call
 //
@@ -46,6 +50,18 @@ func TestCommands(t *testing.T) {
 					ts.Fatalf("usage: signal TERM|INT|KILL")
 				}
 				signalCommand(ts, args[0])
+			},
+			"certificate": func(ts *testscript.TestScript, denied bool, args []string) {
+				if len(args) == 0 || denied {
+					ts.Fatalf("usage: certificate NAME...")
+				}
+				certificateCommand(ts, args)
+			},
+			"trust": func(ts *testscript.TestScript, denied bool, args []string) {
+				if len(args) != 1 || denied {
+					ts.Fatalf("usage: trust FILE")
+				}
+				trustCommand(ts, args[0])
 			},
 			"call": func(ts *testscript.TestScript, denied bool, args []string) {
 				if len(args) < 2 || len(args) > 3 || denied {
@@ -72,6 +88,7 @@ type started struct {
 	command *exec.Cmd
 	log     chan string    // all of it, when it has ended
 	answer  map[string]any // to the last call
+	trusts  *x509.CertPool // nil: calls go by http
 }
 
 type startedKey struct{}
@@ -97,8 +114,9 @@ func startCommand(ts *testscript.TestScript, binary string, denied bool, args []
 		if denied {
 			ts.Fatalf("it serves")
 		}
-		ts.Setenv("URL", "http://"+at)
-		*ts.Value(startedKey{}).(*started) = started{command: cmd, log: ended}
+		s := ts.Value(startedKey{}).(*started)
+		*s = started{command: cmd, log: ended, trusts: s.trusts}
+		ts.Setenv("URL", map[bool]string{false: "http://", true: "https://"}[s.trusts != nil]+at)
 	case log := <-ended:
 		err := cmd.Wait()
 		ts.Check(os.WriteFile(ts.MkAbs("log"), []byte(log), 0o600))
@@ -158,7 +176,10 @@ func callCommand(ts *testscript.TestScript, method, path, body string) {
 	if token := ts.Getenv("TOKEN"); token != "" {
 		out.Header.Set("Authorization", "Bearer "+token)
 	}
-	got, err := http.DefaultClient.Do(out)
+	s := ts.Value(startedKey{}).(*started)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: s.trusts}}
+	defer transport.CloseIdleConnections()
+	got, err := (&http.Client{Transport: transport}).Do(out)
 	ts.Check(err)
 	defer got.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(got.Body, 1<<20))
@@ -166,7 +187,6 @@ func callCommand(ts *testscript.TestScript, method, path, body string) {
 	if got.StatusCode/100 != 2 {
 		ts.Fatalf("%s %s: %s %s", method, path, got.Status, text)
 	}
-	s := ts.Value(startedKey{}).(*started)
 	s.answer = nil
 	if len(text) > 0 {
 		ts.Check(json.Unmarshal(text, &s.answer))

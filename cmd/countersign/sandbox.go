@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,9 @@ import (
 
 type sandboxCommand struct {
 	Listen string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Loopback address to listen on."`
+	Expose bool   `help:"Take any address of this machine: for your own network alone, since whoever reaches the sandbox reads its codes. Needs TLS."`
+	Cert   string `name:"tls-cert" placeholder:"FILE" help:"Certificate, PEM, for the name that links lead to."`
+	Key    string `name:"tls-key" placeholder:"FILE" help:"Its key, PEM."`
 	Data   string `placeholder:"FILE" help:"Database; by default a temporary file that goes with the process."`
 	Seed   string `placeholder:"FILE" help:"Seed file; by default a built-in demo."`
 	Ops    string `placeholder:"ADDRESS" help:"Loopback address for /metrics."`
@@ -27,18 +31,14 @@ type sandboxCommand struct {
 
 // Run serves the sandbox until it is told to stop.
 func (c sandboxCommand) Run(w *world) error {
-	for _, address := range []string{c.Listen, c.Ops} {
-		if address != "" && !isLoopback(address) {
-			return fmt.Errorf("%s is not a loopback address: the sandbox's codes and clock are open to whoever reaches it", address)
-		}
+	pair, err := c.secured()
+	if err != nil {
+		return err
 	}
 	name, data := "the built-in demo", seed.Demo()
 	if c.Seed != "" {
-		var err error
-		if name = c.Seed; err == nil {
-			data, err = os.ReadFile(c.Seed)
-		}
-		if err != nil {
+		name = c.Seed
+		if data, err = os.ReadFile(c.Seed); err != nil {
 			return fmt.Errorf("read seed: %w", err)
 		}
 	}
@@ -56,7 +56,7 @@ func (c sandboxCommand) Run(w *world) error {
 	}
 	a, err := newApp(w.ctx, settings{
 		listen: c.Listen, ops: c.Ops, database: c.Data, migrate: true, keys: [][]byte{sandboxKey()}, mode: modeSandbox,
-		webhooks: loopback(), clock: &sandbox.Clock{}, shutdownLimit: 5 * time.Second, log: w.stderr,
+		webhooks: loopback(), clock: &sandbox.Clock{}, shutdownLimit: 5 * time.Second, log: w.stderr, certificate: pair,
 		hash: passhash.Config{Kernel: lookup(w.env, envKernel)},
 	})
 	if err != nil {
@@ -69,8 +69,34 @@ func (c sandboxCommand) Run(w *world) error {
 		}
 		return err
 	}
+	if c.Expose {
+		fmt.Fprintln(w.stdout, "Open to your network: whoever reaches it reads every code and moves the clock.")
+	}
 	welcome(w.stdout, a.publicURL, c.Data, setup)
 	return a.serve(w.ctx)
+}
+
+// secured reads the certificate, if there is one, and refuses addresses that others reach, unless that is asked for by name (A-066).
+func (c sandboxCommand) secured() (*tls.Certificate, error) {
+	const open = "%s is not a loopback address: the sandbox's codes and clock are open to whoever reaches it"
+	switch {
+	case !isLoopback(c.Listen) && !c.Expose:
+		return nil, fmt.Errorf(open+" (--expose lets your own network)", c.Listen)
+	case c.Ops != "" && !isLoopback(c.Ops):
+		return nil, fmt.Errorf(open, c.Ops)
+	case c.Cert == "" && c.Key == "" && !c.Expose:
+		return nil, nil
+	case c.Cert == "" || c.Key == "":
+		return nil, errors.New("--tls-cert and --tls-key go together, and --expose needs both")
+	}
+	pair, err := tls.LoadX509KeyPair(c.Cert, c.Key)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+	}
+	if len(pair.Leaf.DNSNames) == 0 || strings.Contains(pair.Leaf.DNSNames[0], "*") {
+		return nil, fmt.Errorf("%s: the certificate is for no name that links can lead to; make it with subjectAltName=DNS:NAME", c.Cert)
+	}
+	return &pair, nil
 }
 
 // loopback is where the webhooks of the sandbox may lead beside the public internet.
