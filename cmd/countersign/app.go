@@ -69,6 +69,7 @@ type app struct {
 	logger   *slog.Logger
 	outbox   *outbox.Outbox
 	texts    *notify.Sender
+	hooks    *webhook.Carrier
 	listener net.Listener
 	opsLn    net.Listener
 	handler  http.Handler
@@ -137,9 +138,8 @@ func (a *app) makeOutbox() (err error) {
 	if a.texts, err = notify.New(a.messages); err != nil {
 		return fmt.Errorf("messages: %w", err)
 	}
-	a.outbox = outbox.New(outbox.Config{
-		Service: a.auth, Messages: a.texts, Webhooks: webhook.New(webhook.Config{Now: a.now(), Allow: a.webhooks}), Logger: a.logger,
-	})
+	a.hooks = webhook.New(webhook.Config{Now: a.now(), Allow: a.webhooks})
+	a.outbox = outbox.New(outbox.Config{Service: a.auth, Messages: a.texts, Webhooks: a.hooks, Logger: a.logger})
 	return nil
 }
 
@@ -264,6 +264,9 @@ func claim(ctx context.Context, db *store.Store, mode string) error {
 
 // Close releases what newApp opened.
 func (a *app) Close() {
+	if a.hooks != nil {
+		a.hooks.Close()
+	}
 	if a.hasher != nil {
 		a.hasher.Close()
 	}

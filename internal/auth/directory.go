@@ -219,8 +219,8 @@ func (s *Service) Client(by Actor) Client {
 	return Client{}
 }
 
-// sweepBatch bounds one sweep, so that it never holds up a login.
-const sweepBatch = 1000
+// sweepBatch bounds the rows of each kind that one sweep deletes: on SQLite every writer waits for it. Between two sweeps they have their turns.
+const sweepBatch = 200
 
 // Sweep deletes rows that no rule looks at any more. It only tidies: expiry is decided on use.
 func (s *Service) Sweep(ctx context.Context) error {
