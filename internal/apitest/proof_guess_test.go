@@ -35,7 +35,7 @@ func flows() []guessing {
 	}
 }
 
-func TestGuessesOverAllChallenges(t *testing.T) { // A-053 B-16
+func TestGuessesOverAllChallenges(t *testing.T) { // A-053 B-16 A-065
 	proveGuesses(t, sandboxes(t, 1, filepath.Join(t.TempDir(), "test.db"), useSeed(t)))
 }
 

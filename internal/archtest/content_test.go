@@ -61,7 +61,7 @@ func TestEveryClientLibraryIsExplained(t *testing.T) {
 }
 
 // TestEveryDependencyIsExplained: a direct dependency has a line in docs/decisions that says why it and not another.
-func TestEveryDependencyIsExplained(t *testing.T) {
+func TestEveryDependencyIsExplained(t *testing.T) {
 	t.Parallel()
 	base := root(t)
 	mod, err := os.ReadFile(filepath.Join(base, "go.mod"))

@@ -86,6 +86,24 @@ func TestNoTestIsSkipped(t *testing.T) {
 	}
 }
 
+// TestNothingIsRun is A-150: the program starts no other and loads no code. What tests and measures may.
+func TestNothingIsRun(t *testing.T) {
+	t.Parallel()
+	for _, f := range goFiles(t) {
+		tools := f.test || slices.Contains([]string{"bench", "internal/pgtest", "internal/apitest", "internal/apitest/clients"}, f.pkg)
+		for _, path := range f.imports {
+			if !tools && slices.Contains([]string{"os/exec", "plugin", "C"}, path) {
+				t.Errorf("%s: imports %s", f.path, path)
+			}
+		}
+		selectors(f, func(x, name string, n ast.Node) {
+			if !tools && (x == "syscall" || x == "os" || x == "unix") && slices.Contains([]string{"Exec", "ForkExec", "StartProcess"}, name) {
+				t.Errorf("%s: %s.%s", f.at(n), x, name)
+			}
+		})
+	}
+}
+
 // TestRulesHaveOneClock: what is decided is decided by the clock that is passed in.
 func TestRulesHaveOneClock(t *testing.T) {
 	t.Parallel()

@@ -39,7 +39,7 @@ func TestOneCounterForAllNames(t *testing.T) {
 }
 
 // TestALock is: right and wrong are refused alike, tries move nothing, it ends by the clock, and a fresh run begins.
-func TestALock(t *testing.T) {
+func TestALock(t *testing.T) {
 	t.Parallel()
 	e := authtest.New(t)
 	for _, name := range []string{"ada", "stranger", "mary", "annie"} {
@@ -229,7 +229,7 @@ func TestBusyAccount(t *testing.T) {
 	}
 }
 
-func TestPasswordsThatAreTooLongCostNoHash(t *testing.T) {
+func TestPasswordsThatAreTooLongCostNoHash(t *testing.T) {
 	t.Parallel()
 	e := authtest.New(t)
 	token := login(t, e, "ada").Token
@@ -288,6 +288,40 @@ func TestNormalisedPasswords(t *testing.T) {
 		if got := codeOf(err); got != want {
 			t.Errorf("%+q: got %v, want %v", password, got, want)
 		}
+	}
+}
+
+// TestPasswordsAreVerifiedWhole is A-002: the last of two hundred characters counts, and so does what others would trim.
+func TestPasswordsAreVerifiedWhole(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("gloxin\u00efa vapour ", 12) + "and a \U0001f981 "
+	for name, tt := range map[string]struct {
+		typed string
+		want  auth.Code
+	}{
+		"as it is":             {long, none},
+		"another end":          {long[:len(long)-1] + "\t", auth.CodeWrongPassword},
+		"without the end":      {strings.TrimRight(long, " "), auth.CodeWrongPassword},
+		"with one more":        {long + " ", auth.CodeWrongPassword},
+		"with NUL at the end":  {long + "\x00", auth.CodeWrongPassword},
+		"with NUL in between":  {long[:40] + "\x00" + long[40:], auth.CodeWrongPassword},
+		"up to 72 bytes":       {long[:72], auth.CodeWrongPassword},
+		"in another case":      {strings.ToUpper(long), auth.CodeWrongPassword},
+		"with a space before":  {" " + long, auth.CodeWrongPassword},
+		"without the lion":     {strings.ReplaceAll(long, "\U0001f981", ""), auth.CodeWrongPassword},
+		"with another diacrit": {strings.Replace(long, "\u00ef", "\u00ed", 1), auth.CodeWrongPassword},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := authtest.New(t)
+			if err := e.AddPassword(t.Context(), e.App(), authtest.NoPass, auth.NewPassword{Value: seal.NewSecret(long), Unchecked: true}); err != nil {
+				t.Fatal(err)
+			}
+			_, err := e.LoginPassword(t.Context(), e.Key(), byEmail("mary", tt.typed))
+			if got := codeOf(err); got != tt.want {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
 	}
 }
 

@@ -35,7 +35,7 @@ func partOf(t *testing.T, token string, i int) map[string]any {
 	return claims
 }
 
-func TestAuthenticatePasswordOptions(t *testing.T) {
+func TestAuthenticatePasswordOptions(t *testing.T) {
 	t.Parallel()
 	e := authtest.New(t)
 	corporate := auth.BackendGrant{OrgID: "2002"}
@@ -87,7 +87,7 @@ func TestAuthenticatePasswordOptions(t *testing.T) {
 	}
 }
 
-func TestAuthenticatePasswordByEveryName(t *testing.T) {
+func TestAuthenticatePasswordByEveryName(t *testing.T) {
 	t.Parallel()
 	e := authtest.New(t)
 	for kind, value := range map[auth.IdentifierKind]string{
@@ -118,7 +118,7 @@ func TestAuthenticatePasswordRefusals(t *testing.T) {
 }
 
 // TestJoinASession is contract/cis §1.1: session_id joins a live session of the same user, else the call is refused.
-func TestJoinASession(t *testing.T) {
+func TestJoinASession(t *testing.T) { // A-119 B-32
 	t.Parallel()
 	e := authtest.New(t)
 	mine, theirs, ended := authenticate(t, e, "ada"), authenticate(t, e, "charles"), authenticate(t, e, "ada")

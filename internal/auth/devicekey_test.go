@@ -131,7 +131,7 @@ func boundPhone(t *testing.T, e *authtest.Env) (*handset, string) {
 }
 
 // TestTicketNeedsStepUp is and B-20: a password alone binds nothing.
-func TestTicketNeedsStepUp(t *testing.T) {
+func TestTicketNeedsStepUp(t *testing.T) { // B-21
 	t.Parallel()
 	e := authtest.New(t, withFactors)
 	token := login(t, e, "ada").Token

@@ -87,7 +87,7 @@ type scene struct {
 
 // TestEveryFaultOfTheStoreFailsClosed is C-05, A-032 and B-29: whichever call of the store fails, and however far it came, nobody is told
 // of a success that was not written, the failures of the account are not forgotten, and what was done and what the events say agree.
-func TestEveryFaultOfTheStoreFailsClosed(t *testing.T) {
+func TestEveryFaultOfTheStoreFailsClosed(t *testing.T) { // A-129 B-25
 	t.Parallel()
 	for _, sc := range append(scenes(), browserScenes()...) {
 		for mode, name := range map[when]string{notAtAll: "not at all", rolledBack: "rolled back", committed: "committed"} {

@@ -9,7 +9,7 @@ import (
 	"countersign/internal/auth"
 )
 
-func TestCanonical(t *testing.T) {
+func TestCanonical(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		kind      auth.IdentifierKind
@@ -120,7 +120,7 @@ func TestConfusablesStayApart(t *testing.T) {
 	}
 }
 
-func TestCanonicalIsIdempotent(t *testing.T) {
+func TestCanonicalIsIdempotent(t *testing.T) {
 	t.Parallel()
 	kinds := []auth.IdentifierKind{auth.ByEmail, auth.ByPhone, auth.ByUsername, auth.ByUserID}
 	alphabet := []rune("aAzZ019.-_+@ \u00e9e\u0301\u00df\u0131\u017f\u212a\ufb01\u03c3\u03c2\u05d0\u0e01\uff41\u200d")

@@ -8,7 +8,7 @@ import (
 	"countersign/internal/auth"
 )
 
-func TestPasswordPolicies(t *testing.T) {
+func TestPasswordPolicies(t *testing.T) { // A-001 A-005 A-006
 	t.Parallel()
 	level := func(n int) auth.PasswordPolicy { return auth.PasswordPolicy{MinLength: 8, MaxLength: 64, Level: n} }
 	ada := auth.User{

@@ -106,7 +106,7 @@ func TestStolenTokenIsFoundWhateverItAsks(t *testing.T) {
 }
 
 // TestReplayWindow is security 0.2-4: for ten seconds, and until the successor is used, the parent returns the same successor.
-func TestReplayWindow(t *testing.T) {
+func TestReplayWindow(t *testing.T) { // B-26
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
@@ -145,6 +145,23 @@ func TestReplayWindow(t *testing.T) {
 	}
 }
 
+// TestRestartRevivesNothing is B-24: what was rotated stays so for a server that starts afterwards, and coming back ends its family.
+func TestRestartRevivesNothing(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t)
+	first := authenticate(t, e, "ada").RefreshToken
+	second := refresh(t, e, first).RefreshToken
+	third := refresh(t, e, second).RefreshToken
+	for range 2 {
+		restarted := e.Another(t, nil)
+		if _, err := restarted.Refresh(t.Context(), e.App(), first); codeOf(err) != auth.CodeReusedRefresh && codeOf(err) != auth.CodeInvalidRefresh {
+			t.Errorf("the first: %v", err)
+		}
+		_, err := restarted.Refresh(t.Context(), e.App(), third)
+		wantCode(t, err, auth.CodeInvalidRefresh)
+	}
+}
+
 // TestReuseEndsItsFamilyAlone: another login of the same user goes on.
 func TestReuseEndsItsFamilyAlone(t *testing.T) {
 	t.Parallel()
@@ -157,7 +174,7 @@ func TestReuseEndsItsFamilyAlone(t *testing.T) {
 }
 
 // TestRefreshAtOnce is C-04: sixteen at once with one token get one successor, and the family is whole.
-func TestRefreshAtOnce(t *testing.T) {
+func TestRefreshAtOnce(t *testing.T) { // B-23
 	t.Parallel()
 	e := authtest.New(t)
 	services := []*auth.Service{e.Service, e.Another(t, nil)}
@@ -228,7 +245,7 @@ func TestWhatEndsARefreshToken(t *testing.T) {
 }
 
 // TestAFamilyHasAnEnd: rotation does not prolong the absolute life of a grant.
-func TestAFamilyHasAnEnd(t *testing.T) {
+func TestAFamilyHasAnEnd(t *testing.T) { // B-30
 	t.Parallel()
 	e := authtest.New(t)
 	set := authenticate(t, e, "ada")

@@ -124,7 +124,7 @@ func TestKindOfTheFirstToken(t *testing.T) {
 	}
 }
 
-func TestEveryLoginHasASessionOfItsOwn(t *testing.T) {
+func TestEveryLoginHasASessionOfItsOwn(t *testing.T) {
 	t.Parallel()
 	e := authtest.New(t)
 	first, second := login(t, e, "ada"), login(t, e, "ada")
@@ -161,7 +161,7 @@ func TestIdentities(t *testing.T) {
 }
 
 // TestIdleLimit is A-035: five minutes after the last activity, to the microsecond, but for what went unwritten.
-func TestIdleLimit(t *testing.T) {
+func TestIdleLimit(t *testing.T) { // A-037 B-31
 	t.Parallel()
 	e := authtest.New(t)
 	use := func(token string) auth.Code {
@@ -217,7 +217,7 @@ func TestUnwrittenActivityEndsASessionEarly(t *testing.T) {
 }
 
 // TestAbsoluteLimit is A-036.
-func TestAbsoluteLimit(t *testing.T) {
+func TestAbsoluteLimit(t *testing.T) { // A-037 B-30 B-31
 	t.Parallel()
 	e := authtest.New(t, authtest.Settings(func(s *auth.Settings) { s.Session.AbsoluteLimit = 12 * time.Minute }))
 	token := login(t, e, "ada").Token

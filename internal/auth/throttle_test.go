@@ -227,7 +227,7 @@ func TestRateLimitsMayBeLifted(t *testing.T) {
 	}
 }
 
-func TestClientSecretsAreThrottledByAddress(t *testing.T) {
+func TestClientSecretsAreThrottledByAddress(t *testing.T) {
 	t.Parallel()
 	e := authtest.New(t)
 	s := e.Another(t, func(c *auth.Config) { c.Limits = []auth.Limit{perMinute(2)} })

@@ -32,7 +32,7 @@ func found(t testing.TB, e *authtest.Env, filter string) string {
 	return strings.Join(ids, " ")
 }
 
-func TestUserFilter(t *testing.T) {
+func TestUserFilter(t *testing.T) {
 	t.Parallel()
 	e := authtest.New(t)
 	e.Clock.Advance(1_000_000_000)

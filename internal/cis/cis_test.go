@@ -280,7 +280,7 @@ func altered(token string) string {
 }
 
 // TestEveryCallNeedsItsToken is A-049: neither nothing nor any other token opens a call, whatever else is wrong with it.
-func TestEveryCallNeedsItsToken(t *testing.T) {
+func TestEveryCallNeedsItsToken(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	set := s.user()
@@ -336,7 +336,7 @@ func TestMaintenance(t *testing.T) {
 }
 
 // TestEveryConstraintOfTheDocument breaks each constraint of each field of each request and looks for a message on the field.
-func TestEveryConstraintOfTheDocument(t *testing.T) {
+func TestEveryConstraintOfTheDocument(t *testing.T) {
 	t.Parallel()
 	s, n := serve(t), 0
 	check := func(name string, c httpxtest.Call, field string) {

@@ -33,7 +33,7 @@ func (s *server) withRole(permissions ...string) string {
 
 // TestEveryCallNeedsAPermission: a client with another role is refused before anything else is looked at, and with any one of the permissions
 // that the call needs it is not (contract/cis §0.2). Calls that administer the tenant are refused to every client of an application.
-func TestEveryCallNeedsAPermission(t *testing.T) {
+func TestEveryCallNeedsAPermission(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	unrelated, user := s.withRole("reports:print"), s.user().AccessToken

@@ -14,7 +14,7 @@ import (
 	"countersign/internal/httpx"
 )
 
-func TestDecodeJSONRefuses(t *testing.T) {
+func TestDecodeJSONRefuses(t *testing.T) { // A-144 B-61
 	for name, body := range map[string]string{
 		"nothing":                       "",
 		"white space":                   " ",
@@ -86,7 +86,7 @@ func TestDecodeJSONAccepts(t *testing.T) {
 	}
 }
 
-func TestManyMembersAreReadInOnePass(t *testing.T) {
+func TestManyMembersAreReadInOnePass(t *testing.T) { // B-61
 	var b strings.Builder
 	b.WriteString(`{"first":0`)
 	for i := range 20_000 {

@@ -261,7 +261,7 @@ func TestParameters(t *testing.T) {
 	}
 }
 
-func TestContentTypes(t *testing.T) {
+func TestContentTypes(t *testing.T) { // A-045
 	const login = `{"email":"a@example.com","password":{"value":"x"}}`
 	for _, tt := range []struct {
 		method, path, media, body string

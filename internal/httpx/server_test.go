@@ -100,7 +100,7 @@ func TestTheLogOfRequestsWithoutRoute(t *testing.T) {
 	}
 }
 
-func TestTheLogCannotBeForged(t *testing.T) {
+func TestTheLogCannotBeForged(t *testing.T) { // A-132
 	_, log := serveOne(t, httptest.NewRequest("POST", "/multi/1", nil), func(w *httpx.Response, r *http.Request) error {
 		w.Actor = "a\r\nlevel=ERROR\x1b[31m\u202e\x9b\u0085\"}"
 		w.Tenant = strings.Repeat("t", 1<<20)
@@ -192,7 +192,7 @@ func TestClientThatHungUp(t *testing.T) {
 	}
 }
 
-func TestHeadersOfEveryAnswer(t *testing.T) {
+func TestHeadersOfEveryAnswer(t *testing.T) { // A-046
 	m := testMux()
 	m.Handle("GET", "/empty", func(w *httpx.Response, _ *http.Request) error { w.Empty(204); return nil })
 	m.Handle("GET", "/cached", func(w *httpx.Response, _ *http.Request) error {
@@ -254,7 +254,7 @@ func TestRequestIDReachesTheHandler(t *testing.T) {
 	}
 }
 
-func TestClientAddress(t *testing.T) {
+func TestClientAddress(t *testing.T) { // B-62
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::ffff:172.16.0.0/108"), netip.MustParsePrefix("fd00::/8")}
 	for _, tt := range []struct {
 		name, peer string
@@ -302,7 +302,7 @@ func TestClientAddress(t *testing.T) {
 	}
 }
 
-func TestServerLimits(t *testing.T) {
+func TestServerLimits(t *testing.T) { // A-144
 	s := httpx.NewServer(http.NotFoundHandler(), nil)
 	got := []any{s.ReadHeaderTimeout, s.ReadTimeout, s.WriteTimeout, s.IdleTimeout, s.MaxHeaderBytes}
 	want := []any{5 * time.Second, 10 * time.Second, 30 * time.Second, 120 * time.Second, 65536}

@@ -10,7 +10,7 @@ import (
 	"countersign/internal/jose"
 )
 
-func TestVerifyChecksClaims(t *testing.T) {
+func TestVerifyChecksClaims(t *testing.T) { // B-38
 	k := fixedKey(t)
 	set := jose.NewSet(k.Public())
 	ahead := func(d time.Duration) int64 { return now.Add(d).Unix() }
@@ -102,7 +102,7 @@ func TestExpiry(t *testing.T) {
 	refuse(t, "expired, altered", set, token[:len(token)-4]+"AAAA", want(), "")
 }
 
-func TestIncompleteWantAcceptsNothing(t *testing.T) {
+func TestIncompleteWantAcceptsNothing(t *testing.T) { // B-38
 	k := fixedKey(t)
 	set := jose.NewSet(k.Public())
 	token := sign(t, k, changed(jose.Claims{"iss": "", "aud": ""}))
@@ -174,7 +174,7 @@ func TestVerifyChecksTyp(t *testing.T) {
 	}
 }
 
-func TestVerifyIsStrictAboutJSON(t *testing.T) {
+func TestVerifyIsStrictAboutJSON(t *testing.T) { // B-39
 	k := fixedKey(t)
 	set := jose.NewSet(k.Public())
 	goodHeader := `{"alg":"EdDSA","typ":"at+jwt","kid":"` + k.ID() + `"}`
@@ -215,7 +215,7 @@ func TestVerifyIsStrictAboutJSON(t *testing.T) {
 
 // TestHugeTokensAreRefusedUnread counts allocations: whatever is parsed is
 // allocated first.
-func TestHugeTokensAreRefusedUnread(t *testing.T) {
+func TestHugeTokensAreRefusedUnread(t *testing.T) { // B-39
 	k := fixedKey(t)
 	set, w := jose.NewSet(k.Public()), want()
 	token := sign(t, k, claims())

@@ -193,7 +193,7 @@ func httpxOperations(t *testing.T, s *server) []*httpx.Operation {
 }
 
 // TestEveryCallNeedsTheKey: the key comes first, whatever else is wrong.
-func TestEveryCallNeedsTheKey(t *testing.T) {
+func TestEveryCallNeedsTheKey(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	for _, op := range httpxOperations(t, s) {
@@ -240,7 +240,7 @@ func TestRepetitionIsDescribed(t *testing.T) {
 }
 
 // TestEveryConstraintOfTheDocument breaks each constraint of each field of each request and looks for its field error.
-func TestEveryConstraintOfTheDocument(t *testing.T) {
+func TestEveryConstraintOfTheDocument(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	token, doc, n := s.login(t, "charles"), httpxtest.Load(t, api.Multi()), 0
@@ -429,7 +429,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 }
 
 // TestBothPasswordsTooLong is refused with 400 before any hash, not with 500.
-func TestBothPasswordsTooLong(t *testing.T) {
+func TestBothPasswordsTooLong(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	long := seal.NewSecret(strings.Repeat("a", 1025))

@@ -216,7 +216,7 @@ func TestBadTextsAreRefused(t *testing.T) {
 }
 
 // TestNamesCarryNothingAlong: what others have chosen stays on its line and brings no address of the web.
-func TestNamesCarryNothingAlong(t *testing.T) {
+func TestNamesCarryNothingAlong(t *testing.T) { // B-64
 	t.Parallel()
 	for name, want := range map[string]string{
 		"Ada": "Hello Ada,", "Ada\r\nBcc: x@example.com": "Hello,", "J.R.": "Hello J.R.,", "evil.com": "Hello,", "a.evil.com": "Hello,",

@@ -54,7 +54,7 @@ func TestLoginTellsNothing(t *testing.T) {
 }
 
 // TestFormsAreBound: a form is good in the browser that it was made for, unchanged and for half an hour (A-138, B-49).
-func TestFormsAreBound(t *testing.T) {
+func TestFormsAreBound(t *testing.T) {
 	t.Parallel()
 	s := serve(t, registered)
 	mine, other := s.browser(t), s.browser(t)

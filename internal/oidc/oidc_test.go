@@ -153,7 +153,7 @@ func TestMaintenance(t *testing.T) {
 	}
 }
 
-func TestDiscovery(t *testing.T) {
+func TestDiscovery(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
 	const path = "/cis/oidc/.well-known/openid-configuration"

@@ -65,7 +65,7 @@ func TestHashesOfOthersVerify(t *testing.T) {
 
 // TestBcryptRefusesWhatItCannotTellApart: libxcrypt made this hash of a
 // password that goes on after the 72nd byte, and so would match any ending.
-func TestBcryptRefusesWhatItCannotTellApart(t *testing.T) {
+func TestBcryptRefusesWhatItCannotTellApart(t *testing.T) { // A-010 B-56
 	h := testHasher(t)
 	const encoded = "$2y$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui"
 	const long = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789chars after 72 are ignored"

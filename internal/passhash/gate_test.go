@@ -61,7 +61,7 @@ func TestGateServesInOrderOfArrival(t *testing.T) {
 	})
 }
 
-func TestGateNeverRunsMoreThanItsSlots(t *testing.T) {
+func TestGateNeverRunsMoreThanItsSlots(t *testing.T) { // A-145 B-56
 	synctest.Test(t, func(t *testing.T) {
 		const slots = 3
 		g := testGate(slots, 1000)
@@ -87,7 +87,7 @@ func TestGateNeverRunsMoreThanItsSlots(t *testing.T) {
 	})
 }
 
-func TestGateRefusesWhenTheQueueIsFull(t *testing.T) {
+func TestGateRefusesWhenTheQueueIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := testGate(2, 1)
 		a, b := mustEnter(t, g), mustEnter(t, g)
@@ -202,7 +202,7 @@ func TestCancelledCallerLeavesTheQueue(t *testing.T) {
 	})
 }
 
-func TestCancelledCallerKeepsItsSlot(t *testing.T) {
+func TestCancelledCallerKeepsItsSlot(t *testing.T) { // A-145 B-56
 	synctest.Test(t, func(t *testing.T) {
 		g := testGate(1, 10)
 		ctx, cancel := context.WithCancel(t.Context())

@@ -175,7 +175,7 @@ func TestAccountWithoutHashCostsANewHash(t *testing.T) {
 	}
 }
 
-func TestMalformedArgumentsAreErrorsWithoutWork(t *testing.T) {
+func TestMalformedArgumentsAreErrorsWithoutWork(t *testing.T) {
 	h := newHasher(t, passhash.Config{Params: cheap})
 	good := mustHash(t, h, "x")
 	if _, err := h.Verify(t.Context(), "$argon2id$v=19$m=4194304,t=1,p=1$AAECAwQFBgcICQoLDA0ODw$AAECAwQFBgcICQoLDA0ODw", []byte("x")); err == nil {

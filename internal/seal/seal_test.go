@@ -155,7 +155,7 @@ func TestSealRefusesNoPlace(t *testing.T) {
 	}
 }
 
-func TestRotation(t *testing.T) {
+func TestRotation(t *testing.T) {
 	before := newRing(t, key("old"))
 	during := newRing(t, key("new"), key("old"))
 	after := newRing(t, key("new"))
@@ -186,7 +186,7 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-func TestWeakMasterKeysAreRefused(t *testing.T) {
+func TestWeakMasterKeysAreRefused(t *testing.T) {
 	sequence := make([]byte, 32)
 	for i := range sequence {
 		sequence[i] = byte(250 + 3*i)

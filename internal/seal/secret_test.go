@@ -113,7 +113,7 @@ func TestSecretReveal(t *testing.T) {
 	}
 }
 
-func TestSecretEqual(t *testing.T) {
+func TestSecretEqual(t *testing.T) {
 	tests := []struct {
 		a, b string
 		want bool
@@ -134,7 +134,7 @@ func TestSecretEqual(t *testing.T) {
 	}
 }
 
-func TestSecretIsNotComparable(t *testing.T) {
+func TestSecretIsNotComparable(t *testing.T) {
 	if reflect.TypeFor[seal.Secret]().Comparable() {
 		t.Error("Secret is comparable with ==")
 	}

@@ -136,7 +136,7 @@ func TestSQLiteOpensAgain(t *testing.T) {
 }
 
 // TestSQLiteFilesArePrivate changes the umask of the process and so does not run in parallel.
-func TestSQLiteFilesArePrivate(t *testing.T) {
+func TestSQLiteFilesArePrivate(t *testing.T) {
 	for _, umask := range []int{0, 0o077, 0o277} {
 		t.Run(fmt.Sprintf("%04o", umask), func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")

@@ -124,7 +124,7 @@ func mac(message string) string {
 }
 
 // TestAttemptsShareAnIDAndNotATime: three tries fail, the fourth is taken; each is signed for itself.
-func TestAttemptsShareAnIDAndNotATime(t *testing.T) {
+func TestAttemptsShareAnIDAndNotATime(t *testing.T) {
 	t.Parallel()
 	failures := 0
 	r := receive(t, false, func(w http.ResponseWriter, _ *http.Request) {
