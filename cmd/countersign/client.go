@@ -44,7 +44,7 @@ func clientLine(k auth.Client) string {
 		name string
 		set  bool
 	}{
-		{"native", k.Native}, {"second-factor", k.SecondFactor}, {"enforce-par", k.RequirePAR}, {"dpop", k.BoundTokens}, {"pkce-optional", k.PKCE == auth.PKCEOptional},
+		{"native", k.Native}, {"second-factor", k.SecondFactor}, {"enforce-par", k.RequirePAR}, {"dpop", k.BoundTokens}, {"third-party", k.ThirdParty}, {"pkce-optional", k.PKCE == auth.PKCEOptional},
 	} {
 		if flag.set {
 			line += "  " + flag.name

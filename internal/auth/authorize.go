@@ -80,6 +80,10 @@ type Authorization struct {
 	Form    string // for the page's form; good for one browser
 	Session string // the secret of a new session, for the tenant's cookie; empty: leave the cookie
 	Sent    bool   // StepCode: a code is on its way
+
+	ThirdParty bool          // StepConsent: the client is somebody else's
+	KeepFor    time.Duration // StepConsent: how long refresh tokens go on
+
 	Refused *Error // why what was typed last did not hold; nil: nothing was, or it did
 	Code    string // StepDone
 }
@@ -95,6 +99,7 @@ type authorizing struct {
 	Request   AuthorizationRequest
 	BegunAt   time.Time
 	Proved    SessionID // whose password was proved on this page; empty: none
+	Asked     bool      // the page that was shown asks for consent
 	Consented bool
 }
 
@@ -175,7 +180,8 @@ func redirectable(uri string) error {
 // Authorize begins an authorization in a user's browser, or ends it at once when the session that the browser brings is enough.
 //
 // Errors: CodeRedirectInvalid and CodeMaintenance, of which only the user can be told; and then, for the client, CodeRequestInvalid,
-// CodeResponseType, CodeInvalidScope, CodeInvalidTarget, CodeLoginRequired, CodeFactorsUnmet, CodeNotMember.
+// CodeResponseType, CodeInvalidScope, CodeInvalidTarget, CodeLoginRequired, CodeConsentRequired, CodeFactorsUnmet,
+// CodeNotMember.
 func (s *Service) Authorize(ctx context.Context, in AuthorizationRequest, b Browser, via Via) (Authorization, error) {
 	client, err := s.redirectClient(ctx, in.Client, in.RedirectURI)
 	if err != nil {

@@ -53,6 +53,7 @@ type Client struct {
 	JWKS         string         // ClientAuthKey: the public keys, of one algorithm (RFC 7517 §5)
 	AuthAlg      jose.Alg       // ClientAuthKey: that algorithm
 	PKCE         PKCEMode
+	ThirdParty   bool // somebody else's: users are asked what it may have (contract/cis §1.8)
 	BoundTokens  bool // it gets no token without a proof of a key (RFC 9449 §5.2)
 	RequirePAR   bool // its authorizations are pushed first (RFC 9126 §6)
 	RedirectURIs []string

@@ -34,6 +34,7 @@ type ClientSetup struct {
 	PKCE         PKCEMode // empty: PKCERequired
 	RequirePAR   bool
 	BoundTokens  bool
+	ThirdParty   bool
 	Logout       ClientLogout
 
 	AccessTokenFor, RefreshTokenFor, RotateFor, SessionFor time.Duration // zero: as Client says
@@ -48,7 +49,7 @@ func (s *Service) clientRow(t TenantID, in ClientSetup, now time.Time) (Client, 
 	c := Client{
 		Tenant: t, ID: in.ID, Kind: in.Kind, AppID: cmp.Or(in.AppID, AppID(in.ID)), AppName: in.AppName,
 		Name: in.Name, Description: in.Description, Roles: in.Roles,
-		Auth: cmp.Or(in.Auth, ClientAuthSecret), PKCE: cmp.Or(in.PKCE, PKCERequired), RequirePAR: in.RequirePAR, BoundTokens: in.BoundTokens,
+		Auth: cmp.Or(in.Auth, ClientAuthSecret), PKCE: cmp.Or(in.PKCE, PKCERequired), RequirePAR: in.RequirePAR, BoundTokens: in.BoundTokens, ThirdParty: in.ThirdParty,
 		RedirectURIs: in.RedirectURIs, Resources: in.Resources, Claims: requestable(named(in.Claims)), Alg: in.Alg,
 		Native: in.Native, SecondFactor: in.SecondFactor, Logout: in.Logout, AccessTokenFor: in.AccessTokenFor,
 		RefreshTokenFor: in.RefreshTokenFor, RotateFor: in.RotateFor, SessionFor: in.SessionFor, CreatedAt: now, UpdatedAt: now,
@@ -112,7 +113,7 @@ func (c Client) setup() ClientSetup {
 	return ClientSetup{
 		ID: c.ID, Auth: c.Auth, JWKS: c.JWKS, AuthAlg: c.AuthAlg, Kind: c.Kind, AppID: c.AppID, AppName: c.AppName,
 		RedirectURIs: c.RedirectURIs, Resources: c.Resources, Claims: c.Claims, Alg: c.Alg, Native: c.Native, SecondFactor: c.SecondFactor,
-		BoundTokens: c.BoundTokens, PKCE: c.PKCE, RequirePAR: c.RequirePAR, Logout: c.Logout, Name: c.Name, Description: c.Description, Roles: c.Roles, AccessTokenFor: c.AccessTokenFor,
+		BoundTokens: c.BoundTokens, ThirdParty: c.ThirdParty, PKCE: c.PKCE, RequirePAR: c.RequirePAR, Logout: c.Logout, Name: c.Name, Description: c.Description, Roles: c.Roles, AccessTokenFor: c.AccessTokenFor,
 		RefreshTokenFor: c.RefreshTokenFor, RotateFor: c.RotateFor, SessionFor: c.SessionFor,
 	}
 }

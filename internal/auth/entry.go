@@ -66,7 +66,7 @@ func (g FrontGrant) request(c *Client) (AuthorizationRequest, error) {
 		ChallengeMethod: g.ChallengeMethod, Resource: g.Resource, Claims: g.Claims, OrgID: g.OrgID,
 	}
 	switch {
-	case c.RequirePAR:
+	case c.RequirePAR, c.ThirdParty: // whose page has no business with the tenant's passwords
 		return in, refuse(CodeClientRefused)
 	case g.Challenge == "" && g.ChallengeMethod == "" && c.Auth != ClientAuthNone:
 	case g.ChallengeMethod != "S256":

@@ -30,6 +30,7 @@ const (
 	CodeGrantOff        // the tenant does not serve the grant
 	CodeResponseType    // only the authorization code flow is served
 	CodeLoginRequired   // the user has to be asked, and the client wants that not to be
+	CodeConsentRequired // OIDC Core §3.1.2.6
 	CodeFactorsUnmet    // the authentication that the client demands is not possible for the user
 	CodeAccessDenied    // the user said no
 	CodeInvalidCode     // the authorization code is unknown, expired or another client's, or was got with another redirect URI or verifier
@@ -199,6 +200,7 @@ var codeNames = [codeEnd]string{
 	CodeGrantOff:            "grant_off",
 	CodeResponseType:        "response_type",
 	CodeLoginRequired:       "login_required",
+	CodeConsentRequired:     "consent_required",
 	CodeFactorsUnmet:        "factors_unmet",
 	CodeAccessDenied:        "access_denied",
 	CodeInvalidCode:         "invalid_code",

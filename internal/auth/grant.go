@@ -132,7 +132,7 @@ func (s *Service) issueCode(ctx context.Context, p *page) (string, error) {
 	}
 	e := s.event(p.by, EventAuthorized, p.now)
 	e.User, e.Session, e.Note = p.session.User.ID, g.Browser, g.Scope
-	return text, s.store.Write(ctx, func(w Writes) error {
+	write := func(w Writes) error {
 		if alive, err := w.TouchSession(g.Tenant, g.Browser, p.now); err != nil || !alive {
 			return orRefuse(err, CodeLoginRequired)
 		}
@@ -140,6 +140,15 @@ func (s *Service) issueCode(ctx context.Context, p *page) (string, error) {
 			return err
 		}
 		return w.AddEvents(e)
+	}
+	if !p.state.Consented {
+		return text, s.store.Write(ctx, write)
+	}
+	return text, s.store.Update(ctx, func(tx Tx) error {
+		if err := s.consent(tx, p, g.Scope); err != nil {
+			return err
+		}
+		return write(tx)
 	})
 }
 

@@ -79,7 +79,13 @@ func (s *Service) proceed(ctx context.Context, p *page) (Authorization, error) {
 	case code:
 		return s.show(p, StepCode)
 	}
-	if slices.Contains(in.Prompts, promptConsent) && !p.state.Consented {
+	switch ask, err := s.asksConsent(ctx, p); {
+	case err != nil:
+		return Authorization{}, err
+	case ask && none:
+		return Authorization{}, refuse(CodeConsentRequired)
+	case ask:
+		p.state.Asked = true
 		return s.show(p, StepConsent)
 	}
 	out, err := s.show(p, StepDone)
@@ -102,6 +108,7 @@ func (p *page) asksAnew() bool {
 func (s *Service) show(p *page, step AuthorizationStep) (Authorization, error) {
 	out := Authorization{
 		AuthorizationRequest: p.state.Request, Step: step, Tenant: p.client.Tenant, App: p.client.AppName, Session: p.secret, Sent: p.sent,
+		ThirdParty: p.client.ThirdParty, KeepFor: s.lives(p.client, "").Rotate,
 	}
 	if out.App == "" {
 		out.App = string(p.client.ID)
@@ -202,7 +209,7 @@ func (s *Service) take(ctx context.Context, p *page, in PageAnswer) (Authorizati
 	case code:
 		return StepCode, s.sendFactor(ctx, p)
 	}
-	p.state.Consented = !login // there was nothing else that the page could ask
+	p.state.Consented = !login && p.state.Asked
 	return StepConsent, nil
 }
 

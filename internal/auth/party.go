@@ -30,7 +30,7 @@ const logoutTokenFor = 2 * time.Minute
 // endBrowsers ends all of a user's sessions of the login page, in the transaction of what ends them, and has every client told that got
 // tokens in one of them. It returns those that it ended.
 func (s *Service) endBrowsers(w Writes, t TenantID, id UserID, now time.Time, why EventKind) ([]Session, error) {
-	ended, err := w.EndSessionsOf(t, id, SurfaceBrowser, now, string(why))
+	ended, err := w.EndSessionsOf(t, id, SurfaceBrowser, "", now, string(why))
 	if err != nil {
 		return nil, err
 	}

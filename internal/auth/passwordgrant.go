@@ -10,7 +10,7 @@ import (
 // PasswordGrant is RFC 6749 §4.3, for clients from before (contract/cis §1.5): AuthenticatePassword in every respect, from the lock to the
 // session, but for what it is answered with. RFC 9700 §2.4 forbids the grant, so a tenant has to turn it on.
 //
-// Errors: CodeGrantOff; CodeClientRefused for a public client; those of an attempt (see provePassword); CodePasswordExpired and
+// Errors: CodeGrantOff; CodeClientRefused for a public client, and for one of somebody else's; those of an attempt (see provePassword); CodePasswordExpired and
 // CodePasswordTemp, without a token.
 func (s *Service) PasswordGrant(ctx context.Context, by Actor, in PasswordLogin, scopes []string) (TokenSet, error) {
 	if err := s.Resync(ctx); err != nil {
@@ -19,7 +19,7 @@ func (s *Service) PasswordGrant(ctx context.Context, by Actor, in PasswordLogin,
 	if !s.settings(by.Tenant).PasswordGrant {
 		return TokenSet{}, refuse(CodeGrantOff)
 	}
-	if c, err := s.clientOf(by); err != nil || c.Auth == ClientAuthNone {
+	if c, err := s.clientOf(by); err != nil || c.Auth == ClientAuthNone || c.ThirdParty {
 		return TokenSet{}, orRefuse(err, CodeClientRefused)
 	}
 	login := BackendLogin{PasswordLogin: in, BackendGrant: BackendGrant{Scope: grantedScope(scopes)}}

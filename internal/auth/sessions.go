@@ -132,7 +132,7 @@ func (s *Service) EndFrontSessions(ctx context.Context, by Actor, id UserID) (in
 		if err != nil {
 			return err
 		}
-		tokens, err := tx.EndSessionsOf(by.Tenant, id, SurfaceOIDC, now, string(EventLogout))
+		tokens, err := tx.EndSessionsOf(by.Tenant, id, SurfaceOIDC, "", now, string(EventLogout))
 		if err != nil {
 			return err
 		}

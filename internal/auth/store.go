@@ -137,6 +137,8 @@ type Reads interface {
 	// Organizations lists corporate identities without their Details, by the time they were made and then by id, and counts all that the
 	// filter lets through.
 	Organizations(t TenantID, f OrganizationFilter) ([]Identity, int, error)
+	// Consents returns what a user has allowed clients.
+	Consents(t TenantID, id UserID) ([]Consent, error)
 	// Events returns events of a tenant after the given id (empty: from the first) in order of id, at most n.
 	Events(t TenantID, after EventID, n int) ([]Event, error)
 }
@@ -272,8 +274,11 @@ type Writes interface {
 	TouchSession(t TenantID, id SessionID, at time.Time) (bool, error)
 	// EndSession ends a session and so all of its tokens; false when it had ended.
 	EndSession(t TenantID, id SessionID, at time.Time, why string) (bool, error)
-	// EndSessionsOf ends all of a user's sessions of a surface and returns those that it ended.
-	EndSessionsOf(t TenantID, id UserID, surface Surface, at time.Time, why string) ([]Session, error)
+	// EndSessionsOf ends all of a user's sessions of a surface, or those of one client, and returns those that it ended.
+	EndSessionsOf(t TenantID, id UserID, surface Surface, client ClientID, at time.Time, why string) ([]Session, error)
+	// PutConsent inserts or replaces one; DropConsent deletes one, and is false when it was gone.
+	PutConsent(Consent) error
+	DropConsent(t TenantID, id UserID, client ClientID) (bool, error)
 	AddParty(Party) error
 	// MoveParties makes one session of a user's browser take over the parties of another, which end no earlier than until.
 	MoveParties(t TenantID, id UserID, from, to SessionID, until time.Time) error

@@ -44,6 +44,7 @@ type clientRequest struct {
 	Roles         *[]auth.RoleID   `json:"client_roles"`
 	PKCE          *string          `json:"pkce"`
 	EnforcePAR    *bool            `json:"enforce_par"`
+	ThirdParty    *bool            `json:"is_third_party"`
 	Proof         *clientProof     `json:"authentication_configuration"`
 	AfterLogout   *[]string        `json:"post_logout_redirect_uris"`
 	LogoutURI     *string          `json:"backchannel_logout_uri"`
@@ -61,6 +62,7 @@ func (in clientRequest) fill(c *auth.ClientSetup) {
 	put(&c.Claims, in.DefaultClaims)
 	put(&c.Roles, in.Roles)
 	put(&c.RequirePAR, in.EnforcePAR)
+	put(&c.ThirdParty, in.ThirdParty)
 	in.fillProof(c)
 	put(&c.Logout.RedirectURIs, in.AfterLogout)
 	put(&c.Logout.URI, in.LogoutURI)
@@ -145,6 +147,7 @@ type apiClient struct {
 	Roles         []auth.RoleID   `json:"client_roles"`
 	PKCE          string          `json:"pkce"`
 	EnforcePAR    bool            `json:"enforce_par"`
+	ThirdParty    bool            `json:"is_third_party"`
 	Proof         *clientProof    `json:"authentication_configuration,omitzero"`
 	AfterLogout   []string        `json:"post_logout_redirect_uris"`
 	LogoutURI     string          `json:"backchannel_logout_uri,omitempty"`
@@ -167,7 +170,7 @@ func (a *API) clientOf(by auth.Actor, c auth.Client, secret string) apiClient {
 			int64(limits.Access / time.Second), int64(limits.Refresh / time.Second), int64(limits.Rotate / time.Second),
 		},
 		SessionFor: int64(session / time.Second), Alg: string(c.SigningAlg()), CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt,
-		PKCE: pkceOf(c), EnforcePAR: c.RequirePAR, Proof: proofOf(c),
+		PKCE: pkceOf(c), EnforcePAR: c.RequirePAR, ThirdParty: c.ThirdParty, Proof: proofOf(c),
 		AfterLogout: orEmpty(c.Logout.RedirectURIs), LogoutURI: c.Logout.URI, LogoutSession: c.Logout.SessionRequired,
 	}
 	if out.Roles == nil {

@@ -142,6 +142,8 @@ func frontRoutes() []route {
 	return []route{
 		{"GET", "/cis/v1/sessions/{user_id}", numeric, (*API).listFrontSessions},
 		{"DELETE", "/cis/v1/sessions/{user_id}", numeric, (*API).endFrontSessions},
+		{"GET", "/cis/v1/users/{user_id}/consents", numeric, (*API).listConsents},
+		{"DELETE", "/cis/v1/users/{user_id}/consents/{client_id}", numeric, (*API).revokeConsent},
 		{"POST", "/cis/v1/auth/password/register", numeric, (*API).registerPassword},
 	}
 }

@@ -57,15 +57,16 @@ var answers = map[auth.Code]oauthError{
 	// can tell the user alone
 	auth.CodeRedirectInvalid: {http.StatusBadRequest, "invalid_request",
 		"The client is unknown, or the address to go on to is not one of its own"},
-	auth.CodeFormInvalid:    {http.StatusBadRequest, "invalid_request", "The form is too old, or another browser's"},
-	auth.CodePushedInvalid:  {http.StatusBadRequest, "invalid_request_uri", "The request_uri is unknown, used, too old or another client's"},
-	auth.CodeGrantOff:       {http.StatusBadRequest, "unsupported_grant_type", "This grant_type is not served"},
-	auth.CodeRequestInvalid: {http.StatusBadRequest, "invalid_request", "The request is not valid"},
-	auth.CodeResponseType:   {http.StatusBadRequest, "unsupported_response_type", "The response_type must be code"},
-	auth.CodeLoginRequired:  {http.StatusBadRequest, "login_required", "The user has to log in"},
-	auth.CodeFactorsUnmet:   {http.StatusBadRequest, "unmet_authentication_requirements", "The user cannot authenticate as demanded"},
-	auth.CodeAccessDenied:   {http.StatusBadRequest, "access_denied", "The user or the server refused"},
-	auth.CodeNotMember:      {http.StatusBadRequest, "access_denied", "The user or the server refused"},
+	auth.CodeFormInvalid:     {http.StatusBadRequest, "invalid_request", "The form is too old, or another browser's"},
+	auth.CodePushedInvalid:   {http.StatusBadRequest, "invalid_request_uri", "The request_uri is unknown, used, too old or another client's"},
+	auth.CodeGrantOff:        {http.StatusBadRequest, "unsupported_grant_type", "This grant_type is not served"},
+	auth.CodeRequestInvalid:  {http.StatusBadRequest, "invalid_request", "The request is not valid"},
+	auth.CodeResponseType:    {http.StatusBadRequest, "unsupported_response_type", "The response_type must be code"},
+	auth.CodeConsentRequired: {http.StatusBadRequest, "consent_required", "The user has to allow this first"},
+	auth.CodeLoginRequired:   {http.StatusBadRequest, "login_required", "The user has to log in"},
+	auth.CodeFactorsUnmet:    {http.StatusBadRequest, "unmet_authentication_requirements", "The user cannot authenticate as demanded"},
+	auth.CodeAccessDenied:    {http.StatusBadRequest, "access_denied", "The user or the server refused"},
+	auth.CodeNotMember:       {http.StatusBadRequest, "access_denied", "The user or the server refused"},
 }
 
 // wireOf is what a code is answered with. What is not in the table is a refusal of a flow that only another contract has.

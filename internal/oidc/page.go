@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,6 +50,8 @@ type view struct {
 	Identifier string
 	Sent       bool
 	Scopes     []string // in words
+	ThirdParty bool
+	Offline    string // how long the client goes on without the user; empty: it does not
 }
 
 // step shows the page of a step: once more when what was typed did not hold.
@@ -63,7 +66,10 @@ func (p pages) step(w *httpx.Response, out auth.Authorization, typed string) err
 	case auth.StepCode:
 		v.Title = "Enter your code"
 	case auth.StepConsent:
-		v.Title, v.Scopes = "Allow access?", scopesInWords(out.Scopes)
+		v.Title, v.Scopes, v.ThirdParty = "Allow access?", scopesInWords(out.Scopes), out.ThirdParty
+		if slices.Contains(out.Scopes, "offline_access") {
+			v.Offline = days(out.KeepFor)
+		}
 	}
 	status := http.StatusOK
 	if no := out.Refused; no != nil {
@@ -121,6 +127,15 @@ func wait(d time.Duration) string {
 		return fmt.Sprintf("%d minutes", int((d+time.Minute-1)/time.Minute))
 	}
 	return fmt.Sprintf("%d hours", int((d+time.Hour-1)/time.Hour))
+}
+
+// days is a time in days, rounded up.
+func days(d time.Duration) string {
+	n := int((d + 24*time.Hour - 1) / (24 * time.Hour))
+	if n <= 1 {
+		return "a day"
+	}
+	return fmt.Sprintf("%d days", n)
 }
 
 func scopesInWords(scopes []string) []string {

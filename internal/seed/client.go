@@ -41,6 +41,7 @@ func (r *reader) clientFields(c *auth.ClientSetup) []field {
 		may("auth_alg", choice(r, "auth_alg", &c.AuthAlg, auth.ClientAuthAlgs()...)),
 		may("pkce", choice(r, "pkce", &c.PKCE, auth.PKCERequired, auth.PKCEOptional)),
 		may("dpop_bound_access_tokens", r.flag("dpop_bound_access_tokens", &c.BoundTokens)),
+		may("is_third_party", r.flag("is_third_party", &c.ThirdParty)),
 		may("enforce_par", r.flag("enforce_par", &c.RequirePAR)),
 		may("app_id", text(r, "app_id", &c.AppID)),
 		may("app_name", text(r, "app_name", &c.AppName)),

@@ -135,9 +135,11 @@ func (w writes) EndSession(t auth.TenantID, id auth.SessionID, at time.Time, why
 }
 
 // EndSessionsOf implements auth.Writes.
-func (w writes) EndSessionsOf(t auth.TenantID, id auth.UserID, surface auth.Surface, at time.Time, why string) ([]auth.Session, error) {
+func (w writes) EndSessionsOf(
+	t auth.TenantID, id auth.UserID, surface auth.Surface, client auth.ClientID, at time.Time, why string,
+) ([]auth.Session, error) {
 	rows, err := w.q.EndSessionsOf(w.ctx, sqlc.EndSessionsOfParams{
-		TenantID: string(t), UserID: string(id), Surface: string(surface), At: micros(at), Why: why,
+		TenantID: string(t), UserID: string(id), Surface: string(surface), ClientID: string(client), At: micros(at), Why: why,
 	})
 	return list(reads(w), "end sessions", rows, err, func(row sqlc.Session) (auth.Session, error) { return session(row), nil })
 }

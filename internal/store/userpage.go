@@ -137,6 +137,9 @@ func (w writes) DeleteUser(t auth.TenantID, id auth.UserID, at time.Time) error 
 		},
 		func() error { return w.dropUserKeys(tenant, user) },
 		func() error {
+			return w.q.DropConsentsOf(w.ctx, sqlc.DropConsentsOfParams{TenantID: tenant, UserID: user})
+		},
+		func() error {
 			return w.q.DropPasskeyAttemptsOf(w.ctx, sqlc.DropPasskeyAttemptsOfParams{TenantID: tenant, UserID: user})
 		},
 		func() error {

@@ -42,6 +42,7 @@ WHERE tenant_id = sqlc.arg(tenant_id) AND id = sqlc.arg(id) AND ended_at = 0;
 -- name: EndSessionsOf :many
 UPDATE sessions SET ended_at = sqlc.arg(at), ended_why = sqlc.arg(why)
 WHERE tenant_id = sqlc.arg(tenant_id) AND user_id = sqlc.arg(user_id) AND surface = sqlc.arg(surface) AND ended_at = 0
+    AND (client_id = sqlc.arg(client_id) OR CAST(sqlc.arg(client_id) AS TEXT) = '')
 RETURNING *;
 
 -- name: HasSession :many

@@ -10,7 +10,7 @@ import (
 )
 
 const clients = `-- name: Clients :many
-SELECT tenant_id, id, kind, app_id, app_name, secrets, redirect_uris, resources, claims, alg, access_token_for, refresh_token_for, created_at, disabled_at, native, second_factor, logout, auth_method, jwks, auth_alg, pkce, require_par, name, description, session_for, rotate_for, updated_at, roles, bound_tokens FROM clients ORDER BY tenant_id, id
+SELECT tenant_id, id, kind, app_id, app_name, secrets, redirect_uris, resources, claims, alg, access_token_for, refresh_token_for, created_at, disabled_at, native, second_factor, logout, auth_method, jwks, auth_alg, pkce, require_par, name, description, session_for, rotate_for, updated_at, roles, bound_tokens, third_party FROM clients ORDER BY tenant_id, id
 `
 
 func (q *Queries) Clients(ctx context.Context) ([]Client, error) {
@@ -52,6 +52,7 @@ func (q *Queries) Clients(ctx context.Context) ([]Client, error) {
 			&i.UpdatedAt,
 			&i.Roles,
 			&i.BoundTokens,
+			&i.ThirdParty,
 		); err != nil {
 			return nil, err
 		}
@@ -69,9 +70,9 @@ func (q *Queries) Clients(ctx context.Context) ([]Client, error) {
 const putClient = `-- name: PutClient :execrows
 INSERT INTO clients (tenant_id, id, kind, app_id, app_name, secrets, redirect_uris, resources, claims, alg, access_token_for,
     refresh_token_for, created_at, disabled_at, native, second_factor, auth_method, jwks, auth_alg, pkce, require_par, logout,
-    name, description, session_for, rotate_for, updated_at, roles, bound_tokens)
+    name, description, session_for, rotate_for, updated_at, roles, bound_tokens, third_party)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-    $23, $24, $25, $26, $27, $28, $29)
+    $23, $24, $25, $26, $27, $28, $29, $30)
 ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, app_id = excluded.app_id, app_name = excluded.app_name,
     secrets = excluded.secrets, redirect_uris = excluded.redirect_uris, resources = excluded.resources, claims = excluded.claims,
     alg = excluded.alg, access_token_for = excluded.access_token_for, refresh_token_for = excluded.refresh_token_for,
@@ -79,7 +80,8 @@ ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, app_id = excluded.app_id, a
     second_factor = excluded.second_factor, auth_method = excluded.auth_method, jwks = excluded.jwks, auth_alg = excluded.auth_alg,
     pkce = excluded.pkce, require_par = excluded.require_par, logout = excluded.logout, name = excluded.name,
     description = excluded.description, session_for = excluded.session_for, rotate_for = excluded.rotate_for,
-    updated_at = excluded.updated_at, roles = excluded.roles, bound_tokens = excluded.bound_tokens
+    updated_at = excluded.updated_at, roles = excluded.roles, bound_tokens = excluded.bound_tokens,
+    third_party = excluded.third_party
 WHERE clients.tenant_id = excluded.tenant_id
 `
 
@@ -113,6 +115,7 @@ type PutClientParams struct {
 	UpdatedAt       int64
 	Roles           string
 	BoundTokens     bool
+	ThirdParty      bool
 }
 
 // PutClient changes no row when the id is another tenant's.
@@ -147,6 +150,7 @@ func (q *Queries) PutClient(ctx context.Context, arg PutClientParams) (int64, er
 		arg.UpdatedAt,
 		arg.Roles,
 		arg.BoundTokens,
+		arg.ThirdParty,
 	)
 	if err != nil {
 		return 0, err

@@ -174,6 +174,16 @@ type Client struct {
 	UpdatedAt       int64
 	Roles           string
 	BoundTokens     bool
+	ThirdParty      bool
+}
+
+type Consent struct {
+	TenantID  string
+	UserID    string
+	ClientID  string
+	Scopes    string
+	GivenAt   int64
+	UpdatedAt int64
 }
 
 type Device struct {

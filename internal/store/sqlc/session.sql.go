@@ -89,6 +89,7 @@ func (q *Queries) EndSession(ctx context.Context, arg EndSessionParams) (int64, 
 const endSessionsOf = `-- name: EndSessionsOf :many
 UPDATE sessions SET ended_at = $1, ended_why = $2
 WHERE tenant_id = $3 AND user_id = $4 AND surface = $5 AND ended_at = 0
+    AND (client_id = $6 OR CAST($6 AS TEXT) = '')
 RETURNING tenant_id, id, surface, user_id, epoch, client_id, methods, org_type, org_id, created_at, auth_at, seen_at, idle_limit, ends_at, ended_at, ended_why
 `
 
@@ -98,6 +99,7 @@ type EndSessionsOfParams struct {
 	TenantID string
 	UserID   string
 	Surface  string
+	ClientID string
 }
 
 func (q *Queries) EndSessionsOf(ctx context.Context, arg EndSessionsOfParams) ([]Session, error) {
@@ -107,6 +109,7 @@ func (q *Queries) EndSessionsOf(ctx context.Context, arg EndSessionsOfParams) ([
 		arg.TenantID,
 		arg.UserID,
 		arg.Surface,
+		arg.ClientID,
 	)
 	if err != nil {
 		return nil, err

@@ -303,7 +303,7 @@ func clientFixture(t auth.TenantID) auth.Client {
 		RedirectURIs: []string{"https://example.com/a", "https://example.com/b"}, Resources: []string{"https://api.example.com"},
 		Claims: []string{"email", "roles"}, Alg: "RS256", AccessTokenFor: time.Hour, RefreshTokenFor: 24 * time.Hour,
 		CreatedAt: at(3), DisabledAt: at(4), Native: true, SecondFactor: true, Auth: auth.ClientAuthKey,
-		JWKS: `{"keys":[]}`, AuthAlg: "PS256", PKCE: auth.PKCEOptional, RequirePAR: true, BoundTokens: true,
+		JWKS: `{"keys":[]}`, AuthAlg: "PS256", PKCE: auth.PKCEOptional, RequirePAR: true, BoundTokens: true, ThirdParty: true,
 		Logout: auth.ClientLogout{RedirectURIs: []string{"https://example.com/bye"}, URI: "https://example.com/out", SessionRequired: true},
 		Name:   "Back end", Description: "What it is", RotateFor: 25 * time.Hour, SessionFor: 26 * time.Hour, UpdatedAt: at(5),
 		Roles: []auth.RoleID{"one", "two"},

@@ -83,7 +83,7 @@ func testEndSessionsOf(t *testing.T, s auth.Store) {
 	for i, want := range [][]auth.SessionID{{"a", "b"}, nil} {
 		var got []auth.SessionID
 		write(t, s, func(tx auth.Writes) error {
-			ended, err := tx.EndSessionsOf("demo", "17", auth.SurfaceBrowser, at(2), "why")
+			ended, err := tx.EndSessionsOf("demo", "17", auth.SurfaceBrowser, "", at(2), "why")
 			got = nil
 			for _, session := range ended {
 				if !session.EndedAt.Equal(at(2)) || session.EndedWhy != "why" {

@@ -94,6 +94,7 @@ func ofSome() map[string]part {
 		"RevokeRefreshOf":  testRevokeRefreshOf,
 		"StepUp":           testStepUp,
 		"Parties":          testParties,
+		"Consents":         testConsents,
 		"EndSessionsOf":    testEndSessionsOf,
 		"Challenges":       testChallenges,
 		"ChallengeMoves":   testChallengeMoves,
