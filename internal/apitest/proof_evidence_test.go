@@ -64,6 +64,7 @@ func testEvidence(t *testing.T, alg jose.Alg, passkey deviceclient.Passkey) {
 		}
 	}
 	check("as it was given out", honest, true)
+	check("as a device saves it", without(honest, "event"), true)
 	for name, value := range honest {
 		changed := maps.Clone(honest)
 		switch text := value.(type) {
@@ -86,6 +87,13 @@ func testEvidence(t *testing.T, alg jose.Alg, passkey deviceclient.Passkey) {
 		}
 		check(name+" changed", changed, false)
 	}
+}
+
+// without is a document that lacks a member.
+func without(d map[string]any, name string) map[string]any {
+	d = maps.Clone(d)
+	delete(d, name)
+	return d
 }
 
 // alteredText is a text with one bit of meaning changed.

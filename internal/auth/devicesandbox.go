@@ -54,9 +54,9 @@ func (s *Service) DeviceOwners(ctx context.Context) ([]DeviceOwner, error) {
 // SandboxTicket gives a user a ticket as if they had just logged in and stepped up, so that a newcomer has a phone in a minute. Only the
 // sandbox does.
 //
-// Errors: CodeNotFound, CodeChannelUnsupported, CodeDeviceLimit, CodeLocked.
+// Errors: CodeNotFound, CodeChannelUnsupported, CodeDeviceLimit, CodeLocked, CodeMaintenance.
 func (s *Service) SandboxTicket(ctx context.Context, t TenantID, id UserID) (IssuedTicket, error) {
-	if !s.sandbox {
+	if !s.sandbox || s.dir.Load().tenants[t] == nil {
 		return IssuedTicket{}, refuse(CodeNotFound)
 	}
 	now, by := s.now(), Actor{Tenant: t}

@@ -54,6 +54,8 @@ func TestSandboxTicket(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
+	_, err = sandbox.SandboxTicket(t.Context(), "none", authtest.Ada)
+	wantCode(t, err, auth.CodeNotFound)
 	live := e.Another(t, func(c *auth.Config) { c.Sandbox = false })
 	_, err = live.SandboxTicket(t.Context(), authtest.Demo, authtest.Ada)
 	wantCode(t, err, auth.CodeNotFound)

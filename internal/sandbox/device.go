@@ -113,6 +113,7 @@ func deviceProblem(err error) error {
 		auth.CodeChannelUnbound:     {http.StatusConflict, "the user has no device: bind one first"},
 		auth.CodeDeviceLimit:        {http.StatusConflict, "the user has as many devices as one may have: unbind one"},
 		auth.CodeLocked:             {http.StatusConflict, "the user is locked: move the clock, or reset"},
+		auth.CodeMaintenance:        {http.StatusConflict, "the tenant is in maintenance: its setting says so"},
 		auth.CodeChallengeLimit:     {http.StatusConflict, "the user was asked too often: move the clock by ten minutes"},
 	} {
 		if errors.Is(err, code) {
