@@ -29,6 +29,8 @@
 //	ClientToken            /oidc    a client's own token
 //	Push, Pushed           /oidc    an authorization request ahead of its user
 //	PasswordGrant          /oidc    AuthenticatePassword for clients from before
+//	StartReset, ProveReset, ProveOldPassword, ResetPassword          /cis, a new password for one factor, or for two
+//	AppMethods, ChangeAppMethods                                     /cis, how the users of an application prove themselves
 //	StartRecovery, ResumeRecovery                                    /multi, a new password for a code from the mailbox
 //	Invite, ValidateInvite, ConsumeInvite                            /multi, the first password for a code from the mailbox
 //	SendEmailCode, VerifyEmail                                       /multi, a code proves the address

@@ -262,7 +262,8 @@ func (s *Service) ResetAndEnter(ctx context.Context, via Via, token string, new 
 			return nil, err
 		}
 		return func(w Writes, u User, now time.Time) (Entry, error) {
-			t := s.entryToken(r.by, u, slices.Clone(r.methods), now)
+			methods := slices.DeleteFunc(slices.Clone(r.methods), func(m Method) bool { return m == methodTrusted })
+			t := s.entryToken(r.by, u, methods, now)
 			if err := t.rows(w); err != nil {
 				return Entry{}, err
 			}

@@ -31,6 +31,7 @@ type PasswordMethod struct {
 	TemporaryFor time.Duration // zero: for ever
 	ResetFor     time.Duration // life of a code, a link and a token of a reset
 	ResetDigits  int           // of such a code
+	TwoFactors   bool          // a reset asks for two factors
 	Unannounced  bool          // a change of password is not told to its user
 	Lock         LockPolicy
 	Look         MessageLook

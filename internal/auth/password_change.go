@@ -18,7 +18,7 @@ type PasswordUpdate struct {
 // UpdatePassword replaces a user's password on proof of the old one, and is counted like a login. In one transaction it ends every
 // other session, token and refresh family of the user, uses up a temporary token, and opens a new session.
 //
-// Errors: those of Authenticate and of an attempt, with CodePasswordIncorrect for a wrong old password; CodePasswordTooShort,
+// Errors: those of Authenticate and of an attempt, CodeStepUpRequired for a reset token of an application that asks for two factors, with CodePasswordIncorrect for a wrong old password; CodePasswordTooShort,
 // CodePasswordTooLong, CodePasswordTooSimple, CodePasswordUsed.
 func (s *Service) UpdatePassword(ctx context.Context, by Actor, bearer string, old, new seal.Secret) (PasswordUpdate, error) {
 	if err := errors.Join(tooLong("oldPassword", old), tooLong("newPassword", new)); err != nil {
@@ -27,6 +27,9 @@ func (s *Service) UpdatePassword(ctx context.Context, by Actor, bearer string, o
 	b, err := s.Authenticate(ctx, by, bearer, TokenAccess, TokenTemporary)
 	if err != nil {
 		return PasswordUpdate{}, err
+	}
+	if of := s.rules(Actor{Tenant: by.Tenant, Client: b.Session.Client}); b.Session.Surface == SurfaceReset && !of.enough(b.Session.Methods) {
+		return PasswordUpdate{}, refuse(CodeStepUpRequired)
 	}
 	policy := s.rules(by).passwordPolicy()
 	if err := policy.check(new, b.User); err != nil {

@@ -23,13 +23,15 @@ type ResetRequest struct {
 	Kind       IdentifierKind
 	Identifier string
 	Redirect   string // for a link: where in the client's app it leads
+	Previous   string // the reset token of the factor that was proved before; empty: none
+	Trusted    bool   // the client vouches for the user in the place of a second factor
 }
 
 // StartReset sends a user a code, or a link when there is a redirect, to an address of theirs that is verified. It changes nothing on the
 // account, works during a lock, and succeeds whoever is named and whatever was sent before.
 //
-// Errors: CodeIdentifierInvalid, CodeRedirectInvalid; with Settings.RevealAccounts CodeUserNotFound, CodeEmailUnverified and
-// CodePhoneUnverified.
+// Errors: CodeIdentifierInvalid, CodeRedirectInvalid, CodeChannelUnsupported, CodeRecoveryInvalid for a Previous that is not the user's or
+// not good; with Settings.RevealAccounts CodeUserNotFound, CodeEmailUnverified and CodePhoneUnverified.
 func (s *Service) StartReset(ctx context.Context, by Actor, in ResetRequest) error {
 	_, err := s.startReset(ctx, by, in, func(tx Tx, a Account, c Challenge, to string, now time.Time) (Challenge, *Error, error) {
 		mint := func(c Challenge, m Message) (string, Message) {
@@ -122,7 +124,10 @@ func (s *Service) startReset(
 		if reveal {
 			told = in.Channel.unresettable(read)
 		}
-		c := mailed(a, PurposeRecovery, IdentityRef{}).over(in.Channel, a)
+		c, no, err := s.begunWith(tx, by, mailed(a, PurposeRecovery, IdentityRef{}).over(in.Channel, a), in, now)
+		if err != nil || no != nil {
+			return c, no, err
+		}
 		return s.askRecovery(tx, by, c, told, func() (Challenge, *Error, error) { return send(tx, a, c, canonical, now) }, now)
 	})
 }
@@ -154,78 +159,54 @@ type ResetProof struct {
 
 // ProveReset turns a code into a reset token, and uses it up. Wrong ones count as those of a recovery on /multi do.
 //
-// Errors: CodeIdentifierInvalid, CodeThrottled, CodeRecoveryInvalid.
-func (s *Service) ProveReset(ctx context.Context, by Actor, in ResetProof) (string, error) {
+// Errors: CodeIdentifierInvalid, CodeThrottled, CodeChannelUnsupported, CodeRecoveryInvalid.
+func (s *Service) ProveReset(ctx context.Context, by Actor, in ResetProof) (ResetToken, error) {
 	canonical, err := Canonical(in.Kind, in.Identifier)
 	if err != nil {
-		return "", err
+		return ResetToken{}, err
 	}
 	if err := s.charge(by); err != nil {
-		return "", err
+		return ResetToken{}, err
 	}
 	p := mailProof{addressee{in.Kind, canonical, in.Channel.resettable}, PurposeRecovery, in.Code, CodeRecoveryInvalid, in.Channel}
 	now := s.now()
-	text, err := decide(ctx, s, by, func(tx Tx) (string, *Error, error) {
+	token, err := decide(ctx, s, by, func(tx Tx) (ResetToken, *Error, error) {
 		if err := s.rules(by).passwords(); err != nil {
-			return "", nil, err
+			return ResetToken{}, nil, err
 		}
-		a, _, no, err := s.proveMailed(tx, by, p, now)
+		a, c, no, err := s.proveMailed(tx, by, p, now)
 		if err != nil || no != nil {
-			return "", no, err
+			return ResetToken{}, no, err
 		}
 		m := MethodEmail
 		if in.Channel == ChannelSMS {
 			m = MethodSMS
 		}
-		t := s.temporaryToken(by, a.User, SurfaceReset, m, now)
-		if err := t.rows(tx); err != nil {
-			return "", nil, err
+		methods, f, no, err := s.proved(tx, c, m, now)
+		if err != nil || no != nil {
+			return ResetToken{}, no, err
 		}
-		return t.text, nil, tx.AddEvents(t.issued)
+		t := s.resetToken(by, a.User, methods, now)
+		if err := errors.Join(s.spendFirst(tx, by.Tenant, f, now), t.rows(tx)); err != nil {
+			return ResetToken{}, nil, err
+		}
+		return s.worth(by, t), nil, tx.AddEvents(t.issued)
 	})
 	if err == nil {
 		s.refund(by)
 	}
-	return text, err
+	return token, err
 }
 
-// ProveOldPassword turns a user's present password into a reset token, also one that has expired or is temporary. It is an attempt like a
-// login's. The call has no credentials of a client: it names one.
-//
-// Errors: CodeIdentifierInvalid, CodeInputTooLong, CodeThrottled, CodeLocked, CodeBusy, CodeOverloaded, CodeMaintenance;
-// CodePasswordIncorrect for an unknown client, an unknown or suspended user and a wrong password alike.
-func (s *Service) ProveOldPassword(ctx context.Context, via Via, id ClientID, in PasswordLogin) (string, error) {
-	by := Actor{Client: id, Via: via}
-	err := s.lookup(ctx, func(d *directory) error {
-		c := d.clients[id]
-		if c == nil || !c.DisabledAt.IsZero() {
-			return refuse(CodePasswordIncorrect)
-		}
-		by.Tenant = c.Tenant
-		return d.open(c.Tenant)
-	})
-	if CodeOf(err) == CodePasswordIncorrect {
-		if err := s.charge(Actor{Via: via}); err != nil {
-			return "", err
-		}
-	}
-	if err != nil {
-		return "", err
-	}
-	a, err := s.provePassword(ctx, by, in)
-	switch CodeOf(err) {
-	case CodeUnknownUser, CodeNoPassword, CodeWrongPassword, CodeSuspended:
-		return "", refuse(CodePasswordIncorrect)
-	}
-	if err != nil {
-		return "", err
-	}
-	now := s.now()
-	if a.account.Password.lapsed(a.end, now) {
-		return "", s.refuseProved(ctx, a, refuse(CodePasswordIncorrect))
-	}
-	t := s.temporaryToken(by, a.account.User, SurfaceReset, MethodPassword, now)
-	return t.text, s.settle(ctx, a, succeeded, t.rows, t.issued)
+// resetToken is a temporary token that stands for all that was proved.
+func (s *Service) resetToken(by Actor, u User, methods []Method, now time.Time) temporary {
+	t := s.temporaryToken(by, u, SurfaceReset, methods[0], now)
+	t.session.Methods = methods
+	return t
+}
+
+func (s *Service) worth(by Actor, t temporary) ResetToken {
+	return ResetToken{Text: t.text, More: !s.rules(by).enough(t.session.Methods)}
 }
 
 // reset is a reset token that was found good.
@@ -238,10 +219,11 @@ type reset struct {
 
 // ResetPassword sets a new password on proof of a reset token, which it uses up. In one transaction it ends every session, token and
 // refresh family of the user and what else is pending, and lifts the lock of the password that was lost. A password that
-// is not taken leaves the token good. It returns the address that the user was told at; empty when they have none.
+// is not taken leaves the token good, and so does one factor where two are asked for. It returns the address that the user was told at;
+// empty when they have none.
 //
 // Errors: CodeInputTooLong, CodeThrottled, CodeRecoveryInvalid for a token that is not good, CodeMaintenance; to its holder only,
-// CodePasswordUsed, the policy's, CodeOverloaded.
+// CodeChannelUnsupported, CodeStepUpRequired where another factor is asked for, CodePasswordUsed, the policy's, CodeOverloaded.
 func (s *Service) ResetPassword(ctx context.Context, via Via, token string, new seal.Secret) (string, error) {
 	email, _, err := s.resetPassword(ctx, via, token, new, func(reset) (func(Writes, User, time.Time) (Entry, error), error) {
 		return func(Writes, User, time.Time) (Entry, error) { return Entry{}, nil }, nil
@@ -264,8 +246,12 @@ func (s *Service) resetPassword(
 		return "", Entry{}, err
 	}
 	s.refund(Actor{Via: via})
-	if err := s.rules(r.by).passwords(); err != nil {
+	rules := s.rules(r.by)
+	if err := rules.passwords(); err != nil {
 		return "", Entry{}, err
+	}
+	if !rules.enough(r.methods) {
+		return "", Entry{}, refuse(CodeStepUpRequired)
 	}
 	follow, err := prepare(r)
 	if err != nil {
@@ -386,10 +372,17 @@ func (s *Service) openResetLink(text string) (resetLinkToken, bool) {
 }
 
 func (s *Service) openLinked(ctx context.Context, via Via, l resetLinkToken) (reset, error) {
-	r := reset{by: Actor{Tenant: l.tenant, Client: l.client, Via: via}, methods: []Method{MethodLink}}
+	r := reset{by: Actor{Tenant: l.tenant, Client: l.client, Via: via}}
 	good, now := false, s.now()
-	err := s.store.View(ctx, func(reads Reads) (err error) {
-		r.account, _, good, err = s.linked(reads, l, now)
+	err := s.store.View(ctx, func(reads Reads) error {
+		var c Challenge
+		var no *Error
+		var err error
+		if r.account, c, good, err = s.linked(reads, l, now); err != nil || !good {
+			return err
+		}
+		r.methods, _, no, err = s.proved(reads, c, MethodLink, now)
+		good = no == nil
 		return err
 	})
 	if err != nil {
@@ -431,7 +424,11 @@ func (s *Service) spendLink(tx Tx, by Actor, l resetLinkToken, now time.Time) (A
 	if err != nil || !good {
 		return a, false, err
 	}
-	if err := s.endChallenge(tx, c, ChallengeIsApproved, now); err != nil {
+	_, f, no, err := s.proved(tx, c, MethodLink, now)
+	if err != nil || no != nil {
+		return a, false, err
+	}
+	if err := errors.Join(s.endChallenge(tx, c, ChallengeIsApproved, now), s.spendFirst(tx, c.Tenant, f, now)); err != nil {
 		return a, false, err
 	}
 	return a, true, tx.AddEvents(s.challengeEvent(by, EventChallengeApproved, c, "", now))

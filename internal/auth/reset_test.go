@@ -72,7 +72,7 @@ func proveReset(t *testing.T, e *authtest.Env, code string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return token
+	return token.Text
 }
 
 // TestReset is for every proof of a reset: what the old password opened is closed, on both contracts, and the proof is
@@ -87,11 +87,11 @@ func TestReset(t *testing.T) {
 			return proveReset(t, e, sentCode)
 		},
 		"the old password": func(t *testing.T, e *authtest.Env) string {
-			token, err := e.ProveOldPassword(t.Context(), auth.Via{}, "app", byUsername("ada", authtest.Password))
+			token, err := e.ProveOldPassword(t.Context(), auth.Via{}, "app", byUsername("ada", authtest.Password), "")
 			if err != nil {
 				t.Fatal(err)
 			}
-			return token
+			return token.Text
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

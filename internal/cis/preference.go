@@ -245,7 +245,7 @@ func (in passwordConfig) method() auth.PasswordMethod {
 		Level: in.Complexity, MinLength: in.MinLength, History: in.Previous, BlockList: in.Dictionary,
 		ExpiresAfter: time.Duration(in.ExpiresIn) * 24 * time.Hour, Lasting: in.Lasting,
 		TemporaryFor: time.Duration(in.TemporaryHours) * time.Hour, ResetFor: minutes(in.ResetValidity),
-		ResetDigits: cmp.Or(in.CodeLength, d.ResetDigits), Unannounced: in.NotifyOnPassword != nil && !*in.NotifyOnPassword,
+		ResetDigits: cmp.Or(in.CodeLength, d.ResetDigits), TwoFactors: in.RequireMFA, Unannounced: in.NotifyOnPassword != nil && !*in.NotifyOnPassword,
 		Lock: lockConfig{in.MaxFailures, in.Suspension, in.FailuresExpire, in.Tiers}.lock(), Look: look(in.Message),
 	}
 }
@@ -255,7 +255,7 @@ func passwordConfigOf(p auth.PasswordMethod) passwordConfig {
 	return passwordConfig{
 		ResetValidity: whole(p.ResetFor, time.Minute), Complexity: p.Level, MinLength: p.MinLength, Previous: p.History, Dictionary: p.BlockList,
 		ExpiresIn: whole(p.ExpiresAfter, 24*time.Hour), Lasting: p.Lasting, MaxFailures: lock.MaxFailures, Suspension: lock.Lockout,
-		FailuresExpire: lock.FailuresExpire, Tiers: lock.Tiers, TemporaryHours: whole(p.TemporaryFor, time.Hour), CodeLength: p.ResetDigits,
+		FailuresExpire: lock.FailuresExpire, Tiers: lock.Tiers, TemporaryHours: whole(p.TemporaryFor, time.Hour), CodeLength: p.ResetDigits, RequireMFA: p.TwoFactors,
 		NotifyOnPassword: &told, Message: messageOf(p.Look),
 	}
 }

@@ -17,6 +17,8 @@ type resetRequest struct {
 	Passcode    string      `json:"passcode"`
 	Password    seal.Secret `json:"password"`
 	ClientID    string      `json:"client_id"`
+	Previous    string      `json:"prev_reset_token"`
+	IgnoreMFA   bool        `json:"ignore_mfa"`
 }
 
 // identifier reads who is meant: exactly one way must be used.
@@ -46,7 +48,9 @@ func (c *call) resetOf() (resetRequest, auth.ResetRequest, error) {
 		return in, auth.ResetRequest{}, err
 	}
 	kind, value, err := in.identifier()
-	return in, auth.ResetRequest{Kind: kind, Identifier: value, Redirect: in.RedirectURI}, err
+	return in, auth.ResetRequest{
+		Kind: kind, Identifier: value, Redirect: in.RedirectURI, Previous: in.Previous, Trusted: in.IgnoreMFA,
+	}, err
 }
 
 // sendResetLink is POST /v1/auth/password/reset/email/link of contract/cis §1.3.
@@ -83,7 +87,7 @@ func (a *API) sendResetEmail(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	return a.sendResetCode(c, auth.ResetRequest{Channel: auth.ChannelEmail, Kind: auth.ByEmail, Identifier: in.Email}, "Email Sent")
+	return a.sendResetCode(c, in, auth.ResetRequest{Channel: auth.ChannelEmail, Kind: auth.ByEmail, Identifier: in.Email}, "Email Sent")
 }
 
 // sendResetSMS is POST /v1/auth/password/reset/sms/otp of contract/cis §1.3.
@@ -92,10 +96,11 @@ func (a *API) sendResetSMS(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	return a.sendResetCode(c, auth.ResetRequest{Channel: auth.ChannelSMS, Kind: auth.ByPhone, Identifier: in.PhoneNumber}, "SMS Sent")
+	return a.sendResetCode(c, in, auth.ResetRequest{Channel: auth.ChannelSMS, Kind: auth.ByPhone, Identifier: in.PhoneNumber}, "SMS Sent")
 }
 
-func (a *API) sendResetCode(c *call, in auth.ResetRequest, done string) error {
+func (a *API) sendResetCode(c *call, given resetRequest, in auth.ResetRequest, done string) error {
+	in.Previous, in.Trusted = given.Previous, given.IgnoreMFA
 	if err := a.auth.StartReset(c.r.Context(), c.by, in); err != nil {
 		return err
 	}
@@ -125,7 +130,15 @@ func (a *API) proveReset(c *call, in auth.ResetProof) error {
 	if err != nil {
 		return err
 	}
-	return c.w.JSON(http.StatusOK, result{token})
+	return c.resetToken(token)
+}
+
+// resetToken answers with a reset token, and says whether it takes another factor.
+func (c *call) resetToken(t auth.ResetToken) error {
+	return c.w.JSON(http.StatusOK, struct {
+		Result      string `json:"result"`
+		MFARequired bool   `json:"mfa_required,omitzero"`
+	}{t.Text, t.More})
 }
 
 // validateOldPassword is POST /v1/auth/password/reset/password/validate of contract/cis §1.3. It is for apps: they have no client token.
@@ -136,11 +149,11 @@ func (a *API) validateOldPassword(c *call) error {
 	}
 	token, err := a.auth.ProveOldPassword(c.r.Context(), c.via(), auth.ClientID(in.ClientID), auth.PasswordLogin{
 		Kind: who.Kind, Identifier: who.Identifier, Password: in.Password,
-	})
+	}, in.Previous)
 	if err != nil {
 		return err
 	}
-	return c.w.JSON(http.StatusOK, result{token})
+	return c.resetToken(token)
 }
 
 type newPasswordRequest struct {

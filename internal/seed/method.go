@@ -47,6 +47,7 @@ func (r *reader) passwordMethod(n *yaml.Node, p *auth.PasswordMethod) {
 		may("temporary_for", r.units("temporary_for", &p.TemporaryFor, time.Hour, 1, 8760)),
 		may("reset_for", r.units("reset_for", &p.ResetFor, time.Minute, 5, 60)),
 		may("reset_digits", r.count("reset_digits", &p.ResetDigits, 4, 8)),
+		may("require_mfa", r.flag("require_mfa", &p.TwoFactors)),
 		may("notify", r.flag("notify", &told)),
 		may("lockout", func(n *yaml.Node) { r.methodLockout(n, &p.Lock) }),
 	)

@@ -20,7 +20,7 @@ func TestMethodsOfAnApplication(t *testing.T) {
 	t.Parallel()
 	s, err := seed.Parse("seed.yaml", []byte(app(`
       password: {level: 3, min_length: 6, history: 7, block_list: true, expires_after: 30d, ignore_expiration: true, temporary_for: 2h,
-                 reset_for: 10m, reset_digits: 8, notify: false, lockout: {failures: 4, for: 1m, forget_after: 1h, tiers: [{failures: 2, for: 1m}, {failures: 3, for: 1d}]}},
+                 reset_for: 10m, reset_digits: 8, require_mfa: true, notify: false, lockout: {failures: 4, for: 1m, forget_after: 1h, tiers: [{failures: 2, for: 1m}, {failures: 3, for: 1d}]}},
       sms: off, email_otp: {for: 2m, failures: 20, lock_for: 3m, digits: 4, cross_clients: true}, email: {for: 1d},
       totp: {algorithm: sha512, digits: 8, period: 60s, window: 0, issuer: Demo},
       webauthn_api: {site: bank.example, synced: false, models: [00000000-0000-0000-0000-000000000001]}`)))
@@ -31,7 +31,7 @@ func TestMethodsOfAnApplication(t *testing.T) {
 	want := auth.Methods{
 		Password: &auth.PasswordMethod{
 			Level: 3, MinLength: 6, History: 7, BlockList: true, ExpiresAfter: 30 * 24 * time.Hour, Lasting: true, TemporaryFor: 2 * time.Hour,
-			ResetFor: 10 * time.Minute, ResetDigits: 8, Unannounced: true, Lock: auth.LockPolicy{
+			ResetFor: 10 * time.Minute, ResetDigits: 8, TwoFactors: true, Unannounced: true, Lock: auth.LockPolicy{
 				Failures: 4, For: time.Minute, ForgetAfter: time.Hour,
 				Tiers: []auth.LockTier{{Failures: 2, For: time.Minute}, {Failures: 3, For: 24 * time.Hour}},
 			},

@@ -28,6 +28,7 @@ type passwordMethod struct {
 	TemporaryFor time.Duration `json:"temporary_for"`
 	ResetFor     time.Duration `json:"reset_for"`
 	ResetDigits  int           `json:"reset_digits"`
+	TwoFactors   bool          `json:"two_factors"`
 	Unannounced  bool          `json:"unannounced"`
 	Lock         lockPolicy    `json:"lock"`
 	Look         messageLook   `json:"look"`
@@ -89,7 +90,7 @@ func toMethods(m auth.Methods) methods {
 		Password: otherwise(m.Password, func(p auth.PasswordMethod) passwordMethod {
 			return passwordMethod{
 				p.Off, p.Level, p.MinLength, p.History, p.BlockList, p.ExpiresAfter, p.Lasting, p.TemporaryFor, p.ResetFor, p.ResetDigits,
-				p.Unannounced, toLockPolicy(p.Lock), messageLook(p.Look),
+				p.TwoFactors, p.Unannounced, toLockPolicy(p.Lock), messageLook(p.Look),
 			}
 		}),
 		SMS:   otherwise(m.SMS, toCodeMethod),
@@ -112,7 +113,7 @@ func (m methods) auth() auth.Methods {
 			return auth.PasswordMethod{
 				Off: p.Off, Level: p.Level, MinLength: p.MinLength, History: p.History, BlockList: p.BlockList, ExpiresAfter: p.ExpiresAfter,
 				Lasting: p.Lasting, TemporaryFor: p.TemporaryFor, ResetFor: p.ResetFor, ResetDigits: p.ResetDigits,
-				Unannounced: p.Unannounced, Lock: p.Lock.auth(), Look: auth.MessageLook(p.Look),
+				TwoFactors: p.TwoFactors, Unannounced: p.Unannounced, Lock: p.Lock.auth(), Look: auth.MessageLook(p.Look),
 			}
 		}),
 		SMS:   otherwise(m.SMS, codeMethod.auth),

@@ -261,7 +261,7 @@ func methodsFixture() auth.Methods {
 	return auth.Methods{
 		Password: &auth.PasswordMethod{
 			Off: true, Level: 3, MinLength: 9, History: 7, BlockList: true, ExpiresAfter: time.Hour, Lasting: true, TemporaryFor: time.Minute,
-			ResetFor: time.Minute, ResetDigits: 5, Unannounced: true, Lock: lock, Look: look,
+			ResetFor: time.Minute, ResetDigits: 5, TwoFactors: true, Unannounced: true, Lock: lock, Look: look,
 		},
 		SMS: &code, Email: &code, Link: &auth.LinkMethod{Off: true, For: time.Minute, Look: look},
 		TOTP: &auth.TOTPMethod{
