@@ -28,6 +28,7 @@ type AuthorizationRequest struct {
 	MaxAge          string   // seconds, as they came; empty: any
 	ACRs            []string // in order of preference
 	LoginHint       string
+	Locales         []string // languages of the page, in order of preference
 	Resource        string
 	Claims          []ClaimRequest // for the ID token
 	UserInfo        []ClaimRequest // for UserInfo

@@ -37,7 +37,7 @@ func (a *API) authorize(w *httpx.Response, r *http.Request) error {
 		if err != nil {
 			return a.refuse(w, in, err)
 		}
-		return a.answer(w, out, "")
+		return a.answer(w, r, out, "")
 	})
 }
 
@@ -52,7 +52,7 @@ func (a *API) enter(w *httpx.Response, r *http.Request, params url.Values) error
 	}
 	switch {
 	case err == nil:
-		return a.answer(w, out, "")
+		return a.answer(w, r, out, "")
 	case out.RedirectURI == "": // nobody to tell but the user
 		return err
 	case auth.CodeOf(err) == auth.CodeFactorsUnmet:
@@ -129,7 +129,7 @@ func (a *API) login(w *httpx.Response, r *http.Request) error {
 			}
 			return a.refuse(w, out.AuthorizationRequest, err)
 		}
-		return a.answer(w, out, in.Identifier)
+		return a.answer(w, r, out, in.Identifier)
 	})
 }
 
@@ -161,6 +161,7 @@ func requestOf(params url.Values) auth.AuthorizationRequest {
 		Resource:        strings.Join(params["resource"], " "), // two are none that is configured
 		OrgID:           params.Get("org_id"),
 		Hint:            params.Get("id_token_hint"),
+		Locales:         strings.Fields(params.Get("ui_locales")),
 	}
 	if text := params.Get("claims"); text != "" && !readClaims(text, &in) {
 		in.Unclear = "claims"
@@ -211,12 +212,12 @@ func readClaims(text string, in *auth.AuthorizationRequest) bool {
 }
 
 // answer shows the page of a step, or takes the user back to the client.
-func (a *API) answer(w *httpx.Response, out auth.Authorization, typed string) error {
+func (a *API) answer(w *httpx.Response, r *http.Request, out auth.Authorization, typed string) error {
 	w.Tenant = string(out.Tenant)
 	if out.Step == auth.StepDone {
 		return a.redirect(w, out.AuthorizationRequest, url.Values{"code": {out.Code}})
 	}
-	return a.pages.step(w, out, typed)
+	return a.pages.step(w, r, out, typed)
 }
 
 // refuse tells the client why it gets no code. A fault of ours is not for it.

@@ -227,7 +227,7 @@ func TestSessionsEnd(t *testing.T) {
 	if b.cookies["__Host-countersign-session-demo"] == former {
 		t.Error("the secret of the session is the same after a new login")
 	}
-	stolen := &browser{t, s, map[string]string{"__Host-countersign-session-demo": former}}
+	stolen := &browser{t: t, handler: s, cookies: map[string]string{"__Host-countersign-session-demo": former}}
 	wantError(t, stolen.ask("prompt", "none"), "login_required")
 	if got := s.redeem(t, pending); got.Error != "invalid_grant" {
 		t.Errorf("a code of a session that ended: got %+v", got)

@@ -43,13 +43,17 @@ type browser struct {
 	t       *testing.T
 	handler http.Handler
 	cookies map[string]string
+	accepts string // languages
 }
 
-func (s *server) browser(t *testing.T) *browser { return &browser{t, s, map[string]string{}} }
+func (s *server) browser(t *testing.T) *browser {
+	return &browser{t: t, handler: s, cookies: map[string]string{}}
+}
 
 func (b *browser) do(method, path string, form url.Values) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(form.Encode()))
 	r.Header.Set("Accept", "text/html,application/xhtml+xml")
+	r.Header.Set("Accept-Language", b.accepts)
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}

@@ -13,8 +13,8 @@ import (
 // maxLogoutQuery is the longest logout request, in bytes as it is encoded: an ID token is in it.
 const maxLogoutQuery = 8192
 
-// endSession is RP-initiated logout (OIDC RP-Initiated Logout §2, contract/cis §1.5). ui_locales and logout_hint change nothing: the page has
-// one language, and who is to be logged out is whose session the browser brings.
+// endSession is RP-initiated logout (OIDC RP-Initiated Logout §2, contract/cis §1.5). logout_hint changes nothing: who is to be logged out is
+// whose session the browser brings.
 func (a *API) endSession(w *httpx.Response, r *http.Request) error {
 	return a.orTell(w, r, func() error {
 		if len(r.URL.RawQuery) > maxLogoutQuery {
@@ -32,7 +32,7 @@ func (a *API) endSession(w *httpx.Response, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		return a.leave(w, out)
+		return a.leave(w, r, strings.Fields(params.Get("ui_locales")), out)
 	})
 }
 
@@ -64,12 +64,12 @@ func (a *API) answerLogout(w *httpx.Response, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		return a.leave(w, out)
+		return a.leave(w, r, nil, out)
 	})
 }
 
 // leave asks the user, or sends them on, or tells them that it is done.
-func (a *API) leave(w *httpx.Response, out auth.Logout) error {
+func (a *API) leave(w *httpx.Response, r *http.Request, locales []string, out auth.Logout) error {
 	w.Tenant = string(out.Tenant)
 	for _, t := range out.Over {
 		a.dropCookie(w, sessionCookie(t))
@@ -85,12 +85,15 @@ func (a *API) leave(w *httpx.Response, out auth.Logout) error {
 		}
 		return seeOther(w, to)
 	}
-	v := view{Step: stepOut, Tenant: out.Name, App: out.App, Form: out.Form, Action: answerLogoutPath, Title: "You are signed out"}
+	say := a.pages.speak(locales, r)
+	v := view{
+		words: say, Step: stepOut, Tenant: out.Name, App: out.App, Form: out.Form, Action: answerLogoutPath, Title: say.Say("signed_out"),
+	}
 	switch {
 	case out.Form != "":
-		v.Step, v.Title = stepLogout, "Sign out?"
+		v.Step, v.Title = stepLogout, say.Say("logout_title")
 	case out.Stayed:
-		v.Title = "You are still signed in"
+		v.Title = say.Say("still_in")
 	}
 	return a.pages.write(w, http.StatusOK, origin(out.RedirectURI), v)
 }

@@ -27,18 +27,20 @@ var loginStyle string
 // pages are what a user sees. They work without JavaScript and take nothing from another origin.
 type pages struct {
 	template *template.Template
-	style    string // as a source of the policy
+	style    string           // as a source of the policy
+	words    map[string]words // by language
 }
 
 func newPages() pages {
 	hash := sha256.Sum256([]byte(loginStyle))
 	return pages{
-		template.Must(template.New("").Parse(loginText)), "'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'",
+		template.Must(template.New("").Parse(loginText)), "'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'", readWords(),
 	}
 }
 
 // view is what the template is filled with.
 type view struct {
+	words
 	Style      template.CSS
 	Title      string
 	Error      string
@@ -55,26 +57,28 @@ type view struct {
 }
 
 // step shows the page of a step: once more when what was typed did not hold.
-func (p pages) step(w *httpx.Response, out auth.Authorization, typed string) error {
+func (p pages) step(w *httpx.Response, r *http.Request, out auth.Authorization, typed string) error {
+	say := p.speak(out.Locales, r)
 	v := view{
-		Step: out.Step, Tenant: out.Name, App: out.App, Form: out.Form, Identifier: typed, Sent: out.Sent, Action: loginPath, Title: "Sign in",
+		words: say, Step: out.Step, Tenant: out.Name, App: out.App, Form: out.Form, Identifier: typed, Sent: out.Sent, Action: loginPath,
+		Title: say.Say("sign_in"),
 	}
 	if v.Identifier == "" {
 		v.Identifier = out.LoginHint
 	}
 	switch out.Step {
 	case auth.StepCode:
-		v.Title = "Enter your code"
+		v.Title = say.Say("code_title")
 	case auth.StepConsent:
-		v.Title, v.Scopes, v.ThirdParty = "Allow access?", scopesInWords(out.Scopes), out.ThirdParty
+		v.Title, v.Scopes, v.ThirdParty = say.Say("consent_title"), say.scopes(out.Scopes), out.ThirdParty
 		if slices.Contains(out.Scopes, "offline_access") {
-			v.Offline = days(out.KeepFor)
+			v.Offline = say.days(out.KeepFor)
 		}
 	}
 	status := http.StatusOK
 	if no := out.Refused; no != nil {
 		w.Code, w.Cause = no.Code.String(), no
-		status, v.Error = refusedStatus(no.Code), inWords(no)
+		status, v.Error = refusedStatus(no.Code), say.why(no)
 		if status != http.StatusForbidden {
 			httpx.RetryAfter(w.Header(), max(no.RetryAfter, time.Second))
 		}
@@ -91,68 +95,6 @@ func refusedStatus(c auth.Code) int {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusForbidden
-}
-
-// inWords says why what was typed did not hold. Whatever would tell that an account exists says the same as a wrong password.
-func inWords(no *auth.Error) string {
-	switch no.Code {
-	case auth.CodeLocked, auth.CodeChallengeLimit:
-		return "There were too many wrong tries. Try again in " + wait(no.RetryAfter) + "."
-	case auth.CodeBusy, auth.CodeThrottled, auth.CodeOverloaded, auth.CodeMaintenance:
-		return "We cannot do this right now. Try again in " + wait(no.RetryAfter) + "."
-	case auth.CodeTooSoon:
-		return "A code was sent just now. You can ask for another one in " + wait(no.RetryAfter) + "."
-	case auth.CodePasswordExpired, auth.CodePasswordTemp:
-		return "Your password has to be replaced before you can sign in here."
-	case auth.CodeWrongOTP:
-		return "This code is not right. Check it and try again."
-	case auth.CodeOneTryLeft:
-		return "This code is not right. You have one try left."
-	case auth.CodeOTPExpired, auth.CodeNoChallenge:
-		return "This code is no longer good. Ask for another one."
-	case auth.CodeChannelUnsupported:
-		return "You cannot sign in here with a password."
-	case auth.CodeSessionNotFound:
-		return "Your session has ended. Sign in again."
-	}
-	return "The name or the password is not right. Check both and try again."
-}
-
-// wait is a time as people say it, rounded up.
-func wait(d time.Duration) string {
-	switch {
-	case d <= time.Minute:
-		return "a minute"
-	case d <= 2*time.Hour:
-		return fmt.Sprintf("%d minutes", int((d+time.Minute-1)/time.Minute))
-	}
-	return fmt.Sprintf("%d hours", int((d+time.Hour-1)/time.Hour))
-}
-
-// days is a time in days, rounded up.
-func days(d time.Duration) string {
-	n := int((d + 24*time.Hour - 1) / (24 * time.Hour))
-	if n <= 1 {
-		return "a day"
-	}
-	return fmt.Sprintf("%d days", n)
-}
-
-func scopesInWords(scopes []string) []string {
-	var all []string
-	for _, s := range scopes {
-		switch s {
-		case "openid":
-			all = append(all, "know who you are")
-		case "email":
-			all = append(all, "see your e-mail address")
-		case "phone":
-			all = append(all, "see your phone number")
-		case "offline_access":
-			all = append(all, "keep this access when you are away")
-		}
-	}
-	return all
 }
 
 // write fills the template. Only forms of ours, and the redirect to the client that may follow one, are let out of the page.
@@ -207,5 +149,10 @@ func (a *API) orTell(w *httpx.Response, r *http.Request, serve func() error) err
 	if e.status == http.StatusServiceUnavailable || e.status == http.StatusTooManyRequests {
 		httpx.RetryAfter(w.Header(), time.Minute)
 	}
-	return a.pages.write(w, e.status, "", view{Title: "This did not work", Error: e.description + ". Go back to the app and begin again."})
+	say := a.pages.speak(nil, r)
+	told := say.Say("begin_again")
+	if say.tag == fallback { // the dialect's own language
+		told = e.description + ". " + told
+	}
+	return a.pages.write(w, e.status, "", view{words: say, Title: say.Say("failed"), Error: told})
 }

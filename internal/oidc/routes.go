@@ -128,6 +128,7 @@ type configuration struct {
 	RevocationAuth         []string `json:"revocation_endpoint_auth_methods_supported"`
 	Scopes                 []string `json:"scopes_supported"`
 	Claims                 []string `json:"claims_supported"`
+	Languages              []string `json:"ui_locales_supported"`
 	ClaimsParameterSupport bool     `json:"claims_parameter_supported"`
 }
 
@@ -149,5 +150,6 @@ func (a *API) configuration(w *httpx.Response, r *http.Request) error {
 		TokenEndpointAuth: authMethods(), TokenEndpointAlgs: names(auth.ClientAuthAlgs()), ProofAlgs: names(auth.ProofAlgs()), PushEndpoint: a.base + "/cis" + pushPath,
 		IntrospectionAuth: authMethods()[:3], RevocationAuth: authMethods(),
 		Scopes: auth.AuthorizationScopes(), Claims: append(always, auth.RequestableClaims()...), ClaimsParameterSupport: true,
+		Languages: a.pages.languages(),
 	})
 }
