@@ -167,3 +167,9 @@ func TransactionCode(t testing.TB, secret, challenge string, at time.Time) strin
 
 // LockLimit is the number of failures that locks next after n.
 func LockLimit(p LockPolicy, n int) int { return p.limit(n) }
+
+// ParsePublicKey is the key of a phone in SubjectPublicKeyInfo.
+func ParsePublicKey(text string) (typ KeyType, der []byte, err error) {
+	key, no := parsePublicKey(text)
+	return key.typ, key.der, orNone(no)
+}

@@ -84,3 +84,36 @@ func TestKeysAsJWK(t *testing.T) {
 		t.Errorf("of no key: got %s", jwk)
 	}
 }
+
+// FuzzParts wants no input to bring the readers of parts down, and a key that is read to be written as the same.
+func FuzzParts(f *testing.F) {
+	a := webauthntest.New(origin)
+	made, err := a.Create(creation(challenge()), nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	got, err := a.Get(request(challenge()), nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(webauthn.EncodeID(made.ID), webauthn.EncodeID(made.ClientData), webauthn.EncodeID(made.Attested),
+		`{"kty":"OKP","crv":"Ed25519","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`)
+	f.Add(webauthn.EncodeID(got.ID), webauthn.EncodeID(got.ClientData), webauthn.EncodeID(got.Data), "{}")
+	f.Add("", "AAAA", "e30", "")
+	f.Fuzz(func(t *testing.T, id, client, data, jwk string) {
+		if r, err := webauthn.NewRegistration(id, client, data); err == nil {
+			_, _ = r.Verify(site(), challenge(), true)
+		}
+		if a, err := webauthn.NewAssertion(id, client, data, data); err == nil {
+			_, _ = a.Verify(site(), challenge(), webauthn.Key{ID: a.ID()}, true)
+		}
+		public, ok := webauthn.FromJWK(jwk)
+		if !ok {
+			return
+		}
+		back, ok := webauthn.JWK(public)
+		if again, good := webauthn.FromJWK(back); !ok || !good || !bytes.Equal(again, public) {
+			t.Errorf("%s: written as %s", jwk, back)
+		}
+	})
+}
