@@ -93,29 +93,35 @@ func TestEveryFaultOfTheStoreFailsClosed(t *testing.T) { // A-129 B-25
 		for mode, name := range map[when]string{notAtAll: "not at all", rolledBack: "rolled back", committed: "committed"} {
 			t.Run(sc.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				for n := 1; ; n++ {
-					e := authtest.New(t, withFront)
-					token := sc.prepare(t, e)
-					faulty := &faultyStore{Store: e.Store, when: mode}
-					s := e.Another(t, func(c *auth.Config) { c.Store = faulty })
-					faulty.calls, faulty.fail = 0, []int{n}
-					got, err := sc.run(t.Context(), s, token)
-					reached := faulty.calls >= n
-					if reached && err != nil && !errors.Is(err, errFault) {
-						t.Errorf("call %d: got %v, which tells nothing of the fault", n, err)
-					}
-					sc.check(t, e, token, got, err)
-					if t.Failed() {
-						t.Fatalf("the %d. call of the store failed, %v", n, err)
-					}
-					if !reached {
-						if err != nil || n < 3 {
-							t.Errorf("without a fault, after %d calls: %v", n-1, err)
-						}
-						return
-					}
-				}
+				failEachCall(t, sc, mode, withFront)
 			})
+		}
+	}
+}
+
+// failEachCall runs a scene with its first call of the store failing, then with its second, until it has no more.
+func failEachCall(t *testing.T, sc scene, mode when, setup func(*auth.Setup)) {
+	t.Helper()
+	for n := 1; ; n++ {
+		e := authtest.New(t, setup)
+		token := sc.prepare(t, e)
+		faulty := &faultyStore{Store: e.Store, when: mode}
+		s := e.Another(t, func(c *auth.Config) { c.Store = faulty })
+		faulty.calls, faulty.fail = 0, []int{n}
+		got, err := sc.run(t.Context(), s, token)
+		reached := faulty.calls >= n
+		if reached && err != nil && !errors.Is(err, errFault) {
+			t.Errorf("call %d: got %v, which tells nothing of the fault", n, err)
+		}
+		sc.check(t, e, token, got, err)
+		if t.Failed() {
+			t.Fatalf("the %d. call of the store failed, %v", n, err)
+		}
+		if !reached {
+			if err != nil || n < 3 {
+				t.Errorf("without a fault, after %d calls: %v", n-1, err)
+			}
+			return
 		}
 	}
 }

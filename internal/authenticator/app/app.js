@@ -19,6 +19,7 @@ const app = {
   requests: undefined, // that wait; undefined: not known yet
   live: 'connecting', // or on, or lost
   status: 'active', // of the device, or blocked, or gone
+  broken: false, // the browser keeps nothing for us
   show, go, notice, reload,
 };
 
@@ -52,6 +53,7 @@ function go(path) {
 function screen() {
   const [, name, id] = location.hash.split('/');
   const { passkeys } = app.config ?? app.device ?? {};
+  if (app.broken) return unsupportedScreen(app);
   if (!app.config && !app.device) return waitScreen(app);
   if (passkeys && passkeys.origin !== location.origin) return movedScreen(app, passkeys);
   if (!passkeys || !isSecureContext || !window.PublicKeyCredential) return unsupportedScreen(app);
@@ -154,7 +156,12 @@ addEventListener('online', () => {
   if (!app.config) reload();
 });
 onOthers(() => reload());
-await Promise.all([loadWords(), readDevice().then((device) => { app.device = device; })]);
+await loadWords();
+try {
+  app.device = await readDevice();
+} catch {
+  app.broken = true;
+}
 install();
 if (app.device) {
   await show();

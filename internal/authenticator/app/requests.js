@@ -11,7 +11,7 @@ const waiting = (request) => request.expires_at > now();
 const asked = (request) => t(`purpose.${request.purpose}`, { service: request.service });
 
 export function requestsScreen(app) {
-  const body = h('div');
+  const body = h('div', { 'aria-live': 'polite' });
   let drawn;
   function draw() {
     const list = app.requests?.filter(waiting);

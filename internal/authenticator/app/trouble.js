@@ -15,9 +15,10 @@ export function movedScreen(app, { origin }) {
   return { title: t('moved.title'), body: [h('p', {}, t('moved.text')), h('p', {}, h('a', { href: url }, `${origin}${location.pathname}`))] };
 }
 
-export const unsupportedScreen = () => ({
+// unsupportedScreen says whether it is the browser that cannot, or the server.
+export const unsupportedScreen = (app) => ({
   title: t('unsupported.title'),
-  body: h('p', {}, t(window.PublicKeyCredential && isSecureContext ? 'unsupported.server' : 'unsupported.browser')),
+  body: h('p', {}, t(app.broken || !window.PublicKeyCredential || !isSecureContext ? 'unsupported.browser' : 'unsupported.server')),
 });
 
 // refusedScreen is for a device that was unbound elsewhere.

@@ -464,6 +464,21 @@ test('at another address it leads to the right one, with the ticket', () => with
   assert.equal(await page.getByRole('link').last().getAttribute('href'), link);
 }, { ...phone, origins: [site] }));
 
+test('a browser or a server that cannot, says so', () => tab(async (page) => {
+  await hooked(page);
+  await page.goto(url);
+  for (const [cannot, text] of [
+    [() => { globalThis.hooks.configuration = { passkeys: undefined }; }, 'This server has no address that keys of browsers can be made for.'],
+    [() => { delete globalThis.PublicKeyCredential; }, 'This browser cannot keep a key'],
+    [() => { indexedDB.open = () => { throw new DOMException('no', 'SecurityError'); }; }, 'This browser cannot keep a key'],
+  ]) {
+    await page.addInitScript(cannot);
+    await page.reload();
+    await heading(page, 'Not possible here');
+    await said(page, text);
+  }
+}));
+
 test('what a name or a payee says is text', () => tab(async (page) => {
   await bound(page);
   const payee = '<img src=x onerror=alert(1)><b>Bob</b>';
