@@ -76,7 +76,7 @@ type Authorization struct {
 	AuthorizationRequest
 	Step    AuthorizationStep
 	Tenant  TenantID
-	Name    string // the tenant's, to be shown
+	Theme   Theme  // of the page, with the name to be shown
 	App     string // the client's, to be shown
 	Form    string // for the page's form; good for one browser
 	Session string // the secret of a new session, for the tenant's cookie; empty: leave the cookie

@@ -24,7 +24,7 @@ type LogoutRequest struct {
 // Logout is where a logout in the browser stands. What its page needs to know of it is here, and no more.
 type Logout struct {
 	Tenant      TenantID   // empty: no client was named
-	Name        string     // the tenant's, to be shown
+	Theme       Theme      // of the page, with the name to be shown
 	App         string     // the client's, to be shown
 	Form        string     // the page has to ask the user first, with this in its form; empty: the user is logged out, or did not want to be
 	Stayed      bool       // the user did not want to be
@@ -85,7 +85,7 @@ func (s *Service) EndSession(ctx context.Context, in LogoutRequest, b Browser, v
 	out := s.left(client, l, nil)
 	if client == nil && len(l.Sessions) == 1 {
 		for t := range l.Sessions {
-			out.Name = s.tenantName(t)
+			out.Theme = s.theme(t)
 		}
 	}
 	out.Form, err = s.signState(sealLeaving, l, b.Form)
@@ -171,16 +171,9 @@ func (s *Service) AnswerLogout(ctx context.Context, in LogoutAnswer, b Browser, 
 func (s *Service) left(client *Client, l leaving, over []TenantID) Logout {
 	out := Logout{Over: over, RedirectURI: l.RedirectURI, State: l.State}
 	if client != nil {
-		out.Tenant, out.App, out.Name = client.Tenant, orElseText(client.AppName, string(client.ID)), s.tenantName(client.Tenant)
+		out.Tenant, out.App, out.Theme = client.Tenant, orElseText(client.AppName, string(client.ID)), s.theme(client.Tenant)
 	}
 	return out
-}
-
-func (s *Service) tenantName(t TenantID) string {
-	if tenant := s.dir.Load().tenants[t]; tenant != nil {
-		return tenant.Name
-	}
-	return ""
 }
 
 // endLogin ends every session of the login page that a user has in the tenant, and has clients told (contract/cis §1.5). What their

@@ -113,9 +113,7 @@ func (s *Service) show(p *page, step AuthorizationStep) (Authorization, error) {
 	if out.App == "" {
 		out.App = string(p.client.ID)
 	}
-	if t := s.dir.Load().tenants[p.client.Tenant]; t != nil {
-		out.Name = t.Name
-	}
+	out.Theme = s.theme(p.client.Tenant)
 	if step == StepDone {
 		return out, nil
 	}

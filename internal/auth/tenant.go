@@ -53,6 +53,7 @@ type Settings struct {
 	EmailEvery     time.Duration // at most one change of e-mail address in this time
 	MultiIdentity  bool          // a root user may own several corporates
 	AppURL         string        // base of the links in e-mails, without a trailing slash; empty: the server's public URL
+	Theme          Theme         // of the login page
 	// IssuedOnly lets a user's key sign challenges of ours alone; off: one that the client made is good too, once.
 	IssuedOnly    bool
 	MessageLimits []Limit // messages to one user

@@ -87,7 +87,7 @@ func (a *API) leave(w *httpx.Response, r *http.Request, locales []string, out au
 	}
 	say := a.pages.speak(locales, r)
 	v := view{
-		words: say, Step: stepOut, Tenant: out.Name, App: out.App, Form: out.Form, Action: answerLogoutPath, Title: say.Say("signed_out"),
+		words: say, theme: out.Theme, Step: stepOut, App: out.App, Form: out.Form, Action: answerLogoutPath, Title: say.Say("signed_out"),
 	}
 	switch {
 	case out.Form != "":

@@ -27,21 +27,19 @@ var loginStyle string
 // pages are what a user sees. They work without JavaScript and take nothing from another origin.
 type pages struct {
 	template *template.Template
-	style    string           // as a source of the policy
 	words    map[string]words // by language
 }
 
 func newPages() pages {
-	hash := sha256.Sum256([]byte(loginStyle))
-	return pages{
-		template.Must(template.New("").Parse(loginText)), "'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "'", readWords(),
-	}
+	return pages{template.Must(template.New("").Parse(loginText)), readWords()}
 }
 
 // view is what the template is filled with.
 type view struct {
 	words
+	theme      auth.Theme
 	Style      template.CSS
+	Logo       template.URL
 	Title      string
 	Error      string
 	Action     string
@@ -60,7 +58,7 @@ type view struct {
 func (p pages) step(w *httpx.Response, r *http.Request, out auth.Authorization, typed string) error {
 	say := p.speak(out.Locales, r)
 	v := view{
-		words: say, Step: out.Step, Tenant: out.Name, App: out.App, Form: out.Form, Identifier: typed, Sent: out.Sent, Action: loginPath,
+		words: say, theme: out.Theme, Step: out.Step, App: out.App, Form: out.Form, Identifier: typed, Sent: out.Sent, Action: loginPath,
 		Title: say.Say("sign_in"),
 	}
 	if v.Identifier == "" {
@@ -99,15 +97,20 @@ func refusedStatus(c auth.Code) int {
 
 // write fills the template. Only forms of ours, and the redirect to the client that may follow one, are let out of the page.
 func (p pages) write(w *httpx.Response, status int, target string, v view) error {
-	v.Style = template.CSS(loginStyle)
+	v.Style, v.Logo, v.Tenant = themed(v.theme), template.URL(v.theme.Logo), v.theme.Name // which has been checked, see auth.CheckLogo
+	images := ""
+	if v.Logo != "" {
+		images = "; img-src data:"
+	}
+	hash := sha256.Sum256([]byte(v.Style))
 	var text bytes.Buffer
 	if err := p.template.ExecuteTemplate(&text, "page", v); err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src "+p.style+
-		"; form-action "+strings.TrimSpace("'self' "+target))
+	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; style-src 'sha256-"+
+		base64.StdEncoding.EncodeToString(hash[:])+"'"+images+"; form-action "+strings.TrimSpace("'self' "+target))
 	h.Set("Referrer-Policy", "no-referrer")
 	w.WriteHeader(status)
 	_, err := w.Write(text.Bytes())

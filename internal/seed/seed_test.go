@@ -57,6 +57,7 @@ tenants:
       multi_identity: false
       issued_challenges: true
       app_url: "https://app.acme.example/portal"
+      login_page: {name: Acme Bank, color: "#0B4F8A", logo: "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="}
     api_keys:
       - {name: backend, key: sk_1}
       - {name: batch, key: sk_2}
@@ -154,6 +155,10 @@ func TestParseReadsEveryKey(t *testing.T) {
 	settings.PhoneChanges, settings.EmailEvery, settings.MultiIdentity = 0, 0, false
 	settings.IssuedOnly = true
 	settings.AppURL = "https://app.acme.example/portal"
+	settings.Theme = auth.Theme{
+		Name: "Acme Bank", Color: "#0B4F8A",
+		Logo: "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=",
+	}
 	want := auth.Setup{
 		Digest: hex.EncodeToString(sum[:]),
 		Tenants: []auth.TenantSetup{{

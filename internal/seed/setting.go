@@ -23,6 +23,20 @@ func (r *reader) appURL(dst *string) func(*yaml.Node) {
 	}
 }
 
+// theme reads how the login page looks.
+func (r *reader) theme(n *yaml.Node, t *auth.Theme) {
+	given := r.object(n, "login_page",
+		may("name", match(r, "name", &t.Name, `^\PC{1,64}$`, "a name of at most 64 characters")),
+		may("color", match(r, "color", &t.Color, `^#[0-9a-fA-F]{6}$`, "a colour such as '#0b4f8a'")),
+		may("logo", text(r, "logo", &t.Logo)),
+	)
+	if at := given["logo"]; at != nil && t.Logo != "" {
+		if err := auth.CheckLogo(t.Logo); err != nil {
+			r.fail(at.Line, "logo: found another text; it %v", err)
+		}
+	}
+}
+
 func (r *reader) otp(n *yaml.Node, p *auth.OTPPolicy) {
 	r.object(n, "otp",
 		may("for", r.span("for", &p.For, 30*time.Second)),

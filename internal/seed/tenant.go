@@ -73,6 +73,7 @@ func (r *reader) settings(n *yaml.Node, s *auth.Settings) {
 		may("email_every", r.span("email_every", &s.EmailEvery, 0)),
 		may("multi_identity", r.flag("multi_identity", &s.MultiIdentity)),
 		may("app_url", r.appURL(&s.AppURL)),
+		may("login_page", func(n *yaml.Node) { r.theme(n, &s.Theme) }),
 		may("issued_challenges", r.flag("issued_challenges", &s.IssuedOnly)),
 	)
 }

@@ -34,10 +34,18 @@ type settings struct {
 	EmailEvery      time.Duration        `json:"email_every"`
 	MultiIdentity   bool                 `json:"multi_identity"`
 	AppURL          string               `json:"app_url"`
+	Theme           theme                `json:"theme,omitzero"`
 	IssuedOnly      bool                 `json:"issued_challenges"`
 	MessageLimits   []rateLimit          `json:"message_limits"`
 	KeyLimits       []rateLimit          `json:"key_limits"`
 	UserLimits      []rateLimit          `json:"user_limits"`
+}
+
+// theme is auth.Theme as JSON.
+type theme struct {
+	Name  string `json:"name,omitzero"`
+	Color string `json:"color,omitzero"`
+	Logo  string `json:"logo,omitzero"`
 }
 
 // otpPolicy is auth.OTPPolicy as JSON.
@@ -135,6 +143,7 @@ func toSettings(s auth.Settings) settings {
 		EmailEvery:      s.EmailEvery,
 		MultiIdentity:   s.MultiIdentity,
 		AppURL:          s.AppURL,
+		Theme:           theme(s.Theme),
 		IssuedOnly:      s.IssuedOnly,
 		MessageLimits:   mapped(s.MessageLimits, toRateLimit),
 		KeyLimits:       mapped(s.KeyLimits, toRateLimit),
@@ -167,6 +176,7 @@ func (s settings) auth() auth.Settings {
 		MultiIdentity:   s.MultiIdentity,
 		IssuedOnly:      s.IssuedOnly,
 		AppURL:          s.AppURL,
+		Theme:           auth.Theme(s.Theme),
 		MessageLimits:   mapped(s.MessageLimits, rateLimit.auth),
 		KeyLimits:       mapped(s.KeyLimits, rateLimit.auth),
 		UserLimits:      mapped(s.UserLimits, rateLimit.auth),

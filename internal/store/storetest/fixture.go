@@ -229,10 +229,10 @@ func tenantFixture(t auth.TenantID) auth.Tenant {
 			EmailEvery:     time.Hour,
 			MultiIdentity:  true,
 			IssuedOnly:     true,
-			AppURL:         "https://app.example.com",
-			MessageLimits:  []auth.Limit{{Count: 1, Window: time.Second}},
-			KeyLimits:      []auth.Limit{{Count: 2, Window: time.Second}, {Count: 3, Window: time.Minute}},
-			UserLimits:     []auth.Limit{{Count: 4, Window: time.Hour}},
+			AppURL:         "https://app.example.com", Theme: auth.Theme{Name: "Demo", Color: "#0b4f8a", Logo: "data:image/png;base64,AA=="},
+			MessageLimits: []auth.Limit{{Count: 1, Window: time.Second}},
+			KeyLimits:     []auth.Limit{{Count: 2, Window: time.Second}, {Count: 3, Window: time.Minute}},
+			UserLimits:    []auth.Limit{{Count: 4, Window: time.Hour}},
 		},
 	}
 }
