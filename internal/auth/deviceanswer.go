@@ -355,7 +355,7 @@ func (s *Service) readAnswer(d Device, c Challenge, shown []string, in SignedAns
 func (s *Service) verifies(d Device, c Challenge, uv string) bool {
 	switch {
 	case d.Passkey.ID != "":
-		return uv == verifiedPasskey
+		return uv == verifiedPasskey && !s.settings(c.Tenant).Push.NoBrowsers
 	case c.Channel != ChannelBiometric:
 		return true
 	case uv == verifiedPIN:

@@ -78,10 +78,13 @@ func (s *Service) authenticatorURL() string {
 // newDevicePasskey checks the passkey that a device is to be bound with: it is for the very proof that the device's key signed, so that
 // nobody's passkey is bound to a key that is not theirs.
 //
-// Error: CodeKeyInvalid.
+// Errors: CodeKeyInvalid; CodeChannelUnsupported, where the tenant takes no browsers.
 func (s *Service) newDevicePasskey(t TenantID, in KeyBinding) (DevicePasskey, error) {
 	if in.Passkey == (DeviceRegistration{}) {
 		return DevicePasskey{}, nil
+	}
+	if s.settings(t).Push.NoBrowsers {
+		return DevicePasskey{}, refuse(CodeChannelUnsupported)
 	}
 	invalid := func(cause error) (DevicePasskey, error) {
 		return DevicePasskey{}, &Error{Code: CodeKeyInvalid, Field: "passkey", Cause: cause}

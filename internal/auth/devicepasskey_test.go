@@ -354,3 +354,32 @@ func TestDeviceSite(t *testing.T) {
 		}
 	}
 }
+
+// TestNoBrowsers: where the tenant takes none, none is bound, and one that is says no and nothing else.
+func TestNoBrowsers(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t, withFactors)
+	b := boundBrowser(t, e)
+	ticket, _ := ticketOf(t, e, "ada")
+	r, token := begun(t, e, b.handset)
+	err := e.ChangeSettings(t.Context(), authtest.Demo, func(s auth.Settings) (auth.Settings, error) {
+		s.Push.NoBrowsers = true
+		return s, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.BindKey(t.Context(), newBrowser(t, e).register(t, ticket, nil), auth.Via{})
+	wantCode(t, err, auth.CodeChannelUnsupported)
+	_, err = b.send(t, r, b.approve(t, b.said(r, auth.Approve), nil))
+	wantCode(t, err, auth.CodeAssertionInvalid)
+	if steppedUp(t, e, token) {
+		t.Error("the token is stepped up")
+	}
+	if status, err := b.answer(t, r.ID, b.said(r, auth.Deny)); err != nil || status != auth.ChallengeDenied {
+		t.Errorf("deny: got %q, %v", status, err)
+	}
+	if err := newPhone(t, e, jose.ES256).bind(t, ticket); err != nil {
+		t.Errorf("an app: %v", err)
+	}
+}

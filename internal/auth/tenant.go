@@ -77,6 +77,7 @@ type PushPolicy struct {
 	Number         NumberMatching // which challenges want a number; empty: NumberForLogin
 	PIN            PINCheck       // what approves instead of biometrics; empty: PINNever
 	ReportSuspends bool           // a user who says that it was not them is suspended, until an operator resumes them
+	NoBrowsers     bool           // devices that are browsers are not bound and approve nothing: they do not tell a finger from a PIN
 }
 
 // SessionPolicy holds the two ends of a session.

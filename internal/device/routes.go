@@ -191,7 +191,7 @@ func refusalOf(c auth.Code) refusal {
 	case auth.CodeLocked:
 		return refusal{http.StatusForbidden, "the user, or the device's PIN, is locked"}
 	case auth.CodeChannelUnsupported:
-		return refusal{http.StatusConflict, "devices, or their PINs, are not used here"}
+		return refusal{http.StatusConflict, "devices, their PINs, or browsers as devices, are not used here"}
 	case auth.CodeDeviceLimit:
 		return refusal{http.StatusConflict, "the user has as many devices as one may have"}
 	case auth.CodeDeviceBound:

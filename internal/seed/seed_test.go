@@ -40,7 +40,7 @@ tenants:
       maintenance: true
       password_grant: true
       otp: {for: 3m, tries: 4, sends: 2, wait: 20s}
-      push: {for: 1m, limit: {count: 5, window: 1h}, number: always, pin: server, report_suspends: true}
+      push: {for: 1m, limit: {count: 5, window: 1h}, number: always, pin: server, report_suspends: true, browsers: false}
       passkey:
         site: acme.example
         origins: ["https://acme.example", "https://app.acme.example:8443", "android:apk-key-hash:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"]
@@ -141,6 +141,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 	settings.OTP = auth.OTPPolicy{For: 3 * time.Minute, Tries: 4, Sends: 2, Wait: 20 * time.Second}
 	settings.Push = auth.PushPolicy{
 		For: time.Minute, Limit: auth.Limit{Count: 5, Window: time.Hour}, Number: auth.NumberAlways, PIN: auth.PINByServer, ReportSuspends: true,
+		NoBrowsers: true,
 	}
 	settings.Passkey = auth.PasskeyPolicy{
 		Site: "acme.example",

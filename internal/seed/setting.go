@@ -47,13 +47,16 @@ func (r *reader) otp(n *yaml.Node, p *auth.OTPPolicy) {
 }
 
 func (r *reader) push(n *yaml.Node, p *auth.PushPolicy) {
+	browsers := !p.NoBrowsers
 	r.object(n, "push",
 		may("for", r.span("for", &p.For, 30*time.Second)),
 		may("limit", func(n *yaml.Node) { p.Limit = r.rateLimit(n, "push limit") }),
 		may("number", choice(r, "number", &p.Number, auth.NumberForLogin, auth.NumberAlways, auth.NumberNever)),
 		may("pin", choice(r, "pin", &p.PIN, auth.PINNever, auth.PINByDevice, auth.PINByServer)),
 		may("report_suspends", r.flag("report_suspends", &p.ReportSuspends)),
+		may("browsers", r.flag("browsers", &browsers)),
 	)
+	p.NoBrowsers = !browsers
 }
 
 // channels reads the channels that users may be challenged over; none is a list without any.

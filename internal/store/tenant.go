@@ -80,17 +80,18 @@ type pushPolicy struct {
 	PIN            bool                `json:"pin,omitzero"`        // auth.PINByDevice
 	PINServer      bool                `json:"pin_server,omitzero"` // auth.PINByServer
 	ReportSuspends bool                `json:"report_suspends,omitzero"`
+	NoBrowsers     bool                `json:"no_browsers,omitzero"`
 }
 
 func toPushPolicy(p auth.PushPolicy) pushPolicy {
 	return pushPolicy{
 		For: p.For, Limit: rateLimit(p.Limit), Number: p.Number, PIN: p.PIN == auth.PINByDevice, PINServer: p.PIN == auth.PINByServer,
-		ReportSuspends: p.ReportSuspends,
+		ReportSuspends: p.ReportSuspends, NoBrowsers: p.NoBrowsers,
 	}
 }
 
 func (p pushPolicy) auth() auth.PushPolicy {
-	out := auth.PushPolicy{For: p.For, Limit: p.Limit.auth(), Number: p.Number, ReportSuspends: p.ReportSuspends}
+	out := auth.PushPolicy{For: p.For, Limit: p.Limit.auth(), Number: p.Number, ReportSuspends: p.ReportSuspends, NoBrowsers: p.NoBrowsers}
 	switch {
 	case p.PINServer:
 		out.PIN = auth.PINByServer

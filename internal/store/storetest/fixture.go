@@ -216,6 +216,7 @@ func tenantFixture(t auth.TenantID) auth.Tenant {
 			OTP:             auth.OTPPolicy{For: time.Minute, Tries: 4, Sends: 5, Wait: time.Second},
 			Push: auth.PushPolicy{
 				For: time.Minute, Limit: auth.Limit{Count: 2, Window: time.Hour}, Number: auth.NumberAlways, PIN: auth.PINByServer, ReportSuspends: true,
+				NoBrowsers: true,
 			},
 			Passkey: auth.PasskeyPolicy{
 				Site: "bank.example", Origins: []string{"https://bank.example"}, Verification: auth.VerificationPreferred, Synced: true,
