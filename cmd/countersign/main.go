@@ -31,21 +31,22 @@ func main() {
 
 // program is the command line.
 type program struct {
-	Sandbox    sandboxCommand    `cmd:"" help:"Start an offline server for trying and testing, on loopback unless exposed."`
-	Serve      serveCommand      `cmd:"" help:"Start the server for production."`
-	Migrate    migrateCommand    `cmd:"" help:"Bring the database's schema up to date."`
-	Check      checkCommand      `cmd:"" help:"Check configuration and data; say what is wrong and which setting it is."`
-	Tenant     tenantCommand     `cmd:"" help:"List or create tenants."`
-	Key        keyCommand        `cmd:"" help:"List, create or revoke API keys."`
-	Client     clientCommand     `cmd:"" help:"List, create, change, rotate or disable clients."`
-	SigningKey signingKeyCommand `cmd:"" name:"signing-key" help:"List or rotate the keys that sign tokens."`
-	PushKey    pushKeyCommand    `cmd:"" name:"push-key" help:"Make a key for Web Push."`
-	User       userCommand       `cmd:"" help:"Unlock, suspend or resume a user."`
-	Webhook    webhookCommand    `cmd:"" help:"List or replay deliveries to a tenant's webhook."`
-	Device     deviceCommand     `cmd:"" help:"Play a device that approves, with its key in a file; for tests."`
-	Evidence   evidenceCommand   `cmd:"" help:"Check what a device signed."`
-	Identity   identityCommand   `cmd:"" help:"Suspend, resume or verify a consumer or corporate."`
-	Version    versionCommand    `cmd:"" help:"Print version, build and hash kernel."`
+	Sandbox     sandboxCommand     `cmd:"" help:"Start an offline server for trying and testing, on loopback unless exposed."`
+	Serve       serveCommand       `cmd:"" help:"Start the server for production."`
+	Migrate     migrateCommand     `cmd:"" help:"Bring the database's schema up to date."`
+	Check       checkCommand       `cmd:"" help:"Check configuration and data; say what is wrong and which setting it is."`
+	Tenant      tenantCommand      `cmd:"" help:"List or create tenants."`
+	Key         keyCommand         `cmd:"" help:"List, create or revoke API keys."`
+	Client      clientCommand      `cmd:"" help:"List, create, change, rotate or disable clients."`
+	Application applicationCommand `cmd:"" help:"Say how the users of an application prove themselves."`
+	SigningKey  signingKeyCommand  `cmd:"" name:"signing-key" help:"List or rotate the keys that sign tokens."`
+	PushKey     pushKeyCommand     `cmd:"" name:"push-key" help:"Make a key for Web Push."`
+	User        userCommand        `cmd:"" help:"Unlock, suspend or resume a user."`
+	Webhook     webhookCommand     `cmd:"" help:"List or replay deliveries to a tenant's webhook."`
+	Device      deviceCommand      `cmd:"" help:"Play a device that approves, with its key in a file; for tests."`
+	Evidence    evidenceCommand    `cmd:"" help:"Check what a device signed."`
+	Identity    identityCommand    `cmd:"" help:"Suspend, resume or verify a consumer or corporate."`
+	Version     versionCommand     `cmd:"" help:"Print version, build and hash kernel."`
 }
 
 // world is what a command may touch.

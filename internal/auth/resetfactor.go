@@ -134,15 +134,26 @@ func (s *Service) spendFirst(w Writes, t TenantID, f firstFactor, now time.Time)
 	return err
 }
 
+// voidFirst ends a link which another factor was begun with, for whoever begins anew: the newest request voids those before. What has
+// no such link is voided where the new one is sent.
+func (s *Service) voidFirst(tx Tx, c Challenge, now time.Time) error {
+	prior, err := s.prior(tx, c)
+	if err != nil || !strings.HasPrefix(string(prior.Session), linkFirst) {
+		return err
+	}
+	_, err = tx.CancelChallenges(c.Tenant, c.Subject, c.Purpose, now)
+	return err
+}
+
 // begunWith ties a challenge to the factor that was proved before it, and to what the client vouches for. Verdict: CodeRecoveryInvalid.
-func (s *Service) begunWith(r Reads, by Actor, c Challenge, in ResetRequest, now time.Time) (Challenge, *Error, error) {
+func (s *Service) begunWith(tx Tx, by Actor, c Challenge, in ResetRequest, now time.Time) (Challenge, *Error, error) {
 	if in.Trusted {
 		c.Digest = s.vouched(c)
 	}
 	if in.Previous == "" {
-		return c, nil, nil
+		return c, nil, s.voidFirst(tx, c, now)
 	}
-	f, no, err := s.first(r, by, in.Previous, now)
+	f, no, err := s.first(tx, by, in.Previous, now)
 	if err == nil && no == nil && f.user != c.User {
 		no = refuse(CodeRecoveryInvalid)
 	}

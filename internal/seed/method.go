@@ -139,3 +139,13 @@ func (r *reader) units(what string, dst *time.Duration, unit time.Duration, leas
 		*dst = d
 	}
 }
+
+// ParseMethods reads how the users of an application prove themselves, as it stands below `methods` in a seed file. The error is as Parse's.
+func ParseMethods(name string, data []byte) (auth.Methods, error) {
+	var m auth.Methods
+	r := &reader{once: make(map[string]int)}
+	if root := r.document(data); root != nil {
+		r.methods(root, &m)
+	}
+	return m, r.err(name)
+}
