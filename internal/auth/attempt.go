@@ -184,6 +184,9 @@ func (s *Service) cancelFlows(w Writes, t TenantID, subject Subject, now time.Ti
 // refusal is the event of an attempt that did not let the user in.
 func (s *Service) refusal(a *attempt, c Code, now time.Time) Event {
 	if a.factor == AttemptPIN {
+		if c == CodeWrongPassword {
+			c = CodePINWrong
+		}
 		return s.challengeEvent(a.by, EventAnswerRefused, a.challenge, c.String(), now)
 	}
 	e := s.event(a.by, EventLoginRefused, now)

@@ -88,7 +88,7 @@ func TestPINApproves(t *testing.T) {
 	if text := string(body); err != nil || strings.Contains(text, rightPIN) || strings.Contains(text, base64.RawURLEncoding.EncodeToString(salt[:])) {
 		t.Errorf("the evidence tells the PIN or its salt: %s, %v", body, err)
 	}
-	if !slices.Contains(events(t, e), "answer_refused wrong_password") {
+	if !slices.Contains(events(t, e), "answer_refused pin_wrong") {
 		t.Errorf("the wrong PIN left no event: %v", events(t, e))
 	}
 }
