@@ -3,6 +3,7 @@ package apitest
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -130,5 +131,57 @@ func ticketOfDevice(t *testing.T, near *node, p person) attempt {
 				}
 			}
 		},
+	}
+}
+
+func TestPINGuessesAreCountedFirst(t *testing.T) { // A-015 A-073 B-01
+	provePINGuesses(t, sandboxes(t, 1, filepath.Join(t.TempDir(), "test.db"), bearers(t, 1, "rate_limits: false, push: {pin: server}")))
+}
+
+// provePINGuesses has sixty answers with a wrong PIN at once: five are checked, and then the right one is refused as well.
+func provePINGuesses(t *testing.T, nodes []*node) {
+	near := nodes[0]
+	const p = person(1)
+	key := newKey(t, jose.ES256)
+	first := near.token(t, p)
+	near.stepUp(t, p, first)
+	b := deviceclient.Binding{Ticket: near.ticket(t, first), Name: "Phone", PIN: "271828"}
+	if _, err := deviceclient.New(near.URL, key).Bind(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	token := near.token(t, p)
+	near.multi(t, "POST", "/stepup/challenges/push/BIOMETRIC", token, nil).expect(t, "ask", "200")
+	var list struct{ Requests []deviceclient.Request }
+	if a := near.byDevice(t, key, "GET", "/device/v1/requests", nil); json.Unmarshal(a.body, &list) != nil || len(list.Requests) != 1 {
+		t.Fatalf("requests: %v", a)
+	}
+	r := list.Requests[0]
+	try := func(on *node, pin string) verdict {
+		a := deviceclient.Answer{Decision: deviceclient.Approve, PIN: pin, Salt: deviceclient.NewSalt()}
+		signed, err := on.device().Sign(key, r, a)
+		if err != nil {
+			t.Error(err)
+		}
+		body := object{"answer": signed, "pin": object{"value": pin, "salt": a.Salt}}
+		got := on.byDevice(t, key, "POST", "/device/v1/requests/"+r.Challenge+"/answer", body)
+		return verdict(fmt.Sprint(got.status, " ", got.field("code")))
+	}
+	before := count(t, nodes)
+	got := crowd(t, nodes, 60, func(i int, on *node) verdict { return try(on, fmt.Sprint(300_000+7*i)) })
+	t.Logf("answers: %v", got)
+	if got["400 pin_wrong"] != 5 {
+		t.Errorf("answers %v: want 5 that are wrong", got)
+	}
+	got.only(t, "400 pin_wrong", "403 locked", "429 busy")
+	if after := count(t, nodes); after.verified-before.verified != 5 {
+		t.Errorf("%v PINs were checked, want 5", after.verified-before.verified)
+	}
+	for _, on := range nodes {
+		if got := try(on, "271828"); got != "403 locked" {
+			t.Errorf("the right PIN: got %s", got)
+		}
+	}
+	if near.raised(t, token) {
+		t.Error("the token is stepped up")
 	}
 }

@@ -75,6 +75,10 @@ func TestUsedOnceOnTwoNodes(t *testing.T) { // A-052 A-067 A-068 A-076 B-15
 	proveUsedOnce(t, sandboxes(t, 2, pgtest.Database(t), useSeed(t)))
 }
 
+func TestPINGuessesAreCountedFirstByTwoNodes(t *testing.T) { // A-015 A-073 B-01
+	provePINGuesses(t, sandboxes(t, 2, pgtest.Database(t), bearers(t, 1, "rate_limits: false, push: {pin: server}")))
+}
+
 func TestGuessesOverAllChallengesOnTwoNodes(t *testing.T) { // A-053 B-16
 	proveGuesses(t, sandboxes(t, 2, pgtest.Database(t), useSeed(t)))
 }
