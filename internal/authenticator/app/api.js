@@ -58,11 +58,12 @@ export async function configuration() {
 }
 
 const tokenFor = 60; // seconds
+const proofFor = 300; // seconds, in which the user has to find their finger
 
-const claims = (issuer) => ({ aud: issuer, iat: Math.floor(now()), exp: Math.floor(now()) + tokenFor });
+const claims = (issuer, seconds = tokenFor) => ({ aud: issuer, iat: Math.floor(now()), exp: Math.floor(now()) + seconds });
 
 // bindToken proves that the device has its key.
-export const bindToken = (key, issuer, ticket, name) => sign(key, 'countersign-bind+jwt', { ...claims(issuer), ticket, name });
+export const bindToken = (key, issuer, ticket, name) => sign(key, 'countersign-bind+jwt', { ...claims(issuer, proofFor), ticket, name });
 
 export const bind = async (json) => read(await ask('POST', 'devices', { json }));
 

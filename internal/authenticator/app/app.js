@@ -50,14 +50,14 @@ function go(path) {
   location.hash = path;
 }
 
-function screen() {
+function screen(said) {
   const [, name, id] = location.hash.split('/');
   const { passkeys } = app.config ?? app.device ?? {};
   if (app.broken) return unsupportedScreen(app);
   if (!app.config && !app.device) return waitScreen(app);
   if (passkeys && passkeys.origin !== location.origin) return movedScreen(app, passkeys);
   if (!passkeys || !isSecureContext || !window.PublicKeyCredential) return unsupportedScreen(app);
-  if (!app.device) return bindScreen(app);
+  if (!app.device) return bindScreen(app, said);
   if (app.status === 'gone') return refusedScreen(app);
   switch (name) {
     case 'request': return requestScreen(app, id);
@@ -69,18 +69,18 @@ function screen() {
 }
 
 // show draws the present screen anew and moves the focus to its heading, for those who read by ear.
-async function show({ focus = true } = {}) {
+async function show({ said } = {}) {
   const turn = ++turns;
   shown?.leave?.();
   shown = undefined;
-  const next = await screen();
+  const next = await screen(said);
   if (turn !== turns) return next.leave?.(); // another has come in between
   shown = next;
   document.title = `${next.title} · Countersign`;
   const heading = h('h1', { tabindex: '-1' }, next.title);
   main.replaceChildren(heading, ...[next.body].flat().filter(Boolean));
   drawNav();
-  if (focus) heading.focus();
+  heading.focus();
 }
 
 // update lets the present screen follow what was heard.

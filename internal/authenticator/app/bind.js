@@ -7,7 +7,8 @@ import { reason } from './reason.js';
 import { scan, scans } from './scan.js';
 import { t } from './text.js';
 
-export const bindScreen = (app) => (app.ticket ? ticketScreen(app) : linkScreen(app));
+// bindScreen binds by a ticket, or asks for one; said is why the one that there was is not good.
+export const bindScreen = (app, said) => (app.ticket ? ticketScreen(app) : linkScreen(app, said));
 
 // ticketScreen asks for a name and makes the keys.
 function ticketScreen(app) {
@@ -25,9 +26,12 @@ function ticketScreen(app) {
     try {
       await busily(form, () => bindHere(app, name.value.trim()));
     } catch (error) {
-      if (error instanceof Refusal && error.code === 'ticket_invalid') app.ticket = undefined;
-      trouble.replaceChildren(alarm(reason(error)));
-      return;
+      if (error instanceof Refusal && error.code === 'ticket_invalid') {
+        app.ticket = undefined;
+        return app.show({ said: reason(error) });
+      }
+      if (error instanceof Refusal) app.config = await configuration().catch(() => app.config); // for the next try: its clock may have moved
+      return trouble.replaceChildren(alarm(reason(error)));
     }
     app.ticket = undefined;
     tellOthers();
@@ -38,8 +42,7 @@ function ticketScreen(app) {
 }
 
 async function bindHere(app, name) {
-  app.config = await configuration(); // its clock is what the proof is dated by
-  const { issuer, passkeys } = app.config;
+  const { issuer, passkeys } = app.config; // no call comes before the passkey: browsers want it soon after the press of the button
   const { id, jwk, key } = await makeKey();
   const proof = await bindToken({ id, key }, issuer, app.ticket, name);
   const passkey = await createPasskey(passkeys, proof, { service: 'Countersign', name });
@@ -59,8 +62,8 @@ function ownName() {
 }
 
 // linkScreen takes the link from a camera or the clipboard.
-function linkScreen(app) {
-  const trouble = h('div');
+function linkScreen(app, said) {
+  const trouble = h('div', {}, said && alarm(said));
   const link = h('input', { id: 'link', type: 'url', inputmode: 'url', required: true, autocomplete: 'off', spellcheck: 'false', autocapitalize: 'off' });
   const camera = h('div');
   let stop = () => {};

@@ -113,6 +113,10 @@ test('a link is used once', () => tab(async (page) => {
   await page.goto(link);
   await press(page, 'Bind this device');
   await said(page, 'This link was used, or is older than five minutes.');
+  await page.getByLabel('Link').fill((await ticket()).link);
+  await press(page, 'Go on');
+  await press(page, 'Bind this device');
+  await heading(page, 'Requests');
 }, { errors: refusals }));
 
 test('a link is pasted; that of another server is not taken', () => tab(async (page) => {
