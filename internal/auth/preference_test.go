@@ -186,3 +186,71 @@ func TestPasskeysOfAnApplication(t *testing.T) {
 	_, err = e.BeginAssertion(t.Context(), auth.Via{}, auth.CeremonyRequest{Client: "app"})
 	refusedWith(t, "begun where it is switched off", err, auth.CodeChannelUnsupported)
 }
+
+// TestMethodsHoldForTheNextRequestElsewhere: what one node changes, another one obeys in the next call, whatever call that is (C-28).
+func TestMethodsHoldForTheNextRequestElsewhere(t *testing.T) {
+	t.Parallel()
+	off := func(m *auth.Methods) {
+		*m = auth.Methods{
+			Password: &auth.PasswordMethod{Off: true}, SMS: &auth.CodeMethod{Off: true}, Email: &auth.CodeMethod{Off: true},
+			Link: &auth.LinkMethod{Off: true}, TOTP: &auth.TOTPMethod{Off: true}, Passkey: &auth.PasskeyMethod{Off: true},
+		}
+	}
+	code := func(c auth.Channel) func(*auth.Service, *authtest.Env) error {
+		return func(s *auth.Service, e *authtest.Env) error {
+			_, err := s.SendLoginCode(t.Context(), e.App(), auth.CodeRequest{Kind: auth.ByUsername, Identifier: "ada", Channel: c})
+			return err
+		}
+	}
+	for name, call := range map[string]func(*auth.Service, *authtest.Env) error{
+		"a login": func(s *auth.Service, e *authtest.Env) error {
+			_, err := s.AuthenticatePassword(t.Context(), e.App(), auth.BackendLogin{PasswordLogin: byUsername("ada", authtest.Password)})
+			return err
+		},
+		"a check": func(s *auth.Service, e *authtest.Env) error {
+			return s.ValidatePasswordOf(t.Context(), e.App(), seal.NewSecret("N3w-Pa55word!"), auth.User{})
+		},
+		"a new user": func(s *auth.Service, e *authtest.Env) error {
+			_, err := s.CreateUser(t.Context(), e.App(), auth.NewUser{
+				Username: "new", Password: &auth.NewPassword{Value: seal.NewSecret("N3w-Pa55word!")},
+			})
+			return err
+		},
+		"a new password": func(s *auth.Service, e *authtest.Env) error {
+			return s.ReplacePassword(t.Context(), e.App(), authtest.Ada, auth.NewPassword{Value: seal.NewSecret("N3w-Pa55word!")})
+		},
+		"a reset": func(s *auth.Service, e *authtest.Env) error {
+			return s.StartReset(t.Context(), e.App(), auth.ResetRequest{Channel: auth.ChannelEmail, Kind: auth.ByEmail, Identifier: adaAddress})
+		},
+		"the old password": func(s *auth.Service, _ *authtest.Env) error {
+			_, err := s.ProveOldPassword(t.Context(), auth.Via{}, "app", byUsername("ada", authtest.Password), "")
+			return err
+		},
+		"a code by SMS": code(auth.ChannelSMS), "a code by e-mail": code(auth.ChannelEmail),
+		"a link": func(s *auth.Service, e *authtest.Env) error {
+			_, err := s.SendLoginLink(t.Context(), e.App(), auth.LinkRequest{
+				Kind: auth.ByUsername, Identifier: "ada", RedirectURI: e.Client(e.App()).RedirectURIs[0], Channel: auth.ChannelEmail,
+			})
+			return err
+		},
+		"a code of an app": func(s *auth.Service, e *authtest.Env) error {
+			_, err := s.AuthenticateTOTP(t.Context(), e.App(), byCode("ada", "000000"))
+			return err
+		},
+		"a passkey": func(s *auth.Service, _ *authtest.Env) error {
+			_, err := s.BeginAssertion(t.Context(), auth.Via{}, auth.CeremonyRequest{Client: "app"})
+			return err
+		},
+	} {
+		e := authtest.New(t, withRedirect)
+		there := e.Another(t, nil)
+		setMethods(t, e, off)
+		if got := codeOf(call(there, e)); got != auth.CodeChannelUnsupported && got != auth.CodeNoPasswordPolicy {
+			t.Errorf("%s on another node: got %v, want it to be switched off", name, got)
+		}
+		setMethods(t, e, func(m *auth.Methods) { *m = auth.Methods{} })
+		if got := codeOf(call(there, e)); got == auth.CodeChannelUnsupported || got == auth.CodeNoPasswordPolicy {
+			t.Errorf("%s on another node: got %v, want it to be switched on again", name, got)
+		}
+	}
+}
