@@ -372,6 +372,17 @@ test('offline it opens, says so, and sends nothing; online it goes on by itself'
   assert.equal((await evidence(challenge)).decision, 'approve');
 }, { errors: offline }));
 
+test('it can be installed', () => tab(async (page) => {
+  await page.goto(url);
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  const session = await page.context().newCDPSession(page);
+  const { errors, data } = await session.send('Page.getAppManifest');
+  assert.deepEqual(errors, []);
+  assert.equal(new URL(JSON.parse(data).start_url, `${url}/manifest.webmanifest`).href, url);
+  const { installabilityErrors } = await session.send('Page.getInstallabilityErrors');
+  assert.deepEqual(installabilityErrors.map((e) => e.errorId).filter((id) => id !== 'in-incognito'), []); // as every profile of a test is
+}));
+
 test('where no stream gets through it asks again and again', () => tab(async (page) => {
   await hooked(page);
   await page.addInitScript(() => { globalThis.hooks.noStreams = true; });
