@@ -243,7 +243,8 @@ func checkResponse(out *http.Request, route *routers.Route, response *openapi3.R
 	}
 	options := filterOptions()
 	// A page is for people, where the document describes one.
-	options.ExcludeResponseBody = strings.HasPrefix(r.header.Get("Content-Type"), "text/html") && response.Value.Content.Get("text/html") != nil
+	media := r.header.Get("Content-Type")
+	options.ExcludeResponseBody = (strings.HasPrefix(media, "text/html") || strings.HasPrefix(media, "image/")) && response.Value.Content.Get(media) != nil
 	// The answer alone, as the only one of an operation: kin-openapi looks for it by its status.
 	alone := &openapi3.Operation{Responses: openapi3.NewResponses(openapi3.WithStatus(r.status, response))}
 	one := &routers.Route{Operation: alone, Spec: &openapi3.T{OpenAPI: "3.0.3"}}

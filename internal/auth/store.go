@@ -137,6 +137,8 @@ type Reads interface {
 	// Organizations lists corporate identities without their Details, by the time they were made and then by id, and counts all that the
 	// filter lets through.
 	Organizations(t TenantID, f OrganizationFilter) ([]Identity, int, error)
+	// Logo finds an image of an organization by its id.
+	Logo(id string) (Logo, error)
 	// Consents returns what a user has allowed clients.
 	Consents(t TenantID, id UserID) ([]Consent, error)
 	// Events returns events of a tenant after the given id (empty: from the first) in order of id, at most n.
@@ -276,6 +278,8 @@ type Writes interface {
 	EndSession(t TenantID, id SessionID, at time.Time, why string) (bool, error)
 	// EndSessionsOf ends all of a user's sessions of a surface, or those of one client, and returns those that it ended.
 	EndSessionsOf(t TenantID, id UserID, surface Surface, client ClientID, at time.Time, why string) ([]Session, error)
+	// PutLogo inserts or replaces the image of an organization, which goes with it.
+	PutLogo(Logo) error
 	// PutConsent inserts or replaces one; DropConsent deletes one, and is false when it was gone.
 	PutConsent(Consent) error
 	DropConsent(t TenantID, id UserID, client ClientID) (bool, error)

@@ -111,6 +111,7 @@ func organizationRoutes() []route {
 		{"PUT", "/cis/v1/organizations/{organization_id}", numeric, (*API).changeOrganization},
 		{"DELETE", "/cis/v1/organizations/{organization_id}", numeric, (*API).deleteOrganization},
 		{"GET", "/cis/v1/organizations/name/{organization_name}", numeric, (*API).getOrganization},
+		{"POST", "/cis/v1/organizations/{organization_id}/logo", numeric, (*API).setLogo},
 		{"PUT", "/cis/v1/organizations/{organization_id}/apps", numeric, (*API).addApps},
 		{"DELETE", "/cis/v1/organizations/{organization_id}/apps", numeric, (*API).removeApps},
 		{
@@ -234,6 +235,7 @@ func publicRoutes() []route {
 		{"GET", "/cis/v1/verification/links/email/confirm", numeric, (*API).showContactLink},
 		{"POST", "/cis/v1/verification/links/email/confirm", numeric, (*API).confirmContactLink},
 		{"POST", "/cis/v1/token", numeric, (*API).redeemCode},
+		{"GET", "/cis/v1/organization-logos/{logo_id}", numeric, (*API).showLogo},
 		{"POST", "/cis/v1/auth/password/reset/password/validate", numeric, (*API).validateOldPassword},
 		{"POST", "/cis/v1/auth/webauthn/register/start", webauthn, (*API).startRegistration},
 		{"POST", "/cis/v1/auth/webauthn/authenticate/start", webauthn, (*API).startAuthentication},

@@ -98,6 +98,11 @@ func (w writes) DeleteIdentity(t auth.TenantID, ref auth.IdentityRef) error {
 	if err := w.putDomains(verb, auth.Identity{Tenant: t, Ref: ref}); err != nil {
 		return err
 	}
+	if ref.Type == auth.Corporate {
+		if err := w.q.DropLogoOf(w.ctx, sqlc.DropLogoOfParams{TenantID: string(t), OrganizationID: ref.ID}); err != nil {
+			return w.h.fail(w.ctx, verb, err)
+		}
+	}
 	err := w.q.DropMembershipsOfIdentity(w.ctx, sqlc.DropMembershipsOfIdentityParams{
 		TenantID: string(t), IdentityType: string(ref.Type), IdentityID: ref.ID,
 	})

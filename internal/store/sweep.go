@@ -81,7 +81,7 @@ func (w writes) sweepParcels(s auth.ParcelStatus, before time.Time, n int32) (in
 func (w writes) Clear() error {
 	for _, table := range []string{
 		"pushed_requests", "assertions",
-		"organization_domains", "approvals", "devices", "tickets", "answers", "outbox", "links", "challenges", "events", "grants",
+		"organization_logos", "organization_domains", "approvals", "devices", "tickets", "answers", "outbox", "links", "challenges", "events", "grants",
 		"parties", "revoked_tokens", "refresh_tokens", "tokens", "sessions", "attempts", "spent_challenges", "user_keys",
 		"consents", "password_history", "passwords", "ceremonies", "passkeys", "totps", "authenticators", "memberships", "identities", "identifiers", "users", "former_users",
 		"clients", "app_keys", "applications", "resources", "roles", "programme_keys", "api_keys", "tenants", // each after what refers to it

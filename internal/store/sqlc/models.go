@@ -279,6 +279,14 @@ type Link struct {
 	ChallengeID  string
 }
 
+type OrganizationLogo struct {
+	TenantID       string
+	OrganizationID string
+	ID             string
+	Uri            string
+	CreatedAt      int64
+}
+
 type Outbox struct {
 	TenantID    string
 	ID          string

@@ -95,6 +95,7 @@ func ofSome() map[string]part {
 		"StepUp":           testStepUp,
 		"Parties":          testParties,
 		"Consents":         testConsents,
+		"Logos":            testLogos,
 		"EndSessionsOf":    testEndSessionsOf,
 		"Challenges":       testChallenges,
 		"ChallengeMoves":   testChallengeMoves,
