@@ -161,8 +161,8 @@ func (s *Service) replayable(ctx context.Context, by Actor, live LiveRefresh, ne
 	e := s.event(by, EventTokenRevoked, now)
 	e.User, e.Session, e.Reason = live.User.ID, live.Session.ID, CodeReusedRefresh.String()
 	err := s.store.Write(ctx, func(w Writes) error {
-		if _, err := w.RevokeRefreshFamily(live.Token.Root, now); err != nil {
-			return err
+		if first, err := w.RevokeRefreshFamily(live.Token.Root, now); err != nil || !first {
+			return err // another request has revoked it meanwhile, with its event
 		}
 		return w.AddEvents(e)
 	})

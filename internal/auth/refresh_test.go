@@ -206,6 +206,27 @@ func TestRefreshAtOnce(t *testing.T) { // B-23
 	}
 }
 
+// TestReuseAtOnceIsOneEvent is C-09: sixteen at once with a copied token revoke the family once, and one event says so.
+func TestReuseAtOnceIsOneEvent(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t)
+	first := authenticate(t, e, "ada").RefreshToken
+	refresh(t, e, refresh(t, e, first).RefreshToken)
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			_, err := e.Refresh(t.Context(), e.App(), first)
+			if c := codeOf(err); c != auth.CodeReusedRefresh && c != auth.CodeInvalidRefresh {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := count(events(t, e), "token_revoked reused_refresh"); n != 1 {
+		t.Errorf("got %d events, want 1", n)
+	}
+}
+
 // TestWhatEndsARefreshToken is.
 func TestWhatEndsARefreshToken(t *testing.T) {
 	t.Parallel()
