@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -40,8 +42,10 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 		write:     &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		turn:      takeTurn,
 		retryable: postgresCode("40001", "40P01"), // serialization_failure, deadlock_detected
-		duplicate: postgresCode("23505"),          // unique_violation
-		orphan:    postgresCode("23503"),          // foreign_key_violation
+		lost:      connectionLost,
+		idle:      conns,
+		duplicate: postgresCode("23505"), // unique_violation
+		orphan:    postgresCode("23503"), // foreign_key_violation
 		goose:     goose.DialectPostgres,
 		adapt:     func(text string) string { return text },
 		locker:    advisoryLock{},
@@ -83,6 +87,15 @@ func postgresCode(codes ...string) func(error) bool {
 		var e *pgconn.PgError
 		return errors.As(err, &e) && slices.Contains(codes, e.Code)
 	}
+}
+
+// connectionLost reports whether a statement failed since there was no connection, or none any more. A pool finds out about those that
+// have died while they lay idle, as all do at a failover, one by one and by such failures.
+func connectionLost(err error) bool {
+	var broken *net.OpError
+	var refused *pgconn.ConnectError
+	gone := postgresCode("57P01", "57P02", "57P03", "53300") // ended by an operator, or by a crash; starting up; too many connections
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &broken) || errors.As(err, &refused) || gone(err)
 }
 
 // takeTurn lets the first try of an Update run beside other first tries, and each later one alone. PostgreSQL finds that two

@@ -100,6 +100,46 @@ func TestPostgresMigratesOnce(t *testing.T) {
 	}
 }
 
+// TestLostConnectionsAreReplaced ends all connections of a store, as a failover does: neither a reader nor a writer hears of it (C-16, C-19).
+func TestLostConnectionsAreReplaced(t *testing.T) {
+	dsn := pgtest.Database(t)
+	const conns = 16
+	s, err := store.Open(t.Context(), dsn, store.Options{Migrate: true, MaxConns: conns})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Update(t.Context(), household); err != nil {
+		t.Fatal(err)
+	}
+	look := func() error {
+		return s.View(t.Context(), func(r auth.Reads) error { _, err := r.Revision(); return err })
+	}
+	write := func() error {
+		return s.Write(t.Context(), func(w auth.Writes) error { return w.SetMeta("a", "b") })
+	}
+	raw := rawPostgres(t, dsn)
+	for name, call := range map[string]func() error{"view": look, "write": write} {
+		var busy sync.WaitGroup
+		for range 8 * conns { // so that there are as many as may be
+			busy.Go(func() {
+				if err := look(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		busy.Wait()
+		const end = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'countersign' AND datname = current_database()"
+		ended := 0
+		if err := raw.QueryRowContext(t.Context(), end).Scan(&ended); err != nil || ended == 0 {
+			t.Fatalf("ended %d connections: %v", ended, err)
+		}
+		if err := call(); err != nil {
+			t.Errorf("%s after %d connections were ended: %v", name, ended, err)
+		}
+	}
+}
+
 func BenchmarkPostgres(b *testing.B) {
 	s, err := store.OpenPostgres(b.Context(), pgtest.Database(b), store.Options{Migrate: true})
 	if err != nil {

@@ -60,6 +60,7 @@ func lockSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 		update:    nil,                            // the group's BEGIN IMMEDIATE; there is one writer, so it runs alone
 		write:     nil,
 		retryable: func(err error) bool { return errors.Is(err, errTakenBack) },
+		lost:      func(error) bool { return false },
 		duplicate: sqliteCode(sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE),
 		orphan:    sqliteCode(sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY),
 		detach:    detachShort,
@@ -90,7 +91,7 @@ func detachShort(ctx context.Context, query string) context.Context {
 func sqlitePool(path string, conns int, params ...string) *sql.DB {
 	params = append(params,
 		"_pragma=busy_timeout(5000)",
-		"_pragma=synchronous(FULL)", // NORMAL loses acknowledged commits with the power
+		"_pragma=synchronous("+synchronous+")",
 		"_pragma=foreign_keys(1)",
 		"_pragma=trusted_schema(0)",
 		"_pragma=temp_store(MEMORY)",

@@ -100,12 +100,32 @@ func (s *Store) Close() error {
 	return err
 }
 
-// View implements auth.Store. Most views are one statement, which sees one snapshot by itself and needs no transaction around it. At a
-// second statement View starts over inside a transaction, so fn may be run twice.
+// View implements auth.Store. It starts over on another connection when the one that it had is gone.
 func (s *Store) View(ctx context.Context, fn func(auth.Reads) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
+	for try := 1; ; try++ {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		err := s.view(ctx, fn)
+		if err == nil || !s.gone(err) || try == maxTries || wait(ctx, try) != nil {
+			return err
+		}
 	}
+}
+
+// gone reports whether an error says that a connection is lost. Where one is, those that lie idle are as a rule, too, and are not tried.
+func (s *Store) gone(err error) bool {
+	if !s.dialect.lost(err) {
+		return false
+	}
+	s.reader.SetMaxIdleConns(0)
+	s.reader.SetMaxIdleConns(s.dialect.idle)
+	return true
+}
+
+// view is one try of a View. Most views are one statement, which sees one snapshot by itself and needs no transaction around it. At a
+// second statement view starts over inside a transaction, so fn may be run twice.
+func (s *Store) view(ctx context.Context, fn func(auth.Reads) error) error {
 	h := &handle{DBTX: s.reader, store: s, single: true}
 	err := fn(newReads(ctx, h))
 	if !h.again {
@@ -152,11 +172,19 @@ func (s *Store) transact(ctx context.Context, kind string, o *sql.TxOptions, fn 
 		if try == maxTries {
 			return fmt.Errorf("%s: gave up after %d tries: %w", kind, try, err)
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%s: %w", kind, ctx.Err())
-		case <-time.After(pause(try)):
+		if err := wait(ctx, try); err != nil {
+			return fmt.Errorf("%s: %w", kind, err)
 		}
+	}
+}
+
+// wait returns after the pause that follows the given number of tries.
+func wait(ctx context.Context, tries int) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(pause(tries)):
+		return nil
 	}
 }
 
@@ -176,12 +204,12 @@ func (s *Store) attempt(ctx context.Context, kind string, try int, o *sql.TxOpti
 	}
 	t, err := s.writer.BeginTx(ctx, o)
 	if err != nil {
-		return s.dialect.retryable(err), blame(ctx, "begin "+kind, err)
+		return s.dialect.retryable(err) || s.gone(err), blame(ctx, "begin "+kind, err)
 	}
 	defer t.Rollback() // after a commit it does nothing
 	if turn := s.dialect.turn; turn != nil && kind == "update" {
 		if err := turn(ctx, t, try); err != nil {
-			return s.dialect.retryable(err), blame(ctx, "begin "+kind, err)
+			return s.dialect.retryable(err) || s.gone(err), blame(ctx, "begin "+kind, err)
 		}
 	}
 	if doomed, err := s.inside(ctx, t, fn); err != nil {
@@ -211,6 +239,8 @@ type dialect struct {
 	turn func(ctx context.Context, t *sql.Tx, try int) error
 
 	retryable func(error) bool // the transaction lost a race and may be run again
+	lost      func(error) bool // there is no connection; whatever has changed nothing yet may be run again on another one
+	idle      int              // connections that are kept, where any can be lost
 	duplicate func(error) bool // a key is taken
 	orphan    func(error) bool // a row names a parent that does not exist
 	release   func() error     // called after the last connection is closed; may be nil
