@@ -157,14 +157,23 @@ func (s *Service) settle(ctx context.Context, a *attempt, o outcome, rows func(W
 			return verdict
 		case errors.Is(err, errRaced):
 			if err := s.reread(ctx, a); err != nil {
-				return err
+				return outOfTime(ctx, err)
 			}
 		case verdict == nil && errors.As(err, &verdict):
 			rows, events = nil, []Event{s.refusal(a, verdict.Code, now)}
 		default:
-			return err
+			return outOfTime(ctx, err)
 		}
 	}
+}
+
+// outOfTime gives an outcome that could not be written in settleTime its code: the database has more to do than it can. The attempt stays
+// counted.
+func outOfTime(ctx context.Context, err error) error {
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return &Error{Code: CodeOverloaded, RetryAfter: time.Second, Cause: err}
+	}
+	return err
 }
 
 // cancelFlows ends what a lock must not let through: whoever was in the middle of it begins again with the password (B-05, B-18).

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"countersign/internal/auth"
@@ -375,4 +376,35 @@ func TestRehashOnce(t *testing.T) {
 	if _, err := e.LoginPassword(t.Context(), e.Key(), byEmail("ada", authtest.Password)); err != nil {
 		t.Errorf("a server with the older parameters: %v", err)
 	}
+}
+
+// stuckStore has more to do than it can: what is written once it is stuck waits until its caller gives up.
+type stuckStore struct {
+	auth.Store
+	stuck bool
+}
+
+func (s *stuckStore) Write(ctx context.Context, fn func(auth.Writes) error) error {
+	if s.stuck {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	s.stuck = true // after the reservation
+	return s.Store.Write(ctx, fn)
+}
+
+// TestDatabaseThatIsStuckIsAnOverload is C-19 and C-20: who cannot be let in in time is told to come back, and the attempt stays counted.
+func TestDatabaseThatIsStuckIsAnOverload(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		e := authtest.New(t)
+		stuck := &stuckStore{Store: e.Store}
+		s := e.Another(t, func(c *auth.Config) { c.Store = stuck })
+		stuck.stuck = false
+		_, err := s.LoginPassword(t.Context(), e.Key(), byEmail("ada", authtest.Password))
+		wantCode(t, err, auth.CodeOverloaded)
+		if a := attempts(t, e, authtest.Ada); a.Pending != 1 {
+			t.Errorf("got %+v, want the attempt pending", a)
+		}
+	})
 }
