@@ -34,6 +34,7 @@ type program struct {
 	Sandbox     sandboxCommand     `cmd:"" help:"Start an offline server for trying and testing, on loopback unless exposed."`
 	Serve       serveCommand       `cmd:"" help:"Start the server for production."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database's schema up to date."`
+	Restored    restoredCommand    `cmd:"" help:"After a restore from a backup: end all sessions and void all codes."`
 	Check       checkCommand       `cmd:"" help:"Check configuration and data; say what is wrong and which setting it is."`
 	Tenant      tenantCommand      `cmd:"" help:"List or create tenants."`
 	Key         keyCommand         `cmd:"" help:"List, create or revoke API keys."`

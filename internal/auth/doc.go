@@ -42,6 +42,7 @@
 //	CreateIdentity, OwnIdentity, ChangeRoot, AskDiligence            /multi, consumers and corporates with their root users
 //	AddMember, Member, Members, ChangeMember, DeactivateMember, …    /multi, by who manages the users of an identity
 //	Suspend, Resume, Unlock, SuspendIdentity, RotateSigningKey, …    by an operator
+//	Restored                                                         by an operator, of a database that is older than what was answered
 //	Apply                                                            a starting state
 //
 // # The counter of failures

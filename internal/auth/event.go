@@ -90,6 +90,7 @@ const (
 	EventDeviceBlocked     EventKind = "device_blocked"     // after answers that did not hold; Reason: the device
 	EventReported          EventKind = "reported"           // the user said that it was not them
 	EventReset             EventKind = "reset"              // the sandbox, to its starting state
+	EventRestored          EventKind = "restored"           // from a backup: all that users had open is void
 )
 
 // Event is something that happened in the domain. It is written in the transaction that made it happen, and holds no secret and no
