@@ -2,7 +2,7 @@
 
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
 
-.PHONY: run build sbom vulnerabilities test check scripts clients bench race generate fuzz
+.PHONY: run build sbom vulnerabilities test check scripts clients torture torture-long bench race generate fuzz
 
 run: ## start the sandbox
 	go run ./cmd/countersign sandbox
@@ -21,11 +21,12 @@ test: ## every test, on SQLite and PostgreSQL; installs what it needs first
 	go vet -tags postgres ./...
 	$(STATICCHECK) -tags postgres ./...
 	go test -count=1 -tags postgres -timeout 40m ./...
+	$(MAKE) torture
 
 check: ## the fast loop: vet, staticcheck, the tests of each package on SQLite
 	go vet -tags postgres ./...
 	$(STATICCHECK) -tags postgres ./...
-	go test $$(go list ./... | grep -v -e /apitest -e /bench$$)
+	go test $$(go list ./... | grep -v -e /apitest -e /torture -e /bench$$)
 
 scripts: ## the whole program from outside, on SQLite
 	go test -count=1 ./internal/apitest # anew: a cached result knows nothing of the program that was built beside it
@@ -33,6 +34,14 @@ scripts: ## the whole program from outside, on SQLite
 clients: ## the whole program, used with other people's clients and a browser
 	scripts/setup
 	go test -count=1 ./internal/apitest/clients
+
+torture: ## what was answered stays so, whatever breaks
+	scripts/setup
+	go run ./internal/torture
+
+torture-long: ## the same for some hours, on a machine that allows everything; writes the table of docs/reliability.md
+	scripts/setup
+	go run ./internal/torture -long -all -markdown docs/reliability.md
 
 race: ## every test under the race detector
 	scripts/setup

@@ -90,7 +90,9 @@ func TestNoTestIsSkipped(t *testing.T) {
 func TestNothingIsRun(t *testing.T) {
 	t.Parallel()
 	for _, f := range goFiles(t) {
-		tools := f.test || slices.Contains([]string{"bench", "internal/pgtest", "internal/apitest", "internal/apitest/clients"}, f.pkg)
+		tools := f.test || slices.Contains([]string{
+			"bench", "internal/pgtest", "internal/launch", "internal/torture", "internal/apitest", "internal/apitest/clients",
+		}, f.pkg)
 		for _, path := range f.imports {
 			if !tools && slices.Contains([]string{"os/exec", "plugin", "C"}, path) {
 				t.Errorf("%s: imports %s", f.path, path)

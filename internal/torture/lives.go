@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"countersign/internal/launch"
+	"countersign/internal/pgtest"
+)
+
+// lives are the lives of the servers of one database, one after the other, and the crowd that outlasts them.
+type lives struct {
+	*crowd
+	*rand.Rand
+	site     *site
+	program  string
+	database string
+	seedFile string
+	servers  []*launch.Server
+}
+
+// usersOfServers is how many users with a client a server has; each is a run of its own at every fault. There is one more, for an
+// experiment to do with as it likes.
+const usersOfServers = 8
+
+// begin makes lives of n servers, which are not started.
+func (s *site) begin(database string, n int, seed uint64) (*lives, error) {
+	file, err := s.seed(usersOfServers + 1)
+	if err != nil {
+		return nil, err
+	}
+	return &lives{
+		crowd: newCrowd(usersOfServers, seed), Rand: rand.New(rand.NewPCG(seed, 0xfa017)), site: s, program: s.program, database: database,
+		seedFile: file, servers: make([]*launch.Server, n),
+	}, nil
+}
+
+// start starts the n-th server.
+func (l *lives) start(n int) (*launch.Server, error) {
+	return launch.Start(l.program, nil, l.arguments()...)
+}
+
+func (l *lives) arguments() []string {
+	return []string{"sandbox", "--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--data", l.database, "--seed", l.seedFile}
+}
+
+// rise starts all servers and sets their clocks.
+func (l *lives) rise(ctx context.Context) (err error) {
+	for _, n := range l.nodes {
+		n.close()
+	}
+	l.nodes = nil
+	for i := range l.servers {
+		if l.servers[i], err = l.start(i); err != nil {
+			return err
+		}
+		l.nodes = append(l.nodes, dial(l.servers[i]))
+	}
+	return l.ready(ctx)
+}
+
+// fall kills all servers that there are.
+func (l *lives) fall() {
+	for i, s := range l.servers {
+		if s != nil {
+			s.Kill()
+		}
+		l.servers[i] = nil
+	}
+}
+
+// advance moves the clocks: as a rule so far that what a crash left under way counts as a failure, sometimes beyond the end of a lock.
+func (l *lives) advance(ctx context.Context) error {
+	l.ahead += time.Minute + 2*time.Second
+	if l.IntN(4) == 0 {
+		l.ahead += 31 * time.Minute
+	}
+	return l.ready(ctx)
+}
+
+// rounds has the crowd work, breaks something under it, and checks what was told against what is there, n times. fault is called while the
+// crowd works, and ends when the servers are gone or whole again; mend brings back what it broke, before the servers are started anew.
+func (l *lives) rounds(ctx context.Context, n int, fault func(context.Context) error, mend func(context.Context) error) error {
+	defer l.fall()
+	for range n {
+		if err := l.round(ctx, fault, mend); err != nil || l.broken() != "" {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *lives) round(ctx context.Context, fault func(context.Context) error, mend func(context.Context) error) error {
+	if l.servers[0] == nil {
+		if err := l.rise(ctx); err != nil {
+			return err
+		}
+	}
+	stop, failed := make(chan struct{}), make(chan error, 1)
+	go func() {
+		defer close(stop)
+		failed <- fault(ctx)
+	}()
+	l.storm(ctx, stop)
+	if err := <-failed; err != nil {
+		return err
+	}
+	l.fall()
+	if err := mend(ctx); err != nil {
+		return err
+	}
+	if strings.HasPrefix(l.database, "postgres:") {
+		if err := settled(ctx, l.database); err != nil {
+			return err
+		}
+	}
+	if err := l.audit(ctx, l.database); err != nil {
+		return err
+	}
+	if err := l.rise(ctx); err != nil {
+		return err
+	}
+	l.retry(ctx)
+	if err := l.advance(ctx); err != nil {
+		return err
+	}
+	l.check(ctx, 6)
+	return nil
+}
+
+// kill ends the servers, or only some, at a random moment.
+func (l *lives) kill(context.Context) error {
+	time.Sleep(time.Duration(l.IntN(600)) * time.Millisecond)
+	l.fall()
+	return nil
+}
+
+// pause stops one server in the middle of whatever it does, for longer than anything it does takes, and lets it go on.
+func (l *lives) pause(context.Context) error {
+	time.Sleep(time.Duration(l.IntN(200)) * time.Millisecond)
+	s := l.servers[l.IntN(len(l.servers))]
+	if err := s.Signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	time.Sleep(time.Duration(300+l.IntN(1200)) * time.Millisecond)
+	return s.Signal(syscall.SIGCONT)
+}
+
+func nothing(context.Context) error { return nil }
+
+// groupRounds is after how many rounds a database is left: the sandbox's inbox, where the codes are read, shows the latest messages only.
+const groupRounds = 15
+
+// broken is what comes of servers that something happens to again and again, on one kind of database.
+func (e *env) broken(
+	ctx context.Context, rounds, servers int, fault func(*lives, context.Context) error, database func(group int) (string, error),
+) (result, error) {
+	var out result
+	for group := 0; group*groupRounds < rounds; group++ {
+		data, err := database(group)
+		if err != nil {
+			return out, err
+		}
+		l, err := e.site.begin(data, servers, e.seed+uint64(group))
+		if err != nil {
+			return out, err
+		}
+		n := min(groupRounds, rounds-group*groupRounds)
+		err = l.rounds(ctx, n, func(ctx context.Context) error { return fault(l, ctx) }, nothing)
+		out.add(l, n)
+		if err != nil || out.broken != "" {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+func (e *env) killSQLite(ctx context.Context) (result, error) {
+	return e.broken(ctx, e.scale(24, 600), 1, (*lives).kill, func(group int) (string, error) {
+		return filepath.Join(e.site.dir, fmt.Sprintf("kill-%d.db", group)), nil
+	})
+}
+
+func (e *env) killPostgres(ctx context.Context) (result, error) {
+	return e.onPostgres(ctx, e.scale(12, 600), (*lives).kill)
+}
+
+func (e *env) pausePostgres(ctx context.Context) (result, error) {
+	return e.onPostgres(ctx, e.scale(8, 300), (*lives).pause)
+}
+
+// onPostgres is broken for two nodes on one database.
+func (e *env) onPostgres(ctx context.Context, rounds int, fault func(*lives, context.Context) error) (out result, err error) {
+	server, err := pgtest.Start()
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	return e.broken(ctx, rounds, 2, fault, func(group int) (string, error) { return server.Create(fmt.Sprintf("torture_%d", group)) })
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"countersign/internal/auth"
+)
+
+// stepsEach is the length of a simulated history.
+const stepsEach = 40
+
+// simulation runs histories of the domain, each from its seed.
+type simulation struct {
+	first     uint64
+	histories int
+	plant     func(auth.Store) auth.Store // a fault for the simulation to find; nil: none
+}
+
+// simulated is what came of it.
+type simulated struct {
+	histories, calls, faults int
+	reached                  [kinds]int64 // successes
+	broken                   *history     // the first that was found
+	seed                     uint64       // its
+}
+
+// memory is where files cost no disk, if there is such a place: what a simulation needs of a disk is proved elsewhere.
+func memory() string {
+	if info, err := os.Stat("/dev/shm"); err == nil && info.IsDir() {
+		return "/dev/shm"
+	}
+	return ""
+}
+
+// run simulates until all histories are done or one is broken.
+func (s simulation) run(ctx context.Context) (simulated, error) {
+	from, err := image(ctx, memory())
+	if err != nil {
+		return simulated{}, fmt.Errorf("starting state: %w", err)
+	}
+	var (
+		mu      sync.Mutex
+		out     simulated
+		errs    error
+		next    atomic.Uint64
+		workers sync.WaitGroup
+	)
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for {
+				batch := int(next.Add(1)-1) * usersEach
+				mu.Lock()
+				over := batch >= s.histories || out.broken != nil || errs != nil
+				mu.Unlock()
+				if over {
+					return
+				}
+				one, err := s.batch(ctx, from, s.first+uint64(batch), min(usersEach, s.histories-batch))
+				mu.Lock()
+				errs = errors.Join(errs, err)
+				out.add(one)
+				mu.Unlock()
+			}
+		})
+	}
+	workers.Wait()
+	return out, errs
+}
+
+func (s *simulated) add(one simulated) {
+	s.histories += one.histories
+	s.calls += one.calls
+	s.faults += one.faults
+	for k, n := range one.reached {
+		s.reached[k] += n
+	}
+	if one.broken != nil && (s.broken == nil || one.seed < s.seed) {
+		s.broken, s.seed = one.broken, one.seed
+	}
+}
+
+// batch runs the histories of one stage, one after the other.
+func (s simulation) batch(ctx context.Context, from []byte, first uint64, n int) (out simulated, err error) {
+	st, err := openStage(ctx, memory(), from, s.plant)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, st.close()) }()
+	for i := range n {
+		seed := first + uint64(i)
+		h := newHistory(someone(int(seed%usersEach)), contract())
+		p := &play{stage: st, history: h, script: newScript(seed, 1, true), out: &out}
+		if err := p.run(ctx); err != nil {
+			return out, fmt.Errorf("history %d: %w", seed, err)
+		}
+		out.histories++
+		out.calls += h.calls
+		if h.broken != "" {
+			out.broken, out.seed = h, seed
+			return out, nil
+		}
+	}
+	return out, nil
+}
+
+// play is one history as it goes on.
+type play struct {
+	*stage
+	*history
+	*script
+	out *simulated
+}
+
+// faultsIn100 is how many of a hundred calls meet a store that may fail.
+const faultsIn100 = 12
+
+func (p *play) run(ctx context.Context) error {
+	for range stepsEach {
+		wait := p.pause(p.history, p.clock.Now())
+		if p.clock.advance(wait); wait < 0 {
+			p.weights[askDevice] = 0 // a device answers what it was asked, whichever is the latest by a clock that was set back
+		}
+		if p.crowded() { // the call would wait for an attempt that nobody makes any more
+			p.clock.advance(time.Minute + time.Millisecond)
+		}
+		c := p.next(p.history)
+		armed := p.chance(faultsIn100)
+		if armed {
+			p.faulty.arm(1+p.IntN(6), howFar(p.IntN(int(howFars))))
+		}
+		a := p.do(ctx, p.person, c)
+		fired := p.faulty.disarm()
+		if fired {
+			p.out.faults++
+			a.detail += " (the store failed)"
+		} else if a.class == lost {
+			p.breaks("a fault of the server's own%s", a.detail)
+		}
+		now := p.clock.Now()
+		p.observe([]call{c}, []answer{a}, now, now, 0)
+		if a.class == ok {
+			p.out.reached[c.kind]++
+		}
+		if err := p.look(ctx, c, a.class, fired); err != nil || p.broken != "" {
+			return err
+		}
+	}
+	return p.look(ctx, call{kind: askCode}, ok, true)
+}
+
+// crowded reports whether more attempts may be under way than the user has left.
+func (p *play) crowded() bool {
+	for _, w := range p.worlds {
+		if c := w.password; c.pending > 0 && c.failures+c.pending >= p.limits.failures && p.clock.Now().Before(c.pendingAt.Add(time.Minute)) {
+			return true
+		}
+	}
+	return false
+}
+
+// look compares what can be seen from outside with what the answers so far allow: the messages that a call may have sent, and after a fault
+// the events.
+func (p *play) look(ctx context.Context, c call, told class, fired bool) error {
+	if told != no && (c.kind == askCode || c.kind == askRecovery) {
+		if err := p.codes(ctx, p.person); err != nil {
+			return err
+		}
+		p.see(fmt.Sprintf("%d codes came by SMS and %d by e-mail", len(p.sms), len(p.mails)), func(w world) bool {
+			return w.sms == len(p.sms) && w.mails == len(p.mails)
+		})
+	}
+	if !fired {
+		return nil
+	}
+	events, err := countEvents(ctx, p.store)
+	if err != nil {
+		return err
+	}
+	done := events[auth.UserID(p.id)]
+	p.see(fmt.Sprintf("the events tell of %+v", done), func(w world) bool { return w.done == done })
+	return nil
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"countersign/internal/pgtest"
+)
+
+// proxied has two nodes reach their database through a proxy that breaks the connections in every way, and expects them to heal without a
+// restart.
+func (e *env) proxied(ctx context.Context) (out result, err error) {
+	server, err := pgtest.Start()
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	direct, err := server.Create("torture")
+	if err != nil {
+		return out, err
+	}
+	u, err := url.Parse(direct)
+	if err != nil {
+		return out, err
+	}
+	p, err := newProxy(filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432"), e.seed)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	through := fmt.Sprintf("postgres://%s@127.0.0.1:%d/torture?sslmode=disable", url.PathEscape(u.Query().Get("user")), p.port())
+	l, err := e.site.begin(through, 2, e.seed)
+	if err != nil {
+		return out, err
+	}
+	defer l.fall()
+	if err := l.rise(ctx); err != nil {
+		return out, err
+	}
+	faults := wireFaults(p, direct)
+	rounds := e.scale(2*len(faults), 200)
+	for n := range rounds {
+		err := l.healing(ctx, direct, faults[n%len(faults)])
+		if err != nil || l.broken() != "" {
+			out.add(l, n+1)
+			return out, err
+		}
+	}
+	out.add(l, rounds)
+	out.note = fmt.Sprintf("%d faults met a connection; the nodes were never restarted", p.felt)
+	return out, nil
+}
+
+// wireFault begins something, and returns what ends it.
+type wireFault func(context.Context) (end func() error, err error)
+
+// wireFaults are all that can happen between a server and PostgreSQL, and to PostgreSQL itself while it goes on.
+func wireFaults(p *proxy, direct string) []wireFault {
+	var all []wireFault
+	for m := passing + 1; m < proxyModes; m++ {
+		all = append(all, func(context.Context) (func() error, error) {
+			p.set(m)
+			return func() error { p.set(passing); return nil }, nil
+		})
+	}
+	return append(all,
+		func(ctx context.Context) (func() error, error) { return crowdOut(ctx, direct) },
+		func(ctx context.Context) (func() error, error) { return holdLock(ctx, direct) },
+	)
+}
+
+// crowdOut takes all connections that PostgreSQL has left, and cuts what it has given, so that servers ask for new ones in vain.
+func crowdOut(ctx context.Context, direct string) (func() error, error) {
+	var taken []*pgx.Conn
+	end := func() (err error) {
+		for _, c := range taken {
+			err = errors.Join(err, c.Close(context.WithoutCancel(ctx)))
+		}
+		return err
+	}
+	for {
+		c, err := pgx.Connect(ctx, direct)
+		if err != nil && len(taken) == 0 {
+			return nil, err
+		}
+		if err != nil {
+			break // it has no more
+		}
+		taken = append(taken, c)
+	}
+	const cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'countersign'"
+	_, err := taken[0].Exec(ctx, cut)
+	for err == nil { // and those that they have left
+		var c *pgx.Conn
+		if c, err = pgx.Connect(ctx, direct); err == nil {
+			taken = append(taken, c)
+		}
+	}
+	return end, nil
+}
+
+// holdLock has another session hold the tables that everybody writes to.
+func holdLock(ctx context.Context, direct string) (func() error, error) {
+	c, err := pgx.Connect(ctx, direct)
+	if err != nil {
+		return nil, err
+	}
+	end := func() error { return c.Close(context.WithoutCancel(ctx)) }
+	if _, err := c.Exec(ctx, "BEGIN; LOCK TABLE attempts, sessions, events IN EXCLUSIVE MODE"); err != nil {
+		return nil, errors.Join(err, end())
+	}
+	return end, nil
+}
+
+// healing lets the crowd work under a fault that ends by itself, and checks what was told against the servers that have outlived it.
+func (l *lives) healing(ctx context.Context, direct string, fault wireFault) error {
+	stop, failed := make(chan struct{}), make(chan error, 1)
+	go func() {
+		defer close(stop)
+		time.Sleep(time.Duration(50+l.IntN(150)) * time.Millisecond)
+		end, err := fault(ctx)
+		if err == nil {
+			time.Sleep(time.Duration(300+l.IntN(500)) * time.Millisecond)
+			err = end()
+		}
+		failed <- err
+	}()
+	l.storm(ctx, stop)
+	if err := <-failed; err != nil {
+		return err
+	}
+	if err := errors.Join(settled(ctx, direct), l.audit(ctx, direct)); err != nil {
+		return err
+	}
+	l.retry(ctx)
+	if err := l.advance(ctx); err != nil {
+		return err
+	}
+	l.check(ctx, 5)
+	return nil
+}
