@@ -35,7 +35,8 @@ func bounds() map[string]string {
 		byKey:     "authenticateMobileBiometrics authenticateTOTP authenticateTransactionSigningTOTP authenticateWebauthn validateDeviceKeys answerRequest",
 		byAddress: "getAccessToken getAccessTokenCIS pushAuthorizationRequest pushAuthorizationRequestCIS introspectToken introspectTokenCIS revokeToken revokeTokenCIS redeemCode bindDevice",
 		byTag:     "authenticateMagicLink refreshToken setPIN registerWebauthn registerWebauthnExternal requestAccessToken",
-		nothing:   "passwordValidate validatePassword passwordCreate authorizePost registerPassword createOrAssignMember createUser addPasswordCredential setPush",
+		nothing: `passwordValidate validatePassword passwordCreate authorizePost registerPassword createOrAssignMember createUser addPasswordCredential setPush
+			updateAppAuthMethods`,
 	} {
 		for _, op := range strings.Fields(operations) {
 			all[op] = bound
