@@ -25,6 +25,8 @@
 //	AuthenticatePassword   /cis     session + access, ID and refresh token
 //	AuthenticateSession    /cis     more tokens from a live session
 //	Refresh                /cis     rotation
+//	ProveKey               /oidc    what is issued then is bound to a key of the client's
+//	Consents, RevokeConsent  /cis   what users have allowed clients of somebody else's
 //	LogoutSession          /cis
 //	ClientToken            /oidc    a client's own token
 //	Push, Pushed           /oidc    an authorization request ahead of its user
