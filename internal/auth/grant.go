@@ -48,7 +48,8 @@ func (s *Service) needsCode(ctx context.Context, p *page) (bool, error) {
 		_, able, err = s.authenticator(r, p.session.User, ChannelSMS)
 		return err
 	})
-	able = able && s.uses(p.by.Tenant, ChannelSMS) && s.phoneFit(p.by.Tenant, p.session.User.Phone) == nil
+	able = able && s.uses(p.by.Tenant, ChannelSMS) && s.rules(p.by).codes(ChannelSMS) == nil &&
+		s.phoneFit(p.by.Tenant, p.session.User.Phone) == nil
 	if err == nil && !able && must {
 		err = refuseField(CodeFactorsUnmet, "acr_values")
 	}

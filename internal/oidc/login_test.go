@@ -165,6 +165,27 @@ func TestUnmetFactors(t *testing.T) {
 	}
 }
 
+// TestMethodsThatAreOff: an application without passwords says so on the login page, and one without codes by SMS has no second factor.
+func TestMethodsThatAreOff(t *testing.T) {
+	t.Parallel()
+	s := serve(t, registered)
+	b := s.browser(t)
+	off := func(m auth.Methods) {
+		t.Helper()
+		_, err := s.ChangeAppMethods(t.Context(), s.Admin(), s.Client(s.App()).AppID, func(now *auth.Methods) error { *now = m; return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	off(auth.Methods{SMS: &auth.CodeMethod{Off: true}})
+	wantError(t, b.logIn(b.ask("acr_values", "mfa", "prompt", "login")), "unmet_authentication_requirements")
+	code(t, b.logIn(b.ask("prompt", "login")))
+	off(auth.Methods{Password: &auth.PasswordMethod{Off: true}})
+	wantPage(t, b.logIn(b.ask("prompt", "login")), http.StatusForbidden, "You cannot sign in here with a password.")
+	off(auth.Methods{})
+	wantPage(t, b.logIn(b.ask("acr_values", "mfa", "prompt", "login")), 200, "one-time-code")
+}
+
 // TestWrongCodesLock: wrong codes count for the user, over all of their sessions (A-053, B-16).
 func TestWrongCodesLock(t *testing.T) {
 	t.Parallel()

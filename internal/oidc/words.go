@@ -132,6 +132,8 @@ func (w words) why(no *auth.Error) string {
 		return w.Say("too_soon", w.wait(no.RetryAfter))
 	case auth.CodePasswordExpired, auth.CodePasswordTemp:
 		return w.Say("replace_password")
+	case auth.CodeChannelUnsupported:
+		return w.Say("no_passwords")
 	case auth.CodeWrongOTP:
 		return w.Say("wrong_code")
 	case auth.CodeOneTryLeft:
