@@ -80,3 +80,46 @@ func FuzzParsePublic(f *testing.F) {
 		}
 	})
 }
+
+// FuzzVerifyOwn looks for a token that brings its key and panics, is refused without a reason, or is accepted although go-jose would not
+// accept it under that key.
+func FuzzVerifyOwn(f *testing.F) {
+	k := fixedKey(f)
+	token, err := jose.SignOwn(k, "dpop+jwt", jose.Claims{"jti": "1"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	parts := strings.Split(token, ".")
+	for _, seed := range []string{
+		token, "", "..", parts[0] + ".." + parts[2], token + "," + token,
+		signRaw(f, k, `{"typ":"dpop+jwt","alg":"EdDSA"}`, `{}`),
+		signRaw(f, k, `{"typ":"dpop+jwt","alg":"EdDSA","jwk":{}}`, `{}`),
+		signRaw(f, k, `{"typ":"dpop+jwt","alg":"EdDSA","jwk":{"kty":"OKP","crv":"Ed25519","x":"AA"}}`, `{}`),
+		signRaw(f, k, `{"typ":"dpop+jwt","alg":"none","jwk":`+k.Public().String()+`}`, `{}`),
+		signRaw(f, k, `{"typ":"dpop+jwt","alg":"EdDSA","jwk":`+strings.Repeat("[", 40)+`}`, `{}`),
+	} {
+		f.Add(seed)
+	}
+	algs := []jose.Alg{jose.ES256, jose.EdDSA, jose.RS256, jose.PS256}
+	f.Fuzz(func(t *testing.T, text string) {
+		key, _, err := jose.VerifyOwn(text, "dpop+jwt", algs...)
+		if err != nil {
+			var refusal *jose.Error
+			if !errors.As(err, &refusal) || refusal.Reason() == "" {
+				t.Errorf("VerifyOwn(%q): %v is no reasoned refusal", text, err)
+			}
+			return
+		}
+		var jwk gojose.JSONWebKey
+		if err := jwk.UnmarshalJSON([]byte(key.String())); err != nil || !jwk.IsPublic() {
+			t.Fatalf("VerifyOwn(%q): the key is %s: %v", text, key, err)
+		}
+		jws, err := gojose.ParseSignedCompact(text, []gojose.SignatureAlgorithm{gojose.SignatureAlgorithm(key.Alg())})
+		if err != nil {
+			t.Fatalf("go-jose does not parse %q: %v", text, err)
+		}
+		if _, err := jws.Verify(jwk.Key); err != nil {
+			t.Errorf("go-jose does not verify %q: %v", text, err)
+		}
+	})
+}

@@ -122,3 +122,15 @@ func TestForgedOwnKey(t *testing.T) {
 		t.Error("an algorithm that is not wanted: accepted")
 	}
 }
+
+// TestOwnKeyOfTheRFC is the proof of RFC 9449 §4.1 with the thumbprint of §6.1.
+func TestOwnKeyOfTheRFC(t *testing.T) {
+	const proof = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZl" +
+		"dWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2My" +
+		"bFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0" +
+		"zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg"
+	key, claims, err := jose.VerifyOwn(proof, "dpop+jwt", jose.ES256)
+	if err != nil || key.ID() != "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" || claims["htu"] != "https://server.example.com/token" {
+		t.Errorf("got %s and %v, %v", key.ID(), claims, err)
+	}
+}
