@@ -103,7 +103,8 @@ func rules() []rule {
 			internal: []string{"internal/launch"}},
 		{path: "internal/torture", why: "breaks things under the program, and drives the domain through thousands of histories", tests: true,
 			internal: []string{
-				"internal/auth", "internal/jose", "internal/launch", "internal/passhash", "internal/pgtest", "internal/seal", "internal/store",
+				"internal/auth", "internal/auth/authtest", "internal/jose", "internal/launch", "internal/passhash", "internal/pgtest",
+				"internal/seal", "internal/store",
 			},
 			modules: []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite"}},
 		{path: "internal/apitest/clients", why: "the whole program, used with other people's clients and a browser", tests: true},

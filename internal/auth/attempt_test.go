@@ -152,7 +152,7 @@ func TestACrashCountsAsAFailure(t *testing.T) {
 	t.Parallel()
 	e := authtest.New(t)
 	fail(t, e, "ada", 3)
-	crashed := e.Another(t, func(c *auth.Config) { c.Store = &faultyStore{Store: e.Store, writes: true, fail: []int{2}} })
+	crashed := e.Another(t, func(c *auth.Config) { c.Store = &faultyStore{Store: e.Store, Writes: true, Fail: []int{2}} })
 	_, err := crashed.LoginPassword(t.Context(), e.Key(), byEmail("ada", "wrong"))
 	wantCode(t, err, auth.CodeInternal)
 	if a := attempts(t, e, authtest.Ada); a.Failures != 3 || a.Pending != 1 {
@@ -170,7 +170,7 @@ func TestACallerWhoLeavesIsCounted(t *testing.T) {
 	e := authtest.New(t)
 	for range 5 {
 		ctx, leave := context.WithCancel(t.Context())
-		s := e.Another(t, func(c *auth.Config) { c.Store = &faultyStore{Store: e.Store, writes: true, after: leave} })
+		s := e.Another(t, func(c *auth.Config) { c.Store = &faultyStore{Store: e.Store, Writes: true, After: leave} })
 		_, err := s.LoginPassword(ctx, e.Key(), byEmail("ada", "wrong"))
 		if err == nil {
 			t.Fatal("a caller who left was let in")

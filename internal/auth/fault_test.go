@@ -3,8 +3,6 @@ package auth_test
 import (
 	"context"
 	"errors"
-	"slices"
-	"sync"
 	"testing"
 
 	"countersign/internal/auth"
@@ -12,70 +10,19 @@ import (
 	"countersign/internal/seal"
 )
 
-var errFault = errors.New("the store failed")
-
-// faultyStore fails the calls with the given numbers, counted from one.
-type faultyStore struct {
-	auth.Store
-	writes bool // count writes and updates only
-	when   when
-	fail   []int
-	after  func() // called after each counted call that did not fail
-
-	mu    sync.Mutex
-	calls int
-}
-
-// when says how much of a failing call takes place.
-type when int
-
-const (
-	notAtAll   when = iota // the database is away
-	rolledBack             // it went away before the commit
-	committed              // it went away before its answer
+// A store whose calls fail, in the words of these tests.
+type (
+	faultyStore = authtest.FaultyStore
+	when        = authtest.When
 )
 
-func (f *faultyStore) run(ctx context.Context, call func(context.Context, func(error) error) error) error {
-	f.mu.Lock()
-	f.calls++
-	failing := slices.Contains(f.fail, f.calls)
-	f.mu.Unlock()
-	if !failing {
-		err := call(ctx, func(err error) error { return err })
-		if f.after != nil {
-			f.after()
-		}
-		return err
-	}
-	switch f.when {
-	case rolledBack:
-		return call(ctx, func(err error) error { return errors.Join(err, errFault) })
-	case committed:
-		return errors.Join(call(ctx, func(err error) error { return err }), errFault)
-	}
-	return errFault
-}
+const (
+	notAtAll   = authtest.NotAtAll
+	rolledBack = authtest.RolledBack
+	committed  = authtest.Committed
+)
 
-func (f *faultyStore) View(ctx context.Context, fn func(auth.Reads) error) error {
-	if f.writes {
-		return f.Store.View(ctx, fn)
-	}
-	return f.run(ctx, func(ctx context.Context, end func(error) error) error {
-		return f.Store.View(ctx, func(r auth.Reads) error { return end(fn(r)) })
-	})
-}
-
-func (f *faultyStore) Update(ctx context.Context, fn func(auth.Tx) error) error {
-	return f.run(ctx, func(ctx context.Context, end func(error) error) error {
-		return f.Store.Update(ctx, func(tx auth.Tx) error { return end(fn(tx)) })
-	})
-}
-
-func (f *faultyStore) Write(ctx context.Context, fn func(auth.Writes) error) error {
-	return f.run(ctx, func(ctx context.Context, end func(error) error) error {
-		return f.Store.Write(ctx, func(w auth.Writes) error { return end(fn(w)) })
-	})
-}
+var errFault = authtest.ErrFault
 
 // scene is one operation that is run again and again with another call of the store failing.
 type scene struct {
@@ -105,11 +52,11 @@ func failEachCall(t *testing.T, sc scene, mode when, setup func(*auth.Setup)) {
 	for n := 1; ; n++ {
 		e := authtest.New(t, setup)
 		token := sc.prepare(t, e)
-		faulty := &faultyStore{Store: e.Store, when: mode}
+		faulty := &faultyStore{Store: e.Store, When: mode}
 		s := e.Another(t, func(c *auth.Config) { c.Store = faulty })
-		faulty.calls, faulty.fail = 0, []int{n}
+		faulty.Calls, faulty.Fail = 0, []int{n}
 		got, err := sc.run(t.Context(), s, token)
-		reached := faulty.calls >= n
+		reached := faulty.Calls >= n
 		if reached && err != nil && !errors.Is(err, errFault) {
 			t.Errorf("call %d: got %v, which tells nothing of the fault", n, err)
 		}

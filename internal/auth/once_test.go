@@ -293,11 +293,11 @@ func TestLostAnswerIsGivenAgain(t *testing.T) {
 		for n := 1; ; n++ {
 			e := steppers(t)
 			l := login(t, e, "ada")
-			faulty := &faultyStore{Store: e.Store, when: mode}
+			faulty := &faultyStore{Store: e.Store, When: mode}
 			s := e.Another(t, func(c *auth.Config) { c.Store = faulty })
-			faulty.calls, faulty.fail = 0, []int{n}
+			faulty.Calls, faulty.Fail = 0, []int{n}
 			_, err := s.StepUpDevice(t.Context(), once(e.Key(), "op", "r", "p"), l.Token, auth.ChannelBiometric)
-			if faulty.calls < n {
+			if faulty.Calls < n {
 				if err != nil || n < 3 {
 					t.Errorf("without a fault, after %d calls: %v", n-1, err)
 				}

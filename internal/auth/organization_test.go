@@ -342,9 +342,9 @@ func TestOrganizationChangesAreWholeOrNot(t *testing.T) {
 					e := authtest.New(t)
 					member(t, e, enginesID, "ada")
 					before := count(events(t, e), string(tt.kind))
-					faulty := &faultyStore{Store: e.Store, when: mode}
+					faulty := &faultyStore{Store: e.Store, When: mode}
 					s := e.Another(t, func(c *auth.Config) { c.Store = faulty })
-					faulty.calls, faulty.fail = 0, []int{n}
+					faulty.Calls, faulty.Fail = 0, []int{n}
 					err := tt.run(t.Context(), s, auth.MemberManager{Actor: e.App()}, e.Admin())
 					a, readErr := e.User(t.Context(), e.App(), authtest.Ada)
 					if readErr != nil {
@@ -354,7 +354,7 @@ func TestOrganizationChangesAreWholeOrNot(t *testing.T) {
 					if done := tt.done(a); done != told || err == nil && !done {
 						t.Fatalf("call %d failed: done %t, event %t, error %v", n, done, told, err)
 					}
-					if faulty.calls < n {
+					if faulty.Calls < n {
 						if err != nil {
 							t.Errorf("without a fault: %v", err)
 						}

@@ -474,11 +474,9 @@ func TestPasskeyFaults(t *testing.T) {
 			e := authtest.New(t)
 			a, _ := withPasskey(t, e, "ada")
 			result := asserted(t, e, a, e.App(), "ada", nil)
-			store := &faultyStore{Store: e.Store, when: when}
+			store := &faultyStore{Store: e.Store}
 			s := e.Another(t, func(c *auth.Config) { c.Store = store })
-			store.mu.Lock()
-			store.calls, store.fail = 0, []int{n}
-			store.mu.Unlock()
+			store.Arm(n, when)
 			_, err := s.AuthenticatePasskey(t.Context(), e.App(), auth.PasskeyLogin{Result: result})
 			entered := count(events(t, e), "login webauthn verified")
 			if err == nil && entered != 1 || err != nil && when != committed && entered != 0 {

@@ -145,13 +145,13 @@ func TestEveryFaultOfARevocation(t *testing.T) {
 						t.Fatal(err)
 					}
 					token := map[string]string{"access": set.AccessToken, "refresh": set.RefreshToken, "client": own.AccessToken}[kind]
-					faulty := &faultyStore{Store: e.Store, when: mode}
+					faulty := &faultyStore{Store: e.Store, When: mode}
 					s := e.Another(t, func(c *auth.Config) { c.Store = faulty })
-					faulty.calls, faulty.fail = 0, []int{n}
+					faulty.Calls, faulty.Fail = 0, []int{n}
 					err = s.Revoke(t.Context(), e.App(), token)
-					reached = faulty.calls >= n
+					reached = faulty.Calls >= n
 					if (err != nil) != reached || err != nil && !errors.Is(err, errFault) {
-						t.Errorf("call %d of %d: got %v", n, faulty.calls, err)
+						t.Errorf("call %d of %d: got %v", n, faulty.Calls, err)
 					}
 					ended := !sees(t, e.Service, e.App(), token).Active
 					if written := count(events(t, e), "token_revoked "+kind) == 1; ended != written || err == nil && !ended {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"countersign/internal/auth"
+	"countersign/internal/auth/authtest"
 	"countersign/internal/jose"
 	"countersign/internal/passhash"
 	"countersign/internal/seal"
@@ -24,7 +25,7 @@ import (
 type stage struct {
 	*auth.Service
 	store  *store.Store
-	faulty *faultyStore
+	faulty *authtest.FaultyStore
 	clock  *handClock
 	hasher *passhash.Hasher
 	dir    string
@@ -116,7 +117,7 @@ func newStage(ctx context.Context, db *store.Store, dir string, plant func(auth.
 	if plant != nil {
 		under = plant(db)
 	}
-	s.faulty = &faultyStore{Store: under}
+	s.faulty = &authtest.FaultyStore{Store: under}
 	var err error
 	s.hasher, err = passhash.New(passhash.Config{
 		Params: passhash.Params{Memory: 8, Time: 1, Threads: 1}, Slots: 4, Wait: time.Minute, TestOnlyInsecure: true,

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"countersign/internal/auth"
+	"countersign/internal/auth/authtest"
 )
 
 // stepsEach is the length of a simulated history.
@@ -133,10 +134,10 @@ func (p *play) run(ctx context.Context) error {
 		c := p.next(p.history)
 		armed := p.chance(faultsIn100)
 		if armed {
-			p.faulty.arm(1+p.IntN(6), howFar(p.IntN(int(howFars))))
+			p.faulty.Arm(1+p.IntN(6), authtest.Whens()[p.IntN(3)])
 		}
 		a := p.do(ctx, p.person, c)
-		fired := p.faulty.disarm()
+		fired := p.faulty.Disarm()
 		if fired {
 			p.out.faults++
 			a.detail += " (the store failed)"
