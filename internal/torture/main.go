@@ -34,7 +34,7 @@ func main() {
 }
 
 // command is the program without the process around it.
-func command(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func command(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	flags := flag.NewFlagSet("torture", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	long := flags.Bool("long", false, "many more rounds of everything: some hours")

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"countersign/internal/launch"
 )
@@ -30,11 +31,11 @@ func (e *env) scarceMemory(ctx context.Context) (out result, err error) {
 	if err != nil {
 		return out, err
 	}
-	defer l.fall()
-	group, err := newCgroup(memoryLimit)
-	if err == nil {
-		defer group.remove()
-	}
+	group := newCgroup(memoryLimit)
+	defer func() {
+		l.fall()
+		err = errors.Join(err, group.remove())
+	}()
 	program, args := l.program, l.arguments()
 	if group != "" {
 		args = append([]string{"-c", `echo $$ > "$0" && exec "$@"`, filepath.Join(string(group), "cgroup.procs"), program}, args...)
@@ -131,24 +132,30 @@ func (c cgroup) String() string {
 	return "in a cgroup of that size"
 }
 
-// newCgroup makes one of either version.
-func newCgroup(limit int64) (cgroup, error) {
+// newCgroup makes one of either version, if that is allowed here.
+func newCgroup(limit int64) cgroup {
 	for _, kind := range []struct{ parent, file string }{{cgroupV1Memory, cgroupLimitV1}, {cgroupV2, cgroupLimitV2}} {
 		dir := filepath.Join(kind.parent, strings.TrimSuffix(namePrefix(), "-"))
 		if os.Mkdir(dir, 0o755) != nil {
 			continue
 		}
 		if os.WriteFile(filepath.Join(dir, kind.file), []byte(strconv.FormatInt(limit, 10)), 0o644) == nil {
-			return cgroup(dir), nil
+			return cgroup(dir)
 		}
 		_ = syscall.Rmdir(dir)
 	}
-	return "", errors.New("no cgroup of memory may be made")
+	return ""
 }
 
-// remove takes the cgroup away; the process in it has ended by then.
-func (c cgroup) remove() {
-	if c != "" {
-		_ = syscall.Rmdir(string(c))
+// remove takes the cgroup away, whose process has ended. The system takes a moment to see that.
+func (c cgroup) remove() error {
+	if c == "" {
+		return nil
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		err := syscall.Rmdir(string(c))
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
 	}
 }

@@ -115,6 +115,9 @@ func (v *volume) cut() error {
 	return control(dir, ioctlShutdown, noLogFlush)
 }
 
+// flush brings all that was written to the disk.
+func (v *volume) flush() error { return run("sync", "-f", v.dir) }
+
 // restore mounts the file system anew after a cut.
 func (v *volume) restore() error { return errors.Join(run("umount", v.dir), v.mount()) }
 
@@ -136,22 +139,38 @@ func run(name string, args ...string) error {
 	return nil
 }
 
-// tidy unmounts what runs that were killed have left mounted.
+// tidy takes away what runs that were killed have left behind: mounts, directories and cgroups that carry the number of a process which is
+// no more.
 func tidy() {
-	mounts, err := os.ReadFile("/proc/mounts")
-	if err != nil {
-		return
-	}
+	mounts, _ := os.ReadFile("/proc/mounts") // without it there is nothing to unmount
 	for line := range strings.Lines(string(mounts)) {
-		fields := strings.Fields(line)
-		if len(fields) < 2 {
-			continue
-		}
-		_, name, ours := strings.Cut(fields[1], "/torture-")
-		pid, _, _ := strings.Cut(name, "-")
-		if n, err := strconv.Atoi(pid); ours && err == nil && syscall.Kill(n, 0) == syscall.ESRCH {
+		if fields := strings.Fields(line); len(fields) > 1 && left(fields[1]) {
 			_ = syscall.Unmount(fields[1], syscall.MNT_DETACH)
-			_ = os.RemoveAll(filepath.Dir(fields[1]))
 		}
 	}
+	for _, parent := range []string{os.TempDir(), memory()} {
+		dirs, _ := filepath.Glob(filepath.Join(parent, "torture-*"))
+		for _, dir := range dirs {
+			if left(dir) {
+				_ = os.RemoveAll(dir)
+			}
+		}
+	}
+	for _, parent := range []string{cgroupV1Memory, cgroupV2} {
+		dirs, _ := filepath.Glob(filepath.Join(parent, "torture-*"))
+		for _, dir := range dirs {
+			if left(dir) {
+				_ = syscall.Rmdir(dir)
+			}
+		}
+	}
+}
+
+// left reports whether a path is that of a run whose process is gone.
+func left(path string) bool {
+	_, name, ours := strings.Cut(path, "/torture-")
+	number, _, _ := strings.Cut(name, "-")
+	number, _, _ = strings.Cut(number, "/")
+	pid, err := strconv.Atoi(number)
+	return ours && err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
 }

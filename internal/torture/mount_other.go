@@ -16,6 +16,7 @@ func newVolume(string, int64) (*volume, error) { return nil, errNotHere }
 func newTmpfs(string, int64) (*volume, error)  { return nil, errNotHere }
 
 func (v *volume) cut() error     { return errNotHere }
+func (v *volume) flush() error   { return errNotHere }
 func (v *volume) restore() error { return errNotHere }
 func (v *volume) remove()        {}
 

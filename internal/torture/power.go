@@ -76,7 +76,7 @@ func (e *env) cutPower(ctx context.Context, program string, n int, seed uint64) 
 	}
 	cuts := 0
 	defer l.fall()
-	if err := errors.Join(l.rise(ctx), run("sync", "-f", v.dir)); err != nil {
+	if err := errors.Join(l.rise(ctx), v.flush()); err != nil {
 		return out, err
 	}
 	for ; cuts < n && l.broken() == "" && err == nil; cuts++ {
