@@ -30,7 +30,7 @@ func (s *Service) push(tx Tx, by Actor, u User, c Challenge, m Message, now time
 		return c, nil, err
 	}
 	c.ID, c.Version, c.Status, c.Key = newChallengeID(), 1, ChallengePending, by.Key
-	c.Sends, c.CreatedAt, c.SentAt, c.ExpiresAt = 1, now, now, now.Add(s.settings(c.Tenant).Push.For)
+	c.Sends, c.CreatedAt, c.SentAt, c.ExpiresAt = 1, prior.followed(now), now, now.Add(s.settings(c.Tenant).Push.For)
 	if err := tx.AddChallenge(c); err != nil {
 		return c, nil, err
 	}

@@ -151,7 +151,7 @@ func (s *Service) sendProof(
 		if err := s.endChallenge(tx, prior, ChallengeIsCancelled, now); err != nil {
 			return c, nil, err
 		}
-		c.ID, c.Version, c.Status, c.Key, c.CreatedAt = newChallengeID(), 1, ChallengePending, by.Key, now
+		c.ID, c.Version, c.Status, c.Key, c.CreatedAt = newChallengeID(), 1, ChallengePending, by.Key, prior.followed(now)
 	}
 	proof, m := mint(c, m)
 	c.CodeHash, c.SentAt, c.ExpiresAt, c.Sends = s.codeHash(c, proof), now, ends, sends+1
@@ -170,6 +170,12 @@ func (s *Service) sendProof(
 		}
 	}
 	return c, nil, tx.AddEvents(s.challengeEvent(by, EventChallenged, c, "", now))
+}
+
+// followed is when a challenge that follows this one is begun: after it, also when the clock was set back or another node's is behind, or
+// else the one before would be taken for the latest.
+func (c Challenge) followed(now time.Time) time.Time {
+	return later(now, c.CreatedAt.Add(time.Microsecond))
 }
 
 // prior is the latest challenge for the same thing: zero when there is none.

@@ -477,3 +477,15 @@ func TestRecoveryIsTheTenants(t *testing.T) {
 	wantCode(t, err, auth.CodeRecoveryInvalid)
 	wantResume(t, e, "ada", sentCode, newPass, none)
 }
+
+// TestNewestCodeIsGoodByAnyClock is C-14 and C-15: the code that was sent last is the one that counts, also when the clock was set back since the
+// one before, or another node's is behind.
+func TestNewestCodeIsGoodByAnyClock(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t)
+	start(t, e, "ada")
+	wantResume(t, e, "ada", sentCode, newPass, none)
+	e.Clock.Advance(-time.Minute)
+	start(t, e, "ada")
+	wantResume(t, e, "ada", sentCode, "N3wer-Pa55word!", none)
+}
