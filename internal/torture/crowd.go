@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -151,17 +152,18 @@ func (w *crowd) faults() string {
 // readInbox fetches the codes that came, and compares their number with what was asked for.
 func (c *client) readInbox(ctx context.Context) {
 	on := c.crowd.nodes[0]
-	sms, err1 := on.codes(ctx, c.phone)
-	mails, err2 := on.codes(ctx, c.email)
+	read := maps.Clone(c.read)
+	sms, err1 := on.codes(ctx, c.phone, read)
+	mails, err2 := on.codes(ctx, c.email, read)
 	if err := errors.Join(err1, err2); err != nil || c.crowd.dark.Load() {
 		if c.crowd.calm.Load() {
 			c.breaks("the inbox cannot be read: %v", err)
 		}
 		return
 	}
-	c.sms, c.mails = sms, mails
-	c.see(fmt.Sprintf("%d codes came by SMS and %d by e-mail", len(sms), len(mails)), func(w world) bool {
-		return w.sms == len(sms) && w.mails == len(mails)
+	c.read, c.sms, c.mails = read, append(c.sms, sms...), append(c.mails, mails...)
+	c.see(fmt.Sprintf("%d codes came by SMS and %d by e-mail", len(c.sms), len(c.mails)), func(w world) bool {
+		return w.sms == len(c.sms) && w.mails == len(c.mails)
 	})
 }
 

@@ -281,9 +281,6 @@ func (s *stage) codes(ctx context.Context, p *person) error {
 		case p.email:
 			p.mails = append(p.mails, i.Code)
 		}
-		if p.read == nil {
-			p.read = map[string]bool{}
-		}
 		p.read[string(i.ID)] = true
 	}
 	return err

@@ -69,7 +69,7 @@ func (e *env) skewed(ctx context.Context) (out result, err error) {
 	if err != nil {
 		return out, err
 	}
-	l.skew = 30 * time.Second
+	l.skew = 20 * time.Second // a minute apart they would take each other's attempts under way for those of a crash
 	defer l.fall()
 	if err := l.rise(ctx); err != nil {
 		return out, err

@@ -56,6 +56,7 @@ type history struct {
 }
 
 func newHistory(p *person, l limits) *history {
+	p.read = map[string]bool{}
 	return &history{person: p, limits: l, worlds: []world{{}}}
 }
 

@@ -117,7 +117,7 @@ func experiments() []experiment {
 			"tables locked", "PostgreSQL, own proxy", "C-03, C-18, C-19", nil, (*env).proxied},
 		{"failover", "`kill -9` of the primary, its synchronous standby takes over", "PostgreSQL, two servers", "C-06, C-16",
 			nil, (*env).failover},
-		{"skew", "clocks of two nodes a minute apart", "PostgreSQL", "C-15", nil, (*env).skewed},
+		{"skew", "clocks of two nodes 40 s apart", "PostgreSQL", "C-15", nil, (*env).skewed},
 		{"memory", "1,000 logins at once in 300 MiB", "SQLite", "C-20", nil, (*env).scarceMemory},
 		{"versions", "two versions on one database, the older from before its schema changed", "PostgreSQL", "C-24",
 			needsHistory, (*env).twoVersions},

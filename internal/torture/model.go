@@ -146,7 +146,6 @@ type challenge struct {
 	code     int // the number of the code that is good, from 1
 	failures int
 	sends    int
-	made     time.Time
 	sent     time.Time
 	ends     time.Time
 }
@@ -162,18 +161,6 @@ const (
 )
 
 func (c challenge) pending(m moment) bool { return c.status == pending && m.before(c.ends) }
-
-// follow puts a challenge in the place of another. When the clock was set back in between, the other one is still the latest by its time:
-// the new one is not found, and its code is refused, which harms nobody but the user.
-func (c *challenge) follow(next challenge) {
-	if next.made.Before(c.made) {
-		if c.status == pending {
-			c.status = cancelled
-		}
-		return
-	}
-	*c = next
-}
 
 func (w world) clone() world {
 	w.sessions, w.resets = slices.Clone(w.sessions), slices.Clone(w.resets)

@@ -254,11 +254,11 @@ func (w *world) askCode(s *session, m moment, l limits) class {
 		return no
 	}
 	if !same {
-		ask = challenge{status: pending, made: m.now}
+		ask = challenge{status: pending}
 	}
 	w.sms++
 	ask.code, ask.sends, ask.sent, ask.ends = w.sms, ask.sends+1, m.now, m.now.Add(l.otpFor)
-	s.ask.follow(ask)
+	s.ask = ask
 	return ok
 }
 
@@ -277,7 +277,7 @@ func (w *world) askDevice(s *session, m moment, l limits) class {
 		recent(w.denials) >= l.maxDenials:
 		return no
 	}
-	s.ask.follow(challenge{status: pending, pushed: true, made: m.now, sends: 1, sent: m.now, ends: m.now.Add(l.pushFor)})
+	s.ask = challenge{status: pending, pushed: true, sends: 1, sent: m.now, ends: m.now.Add(l.pushFor)}
 	w.pushes = append(w.pushes, m.now)
 	return ok
 }
@@ -348,11 +348,11 @@ func (w *world) askRecovery(m moment, l limits) {
 		return
 	}
 	if !same {
-		ask = challenge{status: pending, made: m.now}
+		ask = challenge{status: pending}
 	}
 	w.mails++
 	ask.code, ask.sends, ask.sent, ask.ends = w.mails, counted+1, m.now, m.now.Add(l.mailFor)
-	w.recovery.follow(ask)
+	w.recovery = ask
 }
 
 // prove uses up the code of a recovery, for a new password or for a token that is good for one.

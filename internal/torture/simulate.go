@@ -124,10 +124,7 @@ const faultsIn100 = 12
 
 func (p *play) run(ctx context.Context) error {
 	for range stepsEach {
-		wait := p.pause(p.history, p.clock.Now())
-		if p.clock.advance(wait); wait < 0 {
-			p.weights[askDevice] = 0 // a device answers what it was asked, whichever is the latest by a clock that was set back
-		}
+		p.clock.advance(p.pause(p.history, p.clock.Now()))
 		if p.crowded() { // the call would wait for an attempt that nobody makes any more
 			p.clock.advance(time.Minute + time.Millisecond)
 		}

@@ -195,17 +195,19 @@ func (c call) read(r reply) class {
 	return no
 }
 
-// codes reads the codes that came to an address, the first one first.
-func (n *node) codes(ctx context.Context, to string) ([]string, error) {
+// codes reads the codes that came to an address and were not read before, the first one first. The inbox is in the order of the nodes'
+// clocks, which may differ, so it does not do to count in it.
+func (n *node) codes(ctx context.Context, to string, read map[string]bool) ([]string, error) {
 	r := n.send(ctx, "GET", "/sandbox/inbox?to="+url.QueryEscape(to), nil, "Accept", "application/json")
-	var all []struct{ Code string }
+	var all []struct{ Code, At string }
 	if err := json.Unmarshal(r.body, &all); r.status != http.StatusOK || err != nil {
 		return nil, fmt.Errorf("inbox: %v", r)
 	}
 	var codes []string
 	for _, m := range slices.Backward(all) {
-		if m.Code != "" {
+		if key := m.At + " " + m.Code; m.Code != "" && !read[key] {
 			codes = append(codes, m.Code)
+			read[key] = true
 		}
 	}
 	return codes, nil
