@@ -266,7 +266,7 @@ func (w *world) askDevice(s *session, m moment, l limits) class {
 	device := w.device.aged(m, l)
 	recent := func(all []time.Time) (n int) {
 		for _, at := range all {
-			if !m.before(at) && !m.since(at, l.pushWindow) || at.Equal(m.now.Add(-l.pushWindow)) {
+			if !m.since(at, l.pushWindow) || at.Equal(m.now.Add(-l.pushWindow)) { // one to come by a clock that was set back counts, too
 				n++
 			}
 		}
