@@ -95,7 +95,14 @@ func connectionLost(err error) bool {
 	var broken *net.OpError
 	var refused *pgconn.ConnectError
 	gone := postgresCode("57P01", "57P02", "57P03", "53300") // ended by an operator, or by a crash; starting up; too many connections
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &broken) || errors.As(err, &refused) || gone(err)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &broken) || errors.As(err, &refused) || gone(err) ||
+		unsent(err)
+}
+
+// unsent reports whether a statement failed before any of it was sent, on a connection that was already known to be lost. Of a COMMIT it is not
+// to be believed: pgx says so of one whose answer never came, too.
+func unsent(err error) bool {
+	return pgconn.SafeToRetry(err) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
 // takeTurn lets the first try of an Update run beside other first tries, and each later one alone. PostgreSQL finds that two
