@@ -38,7 +38,7 @@ clients: ## the whole program, used with other people's clients and a browser
 
 torture: ## what was answered stays so, whatever breaks
 	scripts/setup
-	go run ./internal/torture
+	go run ./internal/torture -seed 1
 
 torture-long: ## the same for some hours, on a machine that allows everything; writes the table of docs/reliability.md
 	scripts/setup
