@@ -236,7 +236,7 @@ func (o *overload) picture() string {
 <style>
 :root { color-scheme: light dark }
 text { fill: #333 } .axis { stroke: #888; fill: none } .line { fill: none; stroke-width: 2 }
-.c0 { stroke: #0b62a4 } .c1 { stroke: #b3480b } .t0 { fill: #0b62a4 } .t1 { fill: #b3480b } .ideal { stroke: #888; stroke-dasharray: 4 4; fill: none }
+.c0 { stroke: #0b62a4 } .c1 { stroke: #b3480b } .t0 { fill: #0b62a4 } .t1 { fill: #b3480b }
 @media (prefers-color-scheme: dark) { text { fill: #ddd } .c0 { stroke: #6db3f2 } .c1 { stroke: #f2a06d } .t0 { fill: #6db3f2 } .t1 { fill: #f2a06d } }
 </style>
 `, width, 2*height+gap)
