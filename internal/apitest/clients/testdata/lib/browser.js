@@ -77,8 +77,15 @@ export async function enterCode(page, code) {
   await page.getByRole('button', { name: 'Go on' }).click();
 }
 
-// returned waits until the page is back at the application and returns the address.
+// returned waits until the page is back at the application and returns the address. A navigation that a later one breaks off, as when a
+// button is pressed twice, is not the one that is waited for.
 export async function returned(page, to = `${app}/cb`) {
-  await page.waitForURL((url) => url.href.startsWith(to));
-  return new URL(page.url());
+  for (;;) {
+    try {
+      await page.waitForURL((url) => url.href.startsWith(to));
+      return new URL(page.url());
+    } catch (error) {
+      if (!error.message.includes('ERR_ABORTED')) throw error;
+    }
+  }
 }
