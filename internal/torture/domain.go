@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"countersign/internal/auth"
@@ -26,28 +25,9 @@ type stage struct {
 	*auth.Service
 	store  *store.Store
 	faulty *authtest.FaultyStore
-	clock  *handClock
+	clock  *authtest.Clock
 	hasher *passhash.Hasher
 	dir    string
-}
-
-// handClock stands until it is moved.
-type handClock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-// Now returns the clock's time.
-func (c *handClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *handClock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
 }
 
 const (
@@ -111,7 +91,7 @@ func someone(n int) *person {
 // newStage makes a domain over a store. plant, if set, puts a store with a planted fault in its place.
 func newStage(ctx context.Context, db *store.Store, dir string, plant func(auth.Store) auth.Store) (*stage, error) {
 	s := &stage{
-		store: db, dir: dir, clock: &handClock{now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)},
+		store: db, dir: dir, clock: authtest.NewClock(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)),
 	}
 	var under auth.Store = db
 	if plant != nil {

@@ -55,32 +55,9 @@ func (e *env) failOverOnce(ctx context.Context, seed uint64) (_ *lives, err erro
 }
 
 // skewed has two nodes whose clocks differ.
-func (e *env) skewed(ctx context.Context) (out result, err error) {
-	server, err := pgtest.Start()
-	if err != nil {
-		return out, err
-	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
-	database, err := server.Create("torture")
-	if err != nil {
-		return out, err
-	}
-	l, err := e.site.begin(database, 2, e.seed)
-	if err != nil {
-		return out, err
-	}
-	l.skew = 20 * time.Second // a minute apart they would take each other's attempts under way for those of a crash
-	defer l.fall()
-	if err := l.rise(ctx); err != nil {
-		return out, err
-	}
-	rounds := e.scale(4, 60)
-	for range rounds {
-		l.check(ctx, 12)
-		if err := errors.Join(l.audit(ctx, database), l.advance(ctx)); err != nil {
-			return out, err
-		}
-	}
-	out.add(l, rounds)
-	return out, nil
+func (e *env) skewed(ctx context.Context) (result, error) {
+	return e.sideBySide(ctx, 12, func(l *lives) error {
+		l.skew = 20 * time.Second // a minute apart they would take each other's attempts under way for those of a crash
+		return l.rise(ctx)
+	})
 }

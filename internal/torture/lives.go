@@ -204,3 +204,33 @@ func (e *env) onPostgres(ctx context.Context, rounds int, fault func(*lives, con
 	defer func() { err = errors.Join(err, server.Stop()) }()
 	return e.broken(ctx, rounds, 2, fault, func(group int) (string, error) { return server.Create(fmt.Sprintf("torture_%d", group)) })
 }
+
+// sideBySide has a crowd work with two nodes on one PostgreSQL that begin makes ready, and checks it round after round.
+func (e *env) sideBySide(ctx context.Context, calls int, begin func(*lives) error) (out result, err error) {
+	server, err := pgtest.Start()
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	database, err := server.Create("torture")
+	if err != nil {
+		return out, err
+	}
+	l, err := e.site.begin(database, 2, e.seed)
+	if err != nil {
+		return out, err
+	}
+	defer l.fall()
+	if err := begin(l); err != nil {
+		return out, err
+	}
+	rounds := e.scale(4, 60)
+	for range rounds {
+		l.check(ctx, calls)
+		if err := errors.Join(l.audit(ctx, database), l.advance(ctx)); err != nil {
+			return out, err
+		}
+	}
+	out.add(l, rounds)
+	return out, nil
+}

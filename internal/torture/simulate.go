@@ -124,9 +124,9 @@ const faultsIn100 = 12
 
 func (p *play) run(ctx context.Context) error {
 	for range stepsEach {
-		p.clock.advance(p.pause(p.history, p.clock.Now()))
+		p.clock.Advance(p.pause(p.history, p.clock.Now()))
 		if p.crowded() { // the call would wait for an attempt that nobody makes any more
-			p.clock.advance(time.Minute + time.Millisecond)
+			p.clock.Advance(time.Minute + time.Millisecond)
 		}
 		c := p.next(p.history)
 		armed := p.chance(faultsIn100)

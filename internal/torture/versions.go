@@ -8,8 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-
-	"countersign/internal/pgtest"
 )
 
 // migrations is where the schema's changes are.
@@ -80,40 +78,24 @@ func (e *env) twoVersions(ctx context.Context) (out result, err error) {
 	if err != nil {
 		return out, err
 	}
-	server, err := pgtest.Start()
+	out, err = e.sideBySide(ctx, 10, func(l *lives) error {
+		l.single = true // what two at once may come to is not for the older to have known
+		for i, program := range []string{older, e.site.program} {
+			l.program = program
+			if l.servers[i], err = l.start(i); err != nil {
+				return fmt.Errorf("start version %d of 2: %w", i+1, err)
+			}
+			l.nodes = append(l.nodes, dial(l.servers[i]))
+			if err := l.ready(ctx); err != nil {
+				return err
+			}
+			l.check(ctx, 10)
+		}
+		return nil
+	})
 	if err != nil {
 		return out, err
 	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
-	database, err := server.Create("torture")
-	if err != nil {
-		return out, err
-	}
-	l, err := e.site.begin(database, 2, e.seed)
-	if err != nil {
-		return out, err
-	}
-	l.single = true // what two at once may come to is not for the older to have known
-	defer l.fall()
-	for i, program := range []string{older, e.site.program} {
-		l.program = program
-		if l.servers[i], err = l.start(i); err != nil {
-			return out, fmt.Errorf("start version %d of 2: %w", i+1, err)
-		}
-		l.nodes = append(l.nodes, dial(l.servers[i]))
-		if err := l.ready(ctx); err != nil {
-			return out, err
-		}
-		l.check(ctx, 10)
-	}
-	rounds := e.scale(4, 60)
-	for range rounds {
-		l.check(ctx, 10)
-		if err := errors.Join(l.audit(ctx, database), l.advance(ctx)); err != nil {
-			return out, err
-		}
-	}
-	out.add(l, rounds)
 	out.note = "the older is " + commit[:12]
 	return out, nil
 }

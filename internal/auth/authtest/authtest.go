@@ -54,6 +54,9 @@ type Clock struct {
 	now time.Time
 }
 
+// NewClock returns a clock that stands at now.
+func NewClock(now time.Time) *Clock { return &Clock{now: now} }
+
 // Now returns the clock's time.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
@@ -198,7 +201,7 @@ func open(t testing.TB, from func() ([]byte, error)) *Env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := &Env{Store: db, Path: path, Clock: &Clock{now: Start()}, Hasher: NewHasher(t, 1), Ring: r}
+	e := &Env{Store: db, Path: path, Clock: NewClock(Start()), Hasher: NewHasher(t, 1), Ring: r}
 	e.Service = e.Another(t, nil)
 	return e
 }
