@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -147,7 +146,7 @@ func grow(dsn string, n int) (err error) {
 				values[i] = fmt.Sprintf(different, "CAST(s.n AS TEXT)")
 			}
 		}
-		for c := range maps.Keys(g.columns) {
+		for c := range g.columns {
 			if !slices.Contains(columns, c) {
 				return fmt.Errorf("table %s has no column %s", g.table, c)
 			}
