@@ -14,6 +14,7 @@
 package pgtest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,7 +103,9 @@ const superuser = "postgres"
 // Server is a running PostgreSQL.
 type Server struct {
 	bin       string // where its programs are
-	dir       string // its data, its log and its socket
+	dir       string // its log, its socket and, as a rule, its data
+	kept      string // where its data is if not there
+	settings  []string
 	as        *syscall.Credential
 	process   *os.Process
 	ended     chan error // gets the end of process
@@ -112,8 +115,11 @@ type Server struct {
 }
 
 // Start makes a cluster and runs a server on it, which the caller stops. Each setting is one of postgresql.conf.
-func Start(settings ...string) (_ *Server, err error) {
-	s := &Server{ended: make(chan error, 1)}
+func Start(settings ...string) (*Server, error) { return StartIn("", settings...) }
+
+// StartIn is Start for a cluster whose data is made in a directory of the caller's, who takes it away. The server's user has to reach it.
+func StartIn(parent string, settings ...string) (_ *Server, err error) {
+	s := &Server{ended: make(chan error, 1), settings: settings}
 	if s.bin, err = programs(); err != nil {
 		return nil, err
 	}
@@ -125,15 +131,34 @@ func Start(settings ...string) (_ *Server, err error) {
 			err = errors.Join(err, s.Stop())
 		}
 	}()
+	if parent != "" {
+		s.kept = filepath.Join(parent, "postgres")
+		if err := s.own(s.kept); err != nil {
+			return nil, err
+		}
+	}
 	// The cluster need not outlive a crash of the machine: only what happens afterwards is synced.
 	initdb := s.command("initdb", "--pgdata="+s.data(), "--locale=C", "--encoding=UTF8", "--auth=trust", "--username="+superuser, "--no-sync")
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
-	if err := s.run(settings); err != nil {
-		return nil, err
+	return s, s.resume()
+}
+
+// own makes a directory for the server's user.
+func (s *Server) own(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil || s.as == nil {
+		return err
 	}
-	return s, s.await()
+	return os.Chown(dir, int(s.as.Uid), int(s.as.Gid))
+}
+
+// resume runs the server on its cluster.
+func (s *Server) resume() error {
+	if err := s.run(s.settings); err != nil {
+		return err
+	}
+	return s.await()
 }
 
 // Create makes an empty database, as [Database] does, and returns its URL.
@@ -148,7 +173,7 @@ func (s *Server) Create(name string) (string, error) {
 // PID is the process that all others of the server come from.
 func (s *Server) PID() int { return s.process.Pid }
 
-func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+func (s *Server) data() string { return cmp.Or(s.kept, filepath.Join(s.dir, "data")) }
 func (s *Server) log() string  { return filepath.Join(s.dir, "log") }
 
 // run starts the server process.
@@ -219,11 +244,7 @@ func (s *Server) withLog(err error) error {
 
 // Stop ends the server and removes its directory.
 func (s *Server) Stop() error {
-	if s.guard != nil && s.guard.Process != nil {
-		s.guard.Process.Kill()
-		s.guard.Wait() // it was killed, and says so
-		s.guard = nil
-	}
+	s.dismiss()
 	var err error
 	if s.process != nil {
 		if err = s.process.Signal(syscall.SIGQUIT); err == nil { // immediate shutdown: the data goes anyway
@@ -232,6 +253,15 @@ func (s *Server) Stop() error {
 		s.process = nil
 	}
 	return errors.Join(err, os.RemoveAll(s.dir))
+}
+
+// dismiss ends the guard.
+func (s *Server) dismiss() {
+	if s.guard != nil && s.guard.Process != nil {
+		s.guard.Process.Kill()
+		s.guard.Wait() // it was killed, and says so
+	}
+	s.guard = nil
 }
 
 // client runs one of the client programs.

@@ -12,7 +12,7 @@ import (
 // Standby makes a second server that follows this one, and has this one's commits wait until the second has them on its disk. The
 // caller stops it.
 func (s *Server) Standby(settings ...string) (_ *Server, err error) {
-	t := &Server{bin: s.bin, ended: make(chan error, 1)}
+	t := &Server{bin: s.bin, ended: make(chan error, 1), settings: settings}
 	if t.dir, t.as, err = directory(); err != nil {
 		return nil, err
 	}
@@ -26,10 +26,7 @@ func (s *Server) Standby(settings ...string) (_ *Server, err error) {
 	if out, err := copied.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("pg_basebackup: %w\n%s", err, out)
 	}
-	if err := t.run(settings); err != nil {
-		return nil, err
-	}
-	if err := t.await(); err != nil {
+	if err := t.resume(); err != nil {
 		return nil, err
 	}
 	for _, text := range []string{"ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"} {

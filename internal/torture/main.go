@@ -109,6 +109,8 @@ func experiments() []experiment {
 		{"kill-sqlite", "`kill -9` of the server at a random moment", "SQLite", killed, nil, (*env).killSQLite},
 		{"power-sqlite", "power cut: the file system is gone, unsynced pages with it", "SQLite on ext4", "C-01, C-06, C-11",
 			needsLoop, (*env).powerLoss},
+		{"power-postgres", "power cut of PostgreSQL: the file system is gone, unsynced pages with it", "PostgreSQL on ext4", "C-06, C-11",
+			needsLoop, (*env).powerPostgres},
 		{"disk-sqlite", "disk full under load, then room again", "SQLite on tmpfs", "C-12", needsTmpfs, (*env).diskFull},
 		{"kill-postgres", "`kill -9` of both nodes at a random moment", "PostgreSQL", killed, nil, (*env).killPostgres},
 		{"pause-postgres", "`SIGSTOP` of one of two nodes in the middle of its work, then `SIGCONT`", "PostgreSQL", "C-28, C-35",

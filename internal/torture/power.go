@@ -12,34 +12,31 @@ import (
 	_ "modernc.org/sqlite" // the integrity check is SQLite's own
 
 	"countersign/internal/launch"
+	"countersign/internal/pgtest"
 )
 
-// powerLoss pulls the power from the file system of a SQLite database, and looks whether all that was answered is there. A control, with
-// a build that leaves the last commits to chance, has to lose something: otherwise nothing is proved.
-func (e *env) powerLoss(ctx context.Context) (result, error) {
-	rounds := e.scale(16, 3000)
-	var out result
+// outage lets a crowd work on a volume that loses its power n times.
+type outage func(ctx context.Context, n int, seed uint64) (result, error)
+
+// outages pulls the power again and again, and looks whether all that was answered is there. Its control, which leaves the last commits to
+// chance, has to lose something: otherwise nothing is proved.
+func (e *env) outages(ctx context.Context, rounds int, safe, careless outage) (out result, err error) {
 	for group := 0; group*groupRounds < rounds; group++ {
 		n := min(groupRounds, rounds-group*groupRounds)
-		one, err := e.cutPower(ctx, e.site.program, n, e.seed+uint64(group))
+		one, err := safe(ctx, n, e.seed+uint64(group))
 		out.runs, out.operations, out.open, out.broken = out.runs+one.runs, out.operations+one.operations, out.open+one.open, one.broken
 		if err != nil || out.broken != "" {
 			return out, err
 		}
 	}
-	careless, err := launch.Build("-tags", "blindtest")
-	if err != nil {
-		return out, err
-	}
-	defer os.RemoveAll(filepath.Dir(careless))
 	for try := 1; try <= controlTries; try++ {
-		control, err := e.cutPower(ctx, careless, groupRounds, e.seed+uint64(try))
-		if ctx.Err() == nil && control.runs > 0 && (control.broken != "" || err != nil) { // a database that is no more one is a loss, too
-			out.note = fmt.Sprintf("a control that does not sync lost some after %d", control.runs)
-			return out, nil
-		}
+		control, err := careless(ctx, groupRounds, e.seed+uint64(try))
 		if err != nil {
 			return out, fmt.Errorf("control: %w", err)
+		}
+		if control.broken != "" {
+			out.note = fmt.Sprintf("a control that does not sync lost some after %d", control.runs)
+			return out, nil
 		}
 	}
 	return out, errors.New("the control lost nothing without syncing: the proof is blind")
@@ -48,13 +45,34 @@ func (e *env) powerLoss(ctx context.Context) (result, error) {
 // controlTries bounds how often the control may be lucky.
 const controlTries = 3
 
-// cutPower lets a crowd work on a volume that loses its power n times.
-func (e *env) cutPower(ctx context.Context, program string, n int, seed uint64) (out result, err error) {
-	dir, err := os.MkdirTemp(e.site.dir, "power-")
+// powerLoss pulls the power from the file system of a SQLite database. Its control is a build of its own.
+func (e *env) powerLoss(ctx context.Context) (out result, err error) {
+	careless, err := launch.Build("-tags", "blindtest")
 	if err != nil {
 		return out, err
 	}
-	v, err := newVolume(dir, 128)
+	defer func() { err = errors.Join(err, os.RemoveAll(filepath.Dir(careless))) }()
+	with := func(program string) outage {
+		return func(ctx context.Context, n int, seed uint64) (result, error) {
+			return e.cutSQLite(ctx, program, n, seed)
+		}
+	}
+	return e.outages(ctx, e.scale(16, 3000), with(e.site.program), with(careless))
+}
+
+// powerPostgres pulls it from that of PostgreSQL's data. Its control is a PostgreSQL that does not wait for its log.
+func (e *env) powerPostgres(ctx context.Context) (result, error) {
+	with := func(settings ...string) outage {
+		return func(ctx context.Context, n int, seed uint64) (result, error) {
+			return e.cutPostgres(ctx, settings, n, seed)
+		}
+	}
+	return e.outages(ctx, e.scale(8, 1000), with(), with("synchronous_commit=off"))
+}
+
+// cutSQLite is an outage of a server with a SQLite database.
+func (e *env) cutSQLite(ctx context.Context, program string, n int, seed uint64) (out result, err error) {
+	v, err := e.site.volume("power-", 128)
 	if err != nil {
 		return out, err
 	}
@@ -65,14 +83,45 @@ func (e *env) cutPower(ctx context.Context, program string, n int, seed uint64) 
 		return out, err
 	}
 	l.program = program
-	cut := func(context.Context) error {
+	return l.darken(ctx, n, v, v.cut, func(ctx context.Context) error { return errors.Join(v.restore(), sound(ctx, path)) })
+}
+
+// cutPostgres is an outage of PostgreSQL, under two nodes that do not stand where it does.
+func (e *env) cutPostgres(ctx context.Context, settings []string, n int, seed uint64) (out result, err error) {
+	v, err := e.site.volume("power-", 512)
+	if err != nil {
+		return out, err
+	}
+	defer v.remove()
+	server, err := pgtest.StartIn(v.dir, append(settings, "max_wal_size=64MB")...)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	database, err := server.Create("torture")
+	if err != nil {
+		return out, err
+	}
+	l, err := e.site.begin(database, 2, seed)
+	if err != nil {
+		return out, err
+	}
+	cut := func() error { return errors.Join(v.cut(), server.Crash()) }
+	return l.darken(ctx, n, v, cut, func(context.Context) error {
+		return errors.Join(v.restore(), server.Restart(), server.Sound("torture"))
+	})
+}
+
+// darken has the crowd work through n cuts; mend brings back what is left.
+func (l *lives) darken(ctx context.Context, n int, v *volume, cut func() error, mend func(context.Context) error) (out result, err error) {
+	off := func(context.Context) error {
 		time.Sleep(time.Duration(100+l.IntN(700)) * time.Millisecond)
 		l.dark.Store(true) // the process outlives the cut for a moment, which no process on a machine without power does
-		return v.cut()
+		return cut()
 	}
-	mend := func(ctx context.Context) error {
+	on := func(ctx context.Context) error {
 		l.dark.Store(false)
-		return errors.Join(v.restore(), sound(ctx, path))
+		return mend(ctx)
 	}
 	cuts := 0
 	defer l.fall()
@@ -80,10 +129,22 @@ func (e *env) cutPower(ctx context.Context, program string, n int, seed uint64) 
 		return out, err
 	}
 	for ; cuts < n && l.broken() == "" && err == nil; cuts++ {
-		err = l.round(ctx, cut, mend)
+		err = l.round(ctx, off, on)
 	}
 	out.add(l, cuts)
 	return out, err
+}
+
+// volume makes a file system of some MiB below the site.
+func (s *site) volume(name string, mib int64) (*volume, error) {
+	dir, err := os.MkdirTemp(s.dir, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(os.Chmod(dir, 0o711), os.Chmod(s.dir, 0o711)); err != nil { // PostgreSQL is another user, and goes through
+		return nil, err
+	}
+	return newVolume(dir, mib)
 }
 
 // sound has SQLite check a database.
