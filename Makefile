@@ -55,5 +55,6 @@ bench: ## logins and token checks against the limits of this machine, side by si
 	scripts/setup
 	go run ./bench
 
-generate: ## the code of the queries; needs sqlc
+generate: ## the code of the queries, which needs sqlc, and what the server reads of its documents
 	go generate ./internal/store
+	go test ./api -run TestRequests -update

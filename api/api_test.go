@@ -1,7 +1,10 @@
 package api_test
 
 import (
+	"bytes"
 	"context"
+	"flag"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -9,7 +12,10 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"countersign/api"
+	"countersign/internal/httpx"
 )
+
+var update = flag.Bool("update", false, "make NAME.requests.json of NAME.yaml")
 
 func load(t *testing.T, data []byte) *openapi3.T {
 	t.Helper()
@@ -51,6 +57,49 @@ func TestDocumentsAreValid(t *testing.T) {
 		}
 		if err := doc.Validate(context.Background(), openapi3.EnableSchemaPatternValidation()); err != nil {
 			t.Errorf("%s: %v", surface, err)
+		}
+	}
+}
+
+// TestRequestsAreThoseOfTheDocuments: what requests are checked by is made from the documents.
+func TestRequestsAreThoseOfTheDocuments(t *testing.T) {
+	t.Parallel()
+	made := map[string][]byte{"multi": api.MultiRequests(), "cis": api.CISRequests(), "simulate": api.SimulateRequests(),
+		"sandbox": api.SandboxRequests(), "device": api.DeviceRequests()}
+	for surface, data := range documents() {
+		want, err := httpx.Requests(data)
+		if err != nil {
+			t.Fatalf("%s: %v", surface, err)
+		}
+		if *update {
+			if err := os.WriteFile(surface+".requests.json", want, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		} else if !bytes.Equal(made[surface], want) {
+			t.Errorf("%s.requests.json is not what %s.yaml says: go test ./api -update", surface, surface)
+		}
+	}
+}
+
+// BenchmarkOpen is what a start of the server pays for its documents, and BenchmarkRequests what it does not.
+func BenchmarkOpen(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, data := range [][]byte{api.MultiRequests(), api.CISRequests(), api.DeviceRequests()} {
+			if _, err := httpx.OpenDoc(data); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+func BenchmarkRequests(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, data := range [][]byte{api.Multi(), api.CIS(), api.Device()} {
+			if _, err := httpx.Requests(data); err != nil {
+				b.Fatal(err)
+			}
 		}
 	}
 }

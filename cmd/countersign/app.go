@@ -100,12 +100,12 @@ func newApp(ctx context.Context, s settings) (_ *app, err error) {
 	if err := a.mountDevice(ctx, mux); err != nil {
 		return nil, err
 	}
-	mux.Handle("GET", "/docs/multi.yaml", document(api.Multi()))
-	mux.Handle("GET", "/docs/cis.yaml", document(api.CIS()))
-	mux.Handle("GET", "/docs/device.yaml", document(api.Device()))
+	mux.Handle("GET", "/docs/multi.yaml", document(api.Multi))
+	mux.Handle("GET", "/docs/cis.yaml", document(api.CIS))
+	mux.Handle("GET", "/docs/device.yaml", document(api.Device))
 	if s.clock != nil {
-		mux.Handle("GET", "/docs/sandbox.yaml", document(api.Sandbox()))
-		mux.Handle("GET", "/docs/simulate.yaml", document(api.Simulate()))
+		mux.Handle("GET", "/docs/sandbox.yaml", document(api.Sandbox))
+		mux.Handle("GET", "/docs/simulate.yaml", document(api.Simulate))
 	}
 	a.handler = a.marked(mux.Handler(httpx.Config{Logger: a.logger, TrustedProxies: s.proxies}))
 	return a, nil
@@ -159,31 +159,24 @@ func (a *app) marked(h http.Handler) http.Handler {
 	return sandbox.Mark(h)
 }
 
-// mountDialects adds the routes of both contracts, and what only the sandbox serves. Reading their documents is most of what a start
-// costs, so it is done side by side.
+// mountDialects adds the routes of both contracts, and what only the sandbox serves.
 func (a *app) mountDialects(mux *httpx.Mux) error {
-	var (
-		multiAPI  *multi.API
-		extras    *sandbox.API
-		multiErr  error
-		extrasErr error
-		other     sync.WaitGroup
-	)
-	other.Go(func() { multiAPI, multiErr = multi.New(a.auth) })
-	if a.clock != nil {
-		other.Go(func() {
-			extras, extrasErr = sandbox.New(sandbox.Config{Auth: a.auth, Clock: a.clock, Render: notify.Text})
-		})
-	}
-	cisAPI, err := cis.New(a.auth)
-	other.Wait()
-	if err := errors.Join(multiErr, extrasErr, err); err != nil {
+	multiAPI, err := multi.New(a.auth)
+	if err != nil {
 		return err
 	}
-	if extras != nil {
-		err = extras.Mount(mux)
+	cisAPI, err := cis.New(a.auth)
+	if err != nil {
+		return err
 	}
-	return errors.Join(multiAPI.Mount(mux), cisAPI.Mount(mux), err)
+	if err := errors.Join(multiAPI.Mount(mux), cisAPI.Mount(mux)); err != nil || a.clock == nil {
+		return err
+	}
+	extras, err := sandbox.New(sandbox.Config{Auth: a.auth, Clock: a.clock, Render: notify.Text})
+	if err != nil {
+		return err
+	}
+	return extras.Mount(mux)
 }
 
 // openDomain listens first, since the default issuer is the address listened on, and opens what the rules stand on.
@@ -288,11 +281,11 @@ func (a *app) health(w *httpx.Response, r *http.Request) error {
 	return w.JSON(status, map[string]string{"status": word})
 }
 
-func document(yaml []byte) httpx.Handler {
+func document(yaml func() []byte) httpx.Handler {
 	return func(w *httpx.Response, _ *http.Request) error {
 		w.Header().Set("Content-Type", "application/yaml")
 		w.Header().Set("Cache-Control", "public, max-age=300")
-		_, err := w.Write(yaml)
+		_, err := w.Write(yaml())
 		return err
 	}
 }

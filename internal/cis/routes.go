@@ -23,9 +23,9 @@ type API struct {
 
 // New reads the dialect's OpenAPI document.
 func New(s *auth.Service) (*API, error) {
-	doc, err := httpx.LoadDoc(api.CIS())
+	doc, err := httpx.OpenDoc(api.CISRequests())
 	if err != nil {
-		return nil, fmt.Errorf("load cis.yaml: %w", err)
+		return nil, fmt.Errorf("read cis.requests.json: %w", err)
 	}
 	return &API{auth: s, doc: doc}, nil
 }

@@ -35,9 +35,9 @@ type API struct {
 
 // New reads the dialect's OpenAPI document.
 func New(c Config) (*API, error) {
-	doc, err := httpx.LoadDoc(api.Device())
+	doc, err := httpx.OpenDoc(api.DeviceRequests())
 	if err != nil {
-		return nil, fmt.Errorf("load device.yaml: %w", err)
+		return nil, fmt.Errorf("read device.requests.json: %w", err)
 	}
 	return &API{c, doc}, nil
 }

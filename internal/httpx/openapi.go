@@ -2,25 +2,35 @@ package httpx
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // defaultMaxBody is the limit of a body, in bytes, where the document does not
 // set another with x-max-body on the operation.
 const defaultMaxBody = 8192
 
-// A Doc is the OpenAPI document of one dialect: its contract, which is served
-// as it is and which its requests are checked against.
+// extMaxBody is the extension that sets another.
+const extMaxBody = "x-max-body"
+
+// A Doc is what the OpenAPI document of one dialect says of requests: the
+// contract that they are checked against.
 type Doc struct {
-	raw        []byte
 	operations []*Operation
+	known      formatSet
+
+	mu      sync.Mutex                  // held while an operation is compiled
+	raw     map[string]jsontext.Value   // by name: the schemas of the document
+	schemas map[string]*openapi3.Schema // by name: those in use
 }
 
 // An Operation is what the document says of one method on one path.
@@ -30,11 +40,13 @@ type Operation struct {
 	ID      string // its operationId
 	MaxBody int64  // bytes
 
+	ready func() error // compiles what follows, once
+	check []openapi3.SchemaValidationOption
+
 	params       []param
 	hasBody      bool             // the document describes a body
 	body         *openapi3.Schema // of the JSON body; nil if there is none
 	bodyRequired bool
-	check        []openapi3.SchemaValidationOption
 }
 
 type param struct {
@@ -43,46 +55,6 @@ type param struct {
 	schema   *openapi3.Schema
 	explode  bool // a list is repeated parameters rather than one with commas
 }
-
-// LoadDoc reads an OpenAPI 3.0 document in YAML or JSON, without references
-// to other files. It refuses an invalid document, and one that asks for a check
-// that [Operation.Decode] would not make: an unknown format, a parameter that
-// is an object or a cookie or has a style other than the default. (3.1 is
-// refused because kin-openapi then checks in some 60 times the time and with
-// less telling errors.)
-func LoadDoc(yaml []byte) (*Doc, error) {
-	loader := openapi3.NewLoader()
-	loader.IncludeOrigin = true // the order of properties
-	t, err := loader.LoadFromData(yaml)
-	if err != nil {
-		return nil, fmt.Errorf("load OpenAPI document: %w", err)
-	}
-	if !t.IsOpenAPI30() {
-		return nil, fmt.Errorf("load OpenAPI document: version %q is not 3.0", t.OpenAPI)
-	}
-	if err := t.Validate(context.Background()); err != nil {
-		return nil, fmt.Errorf("validate OpenAPI document: %w", err)
-	}
-	d := &Doc{raw: slices.Clone(yaml)}
-	known := formats()
-	check := schemaOptions(known)
-	for path, item := range t.Paths.Map() {
-		for method, op := range item.Operations() {
-			o := &Operation{Method: method, Path: path, ID: op.OperationID, MaxBody: defaultMaxBody, check: check}
-			if err := o.compile(item.Parameters, op, known); err != nil {
-				return nil, fmt.Errorf("OpenAPI document: %s %s: %w", method, path, err)
-			}
-			d.operations = append(d.operations, o)
-		}
-	}
-	slices.SortFunc(d.operations, func(a, b *Operation) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method))
-	})
-	return d, nil
-}
-
-// Raw returns the document as it was loaded.
-func (d *Doc) Raw() []byte { return slices.Clone(d.raw) }
 
 // Operations returns all operations, sorted by path and method.
 func (d *Doc) Operations() []*Operation { return slices.Clone(d.operations) }
@@ -108,22 +80,45 @@ func schemaOptions(known formatSet) []openapi3.SchemaValidationOption {
 	}
 }
 
-func (o *Operation) compile(shared openapi3.Parameters, op *openapi3.Operation, known formatSet) error {
-	if x, ok := op.Extensions["x-max-body"]; ok {
-		n, ok := x.(float64)
-		if !ok || n < 1 || n != float64(int64(n)) {
-			return errors.New("x-max-body is not a number of bytes")
-		}
-		o.MaxBody = int64(n)
+func byPath(a, b *Operation) int {
+	return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method))
+}
+
+// operation reads the head of an operation.
+func (d *Doc) operation(method, path string, raw jsontext.Value) (*Operation, error) {
+	var head struct {
+		ID      string   `json:"operationId"`
+		MaxBody *float64 `json:"x-max-body"`
 	}
-	all := slices.Clone(op.Parameters)
-	for _, p := range shared {
-		if op.Parameters.GetByInAndName(p.Value.In, p.Value.Name) == nil {
-			all = append(all, p)
-		}
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return nil, err
 	}
-	for _, ref := range all {
-		if err := o.addParam(ref.Value, known); err != nil {
+	o := &Operation{Method: method, Path: path, ID: head.ID, MaxBody: defaultMaxBody}
+	if n := head.MaxBody; n != nil {
+		if *n < 1 || *n != float64(int64(*n)) {
+			return nil, errors.New(extMaxBody + " is not a number of bytes")
+		}
+		o.MaxBody = int64(*n)
+	}
+	o.ready = sync.OnceValue(func() error {
+		if err := d.compile(o, raw); err != nil {
+			return fmt.Errorf("OpenAPI document: %s %s: %w", method, path, err)
+		}
+		return nil
+	})
+	return o, nil
+}
+
+// compile reads the rest of an operation.
+func (d *Doc) compile(o *Operation, raw jsontext.Value) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var op openapi3.Operation
+	if err := op.UnmarshalJSON(raw); err != nil {
+		return err
+	}
+	for _, ref := range op.Parameters {
+		if err := d.addParam(o, ref.Value); err != nil {
 			return fmt.Errorf("%s parameter %s: %w", ref.Value.In, ref.Value.Name, err)
 		}
 	}
@@ -140,11 +135,14 @@ func (o *Operation) compile(shared openapi3.Parameters, op *openapi3.Operation, 
 	if media == nil || media.Schema == nil {
 		return nil
 	}
+	if err := d.resolve(media.Schema); err != nil {
+		return err
+	}
 	o.body = media.Schema.Value
-	return checkable(o.body, known)
+	return nil
 }
 
-func (o *Operation) addParam(p *openapi3.Parameter, known formatSet) error {
+func (d *Doc) addParam(o *Operation, p *openapi3.Parameter) error {
 	if p.In == openapi3.ParameterInHeader {
 		switch http.CanonicalHeaderKey(p.Name) {
 		case "Accept", "Content-Type", "Authorization":
@@ -161,6 +159,9 @@ func (o *Operation) addParam(p *openapi3.Parameter, known formatSet) error {
 	if method.Style != openapi3.SerializationSimple && method.Style != openapi3.SerializationForm {
 		return fmt.Errorf("style %q is not checked", p.Style)
 	}
+	if err := d.resolve(p.Schema); err != nil {
+		return err
+	}
 	if p.Schema.Value.Type.Includes(openapi3.TypeObject) {
 		return errors.New("objects are not checked in parameters")
 	}
@@ -171,49 +172,56 @@ func (o *Operation) addParam(p *openapi3.Parameter, known formatSet) error {
 		schema:   p.Schema.Value,
 		explode:  method.Explode && p.In == openapi3.ParameterInQuery,
 	})
-	return checkable(p.Schema.Value, known)
+	return nil
 }
 
-// checkable refuses formats that would be accepted in silence, everywhere in
-// a schema, and compiles the patterns on the way.
-func checkable(root *openapi3.Schema, known formatSet) error {
-	seen := make(map[*openapi3.Schema]bool)
-	var visit func(s *openapi3.Schema) error
-	visit = func(s *openapi3.Schema) error {
-		if seen[s] {
-			return nil
-		}
-		seen[s] = true
-		if s.Format != "" && s.Type.Includes(openapi3.TypeString) && known[s.Format] == nil {
-			return fmt.Errorf("format %q is not checked", s.Format)
-		}
-		if s.Pattern != "" {
-			// kin-openapi compiles a pattern on its first use and keeps it.
-			_ = s.VisitJSON("")
-		}
-		for _, sub := range children(s) {
-			if err := visit(sub); err != nil {
-				return err
-			}
-		}
+// resolve finds what a reference means, and makes the schema ready for use.
+func (d *Doc) resolve(ref *openapi3.SchemaRef) error {
+	if ref.Ref == "" {
+		return d.settle(ref.Value)
+	}
+	name := strings.TrimPrefix(ref.Ref, schemaPrefix)
+	if s, ok := d.schemas[name]; ok {
+		ref.Value = s
 		return nil
 	}
-	return visit(root)
+	raw, ok := d.raw[name]
+	if !ok {
+		return fmt.Errorf("there is no schema %s", name)
+	}
+	ref.Value = new(openapi3.Schema)
+	d.schemas[name] = ref.Value // before its members, which may be of the same kind
+	if err := ref.Value.UnmarshalJSON(raw); err != nil {
+		return err
+	}
+	return d.settle(ref.Value)
 }
 
-// children returns the schemas that a schema is made of.
-func children(s *openapi3.Schema) []*openapi3.Schema {
+// settle refuses a format that would be accepted in silence, compiles the
+// pattern, notes the order of the members, and goes on to the schemas that a
+// schema is made of.
+func (d *Doc) settle(s *openapi3.Schema) error {
+	if s.Format != "" && s.Type.Includes(openapi3.TypeString) && d.known[s.Format] == nil {
+		return fmt.Errorf("format %q is not checked", s.Format)
+	}
+	if s.Pattern != "" {
+		// kin-openapi compiles a pattern on its first use and keeps it.
+		_ = s.VisitJSON("")
+	}
+	rank(s)
 	refs := slices.Concat(s.AllOf, s.OneOf, s.AnyOf, openapi3.SchemaRefs{s.Not, s.Items, s.AdditionalProperties.Schema})
 	for _, p := range s.Properties {
 		refs = append(refs, p)
 	}
-	var out []*openapi3.Schema
 	for _, ref := range refs {
-		if ref != nil && ref.Value != nil {
-			out = append(out, ref.Value)
+		if ref == nil {
+			continue
+		}
+		if err := d.resolve(ref); err != nil {
+			return err
 		}
 	}
-	return out
+	return nil
 }
 
 // number writes a bound or an enumerated number as JSON would.

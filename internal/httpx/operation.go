@@ -28,6 +28,9 @@ func (o *Operation) Decode(w *Response, r *http.Request, dst any) error {
 }
 
 func (o *Operation) decode(r *http.Request, dst any) error {
+	if err := o.ready(); err != nil {
+		return err
+	}
 	if o.hasBody && o.body == nil {
 		return errors.New("decode " + o.Method + " " + o.Path + ": the document describes no JSON body")
 	}

@@ -21,7 +21,7 @@ func loadTestDoc(t testing.TB) *httpx.Doc {
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc, err := httpx.LoadDoc(raw)
+	doc, err := load(string(raw))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestEachConstraintYieldsItsField(t *testing.T) {
 		{`{"either":{"email":"a@b","phone":"1","country":"x"}}`, []string{"body either EXACTLY 1"}},
 		{`{"any":"x"}`, []string{"body any SIZE 2,"}},
 		{`{"any":{"a":1}}`, []string{"body any.b REQUIRED"}},
-		{`{"all":{"age":"1"}}`, []string{"body all.age REGEX integer", "body all.email REQUIRED"}},
+		{`{"all":{"age":"1"}}`, []string{"body all.email REQUIRED", "body all.age REGEX integer"}},
 		{`{"pet":{}}`, []string{"body pet.kind REQUIRED"}},
 		{`{"pet":{"kind":"cow"}}`, []string{"body pet.kind IN cat,dog"}},
 		{`{"pet":{"kind":"dog"}}`, []string{"body pet.tricks REQUIRED", "body pet.name REQUIRED"}},

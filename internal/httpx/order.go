@@ -1,6 +1,8 @@
 package httpx
 
 import (
+	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -64,8 +66,9 @@ func dropNulls(s *openapi3.Schema, v any) {
 
 func takesNull(ref *openapi3.SchemaRef) bool { return ref.Value.VisitJSON(nil) == nil }
 
-// A place is where the document declares what a step of a path leads to:
-// line and column of a property, or the index of an item.
+// A place is where the document declares what a step of a path leads to: the
+// number of the schema, of those that apply, and the rank of the property in
+// it; or the index of an item.
 type place [2]int
 
 func comparePlaces(a, b []place) int {
@@ -87,11 +90,15 @@ func locate(root *openapi3.Schema, path []string) (string, []place) {
 
 func follow(at []*openapi3.Schema, step string) (name string, where place, next []*openapi3.Schema) {
 	name, where = "*", place{math.MaxInt}
+	which := 0
 	for _, s := range at {
 		for _, v := range variants(s) {
+			which++
 			if ref := v.Properties[step]; ref != nil {
+				if len(next) == 0 {
+					where = place{which, ref.Origin.Key.Line}
+				}
 				name = step
-				where = slices.MinFunc([]place{where, declared(ref)}, func(a, b place) int { return slices.Compare(a[:], b[:]) })
 				next = append(next, ref.Value)
 			}
 			if slices.Contains(v.Required, step) {
@@ -117,9 +124,14 @@ func follow(at []*openapi3.Schema, step string) (name string, where place, next 
 	return name, where, next
 }
 
-func declared(ref *openapi3.SchemaRef) place {
-	if ref.Origin == nil || ref.Origin.Key == nil {
-		return place{math.MaxInt}
+// rank numbers the properties of a schema that has just been read, where
+// kin-openapi would keep their lines in the document.
+func rank(s *openapi3.Schema) {
+	names := slices.Sorted(maps.Keys(s.Properties))
+	if order, ok := s.Extensions[extOrder].([]any); ok {
+		slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(slices.Index(order, any(a)), slices.Index(order, any(b))) })
 	}
-	return place{ref.Origin.Key.Line, ref.Origin.Key.Column}
+	for i, name := range names {
+		s.Properties[name].Origin = &openapi3.Origin{Key: &openapi3.Location{Line: i}}
+	}
 }

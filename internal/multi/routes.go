@@ -22,9 +22,9 @@ type API struct {
 
 // New reads the dialect's OpenAPI document.
 func New(s *auth.Service) (*API, error) {
-	doc, err := httpx.LoadDoc(api.Multi())
+	doc, err := httpx.OpenDoc(api.MultiRequests())
 	if err != nil {
-		return nil, fmt.Errorf("load multi.yaml: %w", err)
+		return nil, fmt.Errorf("read multi.requests.json: %w", err)
 	}
 	return &API{auth: s, doc: doc}, nil
 }

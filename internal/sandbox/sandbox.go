@@ -37,11 +37,11 @@ type API struct {
 func New(c Config) (*API, error) {
 	a := &API{Config: c, origin: http.NewCrossOriginProtection()}
 	var err error
-	if a.sandbox, err = httpx.LoadDoc(api.Sandbox()); err != nil {
-		return nil, fmt.Errorf("load sandbox.yaml: %w", err)
+	if a.sandbox, err = httpx.OpenDoc(api.SandboxRequests()); err != nil {
+		return nil, fmt.Errorf("read sandbox.requests.json: %w", err)
 	}
-	if a.simulator, err = httpx.LoadDoc(api.Simulate()); err != nil {
-		return nil, fmt.Errorf("load simulate.yaml: %w", err)
+	if a.simulator, err = httpx.OpenDoc(api.SimulateRequests()); err != nil {
+		return nil, fmt.Errorf("read simulate.requests.json: %w", err)
 	}
 	if a.pages, err = newPages(); err != nil {
 		return nil, err

@@ -65,8 +65,8 @@ func TestDocumentsAndRoutesAgree(t *testing.T) {
 	t.Parallel()
 	_, mux := mounted(t, sandbox.Config{}, nil)
 	described := map[httpx.Route]bool{}
-	for _, yaml := range [][]byte{api.Sandbox(), api.Simulate()} {
-		doc, err := httpx.LoadDoc(yaml)
+	for _, requests := range [][]byte{api.SandboxRequests(), api.SimulateRequests()} {
+		doc, err := httpx.OpenDoc(requests)
 		if err != nil {
 			t.Fatal(err)
 		}
