@@ -46,6 +46,7 @@ type settings struct {
 	clock         *sandbox.Clock
 	hash          passhash.Config
 	limits        []auth.Limit
+	smsLimits     []auth.Limit
 	proxies       []netip.Prefix
 	messages      notify.Config
 	webhooks      []netip.Prefix // that are not public and may be called
@@ -228,7 +229,7 @@ func openService(ctx context.Context, s settings, hasher *passhash.Hasher) (*sto
 		return nil, nil, errors.Join(err, db.Close())
 	}
 	service, err := auth.New(ctx, auth.Config{
-		Store: db, Hasher: hasher, Ring: ring, Now: s.now(), Issuer: s.issuer, Limits: s.limits, PublicURL: s.publicURL,
+		Store: db, Hasher: hasher, Ring: ring, Now: s.now(), Issuer: s.issuer, Limits: s.limits, SMSLimits: s.smsLimits, PublicURL: s.publicURL,
 		Sandbox: s.mode == modeSandbox,
 	})
 	if err != nil {
@@ -370,6 +371,19 @@ func (a *app) tend(ctx context.Context) {
 			a.logger.Error("tend the store", "error", err.Error())
 		}
 		a.warn(warned)
+		a.watchSMS(ctx)
+	}
+}
+
+// watchSMS logs the tenants whose codes by SMS do not come back (security B-69).
+func (a *app) watchSMS(ctx context.Context) {
+	suspicions, err := a.auth.WatchSMS(ctx)
+	for _, s := range suspicions {
+		a.logger.Warn("codes by SMS do not come back; somebody may earn by having them sent", "tenant", string(s.Tenant), "country", s.Country,
+			"sent", s.Sent, "proved", s.Proved)
+	}
+	if err != nil && ctx.Err() == nil {
+		a.logger.Error("watch SMS", "error", err.Error())
 	}
 }
 

@@ -68,6 +68,9 @@ type Config struct {
 	// RefusedPerMinute and RefusedPerHour bound the refused logins of one address, by process. Default: 60 and 600.
 	RefusedPerMinute int `yaml:"refused_per_minute"`
 	RefusedPerHour   int `yaml:"refused_per_hour"`
+	// SMSPerHour and SMSPerDay bound what all tenants together send, on all servers. Default: 10000 and 50000.
+	SMSPerHour int `yaml:"sms_per_hour"`
+	SMSPerDay  int `yaml:"sms_per_day"`
 	// ShutdownLimit is how long running requests get when the server is told to stop. Default: 15s.
 	ShutdownLimit time.Duration `yaml:"shutdown_limit"`
 	// Messages says how people get SMS, e-mails and pushes. Default: none are sent.
@@ -133,6 +136,12 @@ func (c *Config) fill() {
 	if c.RefusedPerHour == 0 {
 		c.RefusedPerHour = 600
 	}
+	if c.SMSPerHour == 0 {
+		c.SMSPerHour = 10_000
+	}
+	if c.SMSPerDay == 0 {
+		c.SMSPerDay = 50_000
+	}
 	if c.ShutdownLimit == 0 {
 		c.ShutdownLimit = 15 * time.Second
 	}
@@ -194,6 +203,7 @@ func (c Config) problems() []problem {
 	all = append(all, c.Messages.problems()...)
 	for name, n := range map[string]int{
 		"refused_per_minute": c.RefusedPerMinute, "refused_per_hour": c.RefusedPerHour, "max_connections": c.MaxConnections,
+		"sms_per_hour": c.SMSPerHour, "sms_per_day": c.SMSPerDay,
 	} {
 		if n < 0 {
 			add(name, "is negative")
@@ -247,6 +257,10 @@ func networks(texts []string) ([]netip.Prefix, error) {
 
 func (c Config) limits() []auth.Limit {
 	return []auth.Limit{{Count: c.RefusedPerMinute, Window: time.Minute}, {Count: c.RefusedPerHour, Window: time.Hour}}
+}
+
+func (c Config) smsLimits() []auth.Limit {
+	return []auth.Limit{{Count: c.SMSPerHour, Window: time.Hour}, {Count: c.SMSPerDay, Window: 24 * time.Hour}}
 }
 
 func isLoopback(address string) bool {

@@ -17,6 +17,7 @@ func (a *app) opsHandler() http.Handler {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	registerHasher(registry, a.hasher)
 	registerThrottles(registry, a.auth)
+	registerSMS(registry, a.auth)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
@@ -39,6 +40,23 @@ func registerThrottles(registry *prometheus.Registry, s *auth.Service) {
 			Name: "countersign_throttled_total", Help: "Calls refused because they came too often.", ConstLabels: prometheus.Labels{"scope": scope},
 		}, func() float64 { return float64(value(s.Throttled())) }))
 	}
+}
+
+// registerSMS publishes how many SMS were not sent because a budget was used up, by the budget, and how often too few codes came back.
+func registerSMS(registry *prometheus.Registry, s *auth.Service) {
+	for budget, value := range map[string]func(auth.SMSWithheld) uint64{
+		"number":  func(h auth.SMSWithheld) uint64 { return h.Number },
+		"country": func(h auth.SMSWithheld) uint64 { return h.Country },
+		"tenant":  func(h auth.SMSWithheld) uint64 { return h.Tenant },
+		"server":  func(h auth.SMSWithheld) uint64 { return h.Server },
+	} {
+		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "countersign_sms_withheld_total", Help: "SMS not sent because a budget was used up.", ConstLabels: prometheus.Labels{"budget": budget},
+		}, func() float64 { return float64(value(s.SMSWithheld())) }))
+	}
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "countersign_sms_alarms_total", Help: "Times this server saw that too few codes by SMS came back.",
+	}, func() float64 { return float64(s.SMSWithheld().Alarms) }))
 }
 
 // registerHasher publishes what the gate counts. That a lock holds is seen here: verified stays at five however many guess.

@@ -23,6 +23,8 @@ type Config struct {
 	Now    func() time.Time // the one clock of every rule
 	Issuer string           // iss of the tokens of /cis, without a trailing slash
 	Limits []Limit          // refused attempts by address; nil: DefaultLimits, empty: none
+	// SMSLimits bound the SMS of all tenants together; empty: nothing does.
+	SMSLimits []Limit
 	// AttemptWait is how long an attempt waits while as many as may fail are in flight on its account; zero: 5 s.
 	AttemptWait time.Duration
 	// PublicURL is the base of links where a tenant has none of its own, without a trailing slash.
@@ -54,7 +56,9 @@ type Service struct {
 	turns     *turnstile
 	decoyKey  publicKey
 	limits    []Limit // refused attempts by address
+	smsLimits []Limit // of all tenants together
 	throttles throttles
+	withheld  withheld
 	events    atomic.Uint32 // begun since the start
 	packed    atomic.Bool   // a parcel was written since the last wake
 	wake      chan struct{}
@@ -108,7 +112,7 @@ const (
 func New(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, hasher: c.Hasher, ring: c.Ring, clock: c.Now, issuer: c.Issuer, attemptWait: c.AttemptWait,
-		turns: newTurnstile(), publicURL: c.PublicURL, sandbox: c.Sandbox, wake: make(chan struct{}, 1),
+		turns: newTurnstile(), publicURL: c.PublicURL, sandbox: c.Sandbox, smsLimits: c.SMSLimits, wake: make(chan struct{}, 1),
 	}
 	if c.Limits == nil {
 		c.Limits = DefaultLimits()

@@ -89,6 +89,8 @@ const (
 	EventAnswerRefused     EventKind = "answer_refused"     // of a device; Reason: which part did not hold
 	EventDeviceBlocked     EventKind = "device_blocked"     // after answers that did not hold; Reason: the device
 	EventReported          EventKind = "reported"           // the user said that it was not them
+	EventSMSWithheld       EventKind = "sms_withheld"       // a budget was used up; Reason: whose. Nothing was sent
+	EventSMSSuspected      EventKind = "sms_suspected"      // too few codes come back; Reason: the country, or empty; Note: how many
 	EventReset             EventKind = "reset"              // the sandbox, to its starting state
 	EventRestored          EventKind = "restored"           // from a backup: all that users had open is void
 )

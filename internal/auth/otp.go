@@ -142,6 +142,10 @@ func (s *Service) sendProof(
 	if no, err := s.maySend(tx, by, c, prior, same, policy, now); err != nil || no != nil {
 		return c, no, err
 	}
+	m, no, err := s.spendSMS(tx, by, c, m, now)
+	if err != nil || no != nil {
+		return c, no, err
+	}
 	from, sends := prior.Version, prior.sent(same, now)
 	if same {
 		prior.Token = c.Token
@@ -250,6 +254,9 @@ func (s *Service) proveCode(tx Tx, by Actor, c Challenge, target, code string, n
 	if _, err := s.counterOf(by, c).settle(tx, proofs, succeeded, now); err != nil {
 		return c, nil, err
 	}
+	if err := s.countProved(tx, c, now); err != nil {
+		return c, nil, err
+	}
 	c, err = s.putApproved(tx, by, c, now)
 	return c, nil, err
 }
@@ -338,7 +345,7 @@ func (s *Service) phoneFit(t TenantID, phone string) *Error {
 		return refuse(CodePhoneMissing)
 	}
 	n, err := phonenumbers.Parse(phone, "")
-	if err != nil || !phonenumbers.IsValidNumber(n) {
+	if err != nil || !phonenumbers.IsValidNumber(n) || costly(n) {
 		return refuse(CodePhoneInvalid)
 	}
 	allowed := s.settings(t).PhoneCountries
@@ -352,4 +359,13 @@ func (s *Service) phoneFit(t TenantID, phone string) *Error {
 		return refuse(CodePhoneCountry)
 	}
 	return nil
+}
+
+// costly reports whether a number is of a kind that earns its holder money, or that nobody reads messages at.
+func costly(n *phonenumbers.PhoneNumber) bool {
+	switch phonenumbers.GetNumberType(n) {
+	case phonenumbers.PREMIUM_RATE, phonenumbers.SHARED_COST, phonenumbers.TOLL_FREE, phonenumbers.UAN, phonenumbers.VOICEMAIL:
+		return true
+	}
+	return false
 }

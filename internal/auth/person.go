@@ -248,5 +248,12 @@ func (s *Service) noticeContacts(tx Tx, e *edit) error {
 	if err := s.notice(tx, u, TemplatePhoneChanged, "", e.now, former...); err != nil {
 		return err
 	}
+	full, err := s.countSMS(tx, spent{tenant: u.Tenant, to: e.before.Phone}, e.now)
+	if err != nil {
+		return err
+	}
+	if full != nil {
+		return s.noteWithheld(tx, e.event(s, EventSMSWithheld), full)
+	}
 	return s.tell(tx, u, e.now, Message{Template: TemplatePhoneChanged, Kind: ParcelSMS, To: e.before.Phone})
 }

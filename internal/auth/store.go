@@ -107,6 +107,8 @@ type Reads interface {
 
 	// CountMessages counts the messages to the user that were begun since the time; SMS, e-mail and push together, and decoys.
 	CountMessages(t TenantID, id UserID, since time.Time) (int, error)
+	// SMSCounts lists what was counted of a scope in windows that end after the time: the sums of all shards, by tenant, name and window.
+	SMSCounts(scope SMSScope, since time.Time) ([]SMSCount, error)
 	// Queues lists the tenants and kinds that have a parcel due and not leased.
 	Queues(now time.Time) ([]Queue, error)
 	// Parcels lists parcels with their content, newest first, at most n; zero fields of the filter do not filter.
@@ -266,6 +268,9 @@ type Writes interface {
 	SettleParcel(p Parcel) (bool, error)
 	// RestartParcel makes a failed parcel pending again, with no tries begun; false when it is not failed.
 	RestartParcel(p Parcel) (bool, error)
+	// CountSMS adds Sent and Proved to each row in one statement, unless Sent of one that is there has reached Allowed, and reports for each
+	// whether it did. No two are of one row; none is no statement.
+	CountSMS(...SMSCount) ([]bool, error)
 	// AddAnswer inserts an answer; ErrExists when the call has one.
 	AddAnswer(Answer) error
 

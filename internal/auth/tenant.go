@@ -57,6 +57,7 @@ type Settings struct {
 	// IssuedOnly lets a user's key sign challenges of ours alone; off: one that the client made is good too, once.
 	IssuedOnly    bool
 	MessageLimits []Limit // messages to one user
+	SMS           SMSPolicy
 	KeyLimits     []Limit // requests by one API key or client, counted by each server
 	UserLimits    []Limit // requests with one user's tokens, counted by each server
 }
@@ -122,6 +123,7 @@ func DefaultSettings() Settings {
 		EmailEvery:    24 * time.Hour,
 		MultiIdentity: true,
 		MessageLimits: []Limit{{Count: 20, Window: time.Hour}, {Count: 60, Window: 24 * time.Hour}},
+		SMS:           DefaultSMSPolicy(),
 		KeyLimits:     []Limit{{Count: 6000, Window: time.Minute}, {Count: 180_000, Window: time.Hour}},
 		UserLimits:    []Limit{{Count: 300, Window: time.Minute}, {Count: 6000, Window: time.Hour}},
 	}

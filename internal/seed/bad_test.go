@@ -78,6 +78,8 @@ var badFiles = []struct {
 	{"limit of nothing", tenant("    settings: {limits: {key: [{count: 0, window: 1m}]}}\n"), 4, []string{`"0"`, "1 to 1000000"}},
 	{"limit without window", tenant("    settings: {limits: {user: [{count: 1}]}}\n"), 4, []string{"limits of a user", "no window"}},
 	{"limit in a moment", tenant("    settings: {limits: {message: [{count: 1, window: 1ms}]}}\n"), 4, []string{`"1ms"`, "1s to"}},
+	{"alarm at nothing", tenant("    settings: {sms: {alarm: {percent: 0}}}\n"), 4, []string{`"0"`, "1 to 100"}},
+	{"SMS at home somewhere", tenant("    settings: {sms: {home: [malta]}}\n"), 4, []string{`"malta"`, "MT"}},
 	{"one limit", tenant("    settings: {limits: {key: {count: 1, window: 1m}}}\n"), 4, []string{"a mapping", "a list"}},
 	{"no idle", tenant("    settings: {session: {idle: 0s}}\n"), 4, []string{`"0s"`, "1s to"}},
 	{"bad absolute", tenant("    settings: {backend_session: {absolute: 2w}}\n"), 4, []string{`"2w"`, "14d"}},

@@ -36,6 +36,7 @@ tenants:
         key: [{count: 10, window: 1s}, {count: 1000000, window: 1d}]
         user: []
         message: [{count: 1, window: 1h}]
+      sms: {number: [{count: 2, window: 1h}], country: [{count: 3, window: 1d}], home: [MT, CH], tenant: [], alarm: {sends: 20, percent: 40}}
       reveal_accounts: true
       maintenance: true
       password_grant: true
@@ -136,6 +137,10 @@ func TestParseReadsEveryKey(t *testing.T) {
 	settings.LoginToken, settings.IdentitiesReply = auth.LoginTokenAuth, auth.IdentitiesPage
 	settings.KeyLimits = []auth.Limit{{Count: 10, Window: time.Second}, {Count: 1_000_000, Window: day}}
 	settings.UserLimits, settings.MessageLimits = nil, []auth.Limit{{Count: 1, Window: time.Hour}}
+	settings.SMS = auth.SMSPolicy{
+		Number: []auth.Limit{{Count: 2, Window: time.Hour}}, Country: []auth.Limit{{Count: 3, Window: day}}, Home: []string{"MT", "CH"},
+		Alarm: auth.SMSAlarm{Sends: 20, Percent: 40},
+	}
 	settings.RateLimits, settings.RevealAccounts, settings.Maintenance = false, true, true
 	settings.PasswordGrant = true
 	settings.OTP = auth.OTPPolicy{For: 3 * time.Minute, Tries: 4, Sends: 2, Wait: 20 * time.Second}

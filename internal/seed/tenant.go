@@ -58,6 +58,7 @@ func (r *reader) settings(n *yaml.Node, s *auth.Settings) {
 		may("identities_reply", choice(r, "identities_reply", &s.IdentitiesReply, auth.IdentitiesArray, auth.IdentitiesPage)),
 		may("rate_limits", r.flag("rate_limits", &s.RateLimits)),
 		may("limits", func(n *yaml.Node) { r.limits(n, s) }),
+		may("sms", func(n *yaml.Node) { r.sms(n, &s.SMS) }),
 		may("reveal_accounts", r.flag("reveal_accounts", &s.RevealAccounts)),
 		may("maintenance", r.flag("maintenance", &s.Maintenance)),
 		may("password_grant", r.flag("password_grant", &s.PasswordGrant)),
@@ -141,6 +142,22 @@ func (r *reader) limits(n *yaml.Node, s *auth.Settings) {
 		may("key", r.rateLimits("limits of a key", &s.KeyLimits)),
 		may("user", r.rateLimits("limits of a user", &s.UserLimits)),
 		may("message", r.rateLimits("limits of messages", &s.MessageLimits)),
+	)
+}
+
+// sms reads what a tenant's SMS may cost. Lists are as those of limits.
+func (r *reader) sms(n *yaml.Node, p *auth.SMSPolicy) {
+	r.object(n, "sms",
+		may("number", r.rateLimits("sms of a number", &p.Number)),
+		may("country", r.rateLimits("sms of a country", &p.Country)),
+		may("home", r.words("home", &p.Home, `^[A-Z]{2}$`, "a country in two capitals, such as MT")),
+		may("tenant", r.rateLimits("sms of the tenant", &p.Tenant)),
+		may("alarm", func(n *yaml.Node) {
+			r.object(n, "alarm",
+				may("sends", r.count("sends", &p.Alarm.Sends, 0, 1_000_000)),
+				may("percent", r.count("percent", &p.Alarm.Percent, 1, 100)),
+			)
+		}),
 	)
 }
 

@@ -20,8 +20,11 @@ type insert struct {
 // insertRows bounds the rows of one statement; SQLite takes 32,766 parameters.
 const insertRows = 1000
 
-// query returns the text for a number of rows.
-func (i insert) query(rows int) string {
+// query returns the text for a number of rows. Those that are there already stay.
+func (i insert) query(rows int) string { return i.values(rows) + " ON CONFLICT DO NOTHING" }
+
+// values returns the same text, up to what is to become of those that are there already.
+func (i insert) values(rows int) string {
 	b := strings.Builder{}
 	b.WriteString(i.text)
 	for n := range rows * i.columns {
@@ -35,7 +38,7 @@ func (i insert) query(rows int) string {
 		}
 		b.WriteString(strconv.Itoa(n + 1))
 	}
-	b.WriteString(") ON CONFLICT DO NOTHING")
+	b.WriteString(")")
 	return b.String()
 }
 

@@ -248,6 +248,8 @@ func TestSQLiteReadsByIndex(t *testing.T) {
 		tx.People("demo", auth.IdentityRef{Type: auth.Consumer, ID: "1"}, auth.PersonFilter{Tag: "t", Email: "ada@example.com", Limit: 5})
 		tx.CountMessages("demo", "17", at)
 		tx.Queues(at)
+		tx.SMSCounts(auth.SMSTenant, at)
+		tx.CountSMS(auth.SMSCount{Tenant: "demo", BeganAt: at, EndsAt: at.Add(time.Hour), Allowed: 1})
 		tx.Answer(auth.OnceKey{Tenant: "demo"})
 		tx.PutChallenge(auth.Challenge{Tenant: "demo", ID: "1"}, 1)
 		tx.CancelChallenges("demo", auth.SubjectOf("17"), "", at)

@@ -63,6 +63,9 @@ func (w writes) Sweep(before time.Time, n int) (int, error) {
 		func() (int64, error) {
 			return w.q.SweepAnswers(w.ctx, sqlc.SweepAnswersParams{Before: b, N: max})
 		},
+		func() (int64, error) {
+			return w.q.SweepSMSCounts(w.ctx, sqlc.SweepSMSCountsParams{Before: b, N: max})
+		},
 	} {
 		rows, err := sweep()
 		if err != nil {
@@ -80,7 +83,7 @@ func (w writes) sweepParcels(s auth.ParcelStatus, before time.Time, n int32) (in
 // Clear implements auth.Writes.
 func (w writes) Clear() error {
 	for _, table := range []string{
-		"pushed_requests", "assertions",
+		"pushed_requests", "assertions", "sms_counts",
 		"organization_logos", "organization_domains", "approvals", "devices", "tickets", "answers", "outbox", "links", "challenges", "events", "grants",
 		"parties", "revoked_tokens", "refresh_tokens", "tokens", "sessions", "attempts", "spent_challenges", "user_keys",
 		"consents", "password_history", "passwords", "ceremonies", "passkeys", "totps", "authenticators", "memberships", "identities", "identifiers", "users", "former_users",

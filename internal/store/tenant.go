@@ -39,6 +39,7 @@ type settings struct {
 	MessageLimits   []rateLimit          `json:"message_limits"`
 	KeyLimits       []rateLimit          `json:"key_limits"`
 	UserLimits      []rateLimit          `json:"user_limits"`
+	SMS             smsPolicy            `json:"sms"`
 }
 
 // theme is auth.Theme as JSON.
@@ -149,6 +150,7 @@ func toSettings(s auth.Settings) settings {
 		MessageLimits:   mapped(s.MessageLimits, toRateLimit),
 		KeyLimits:       mapped(s.KeyLimits, toRateLimit),
 		UserLimits:      mapped(s.UserLimits, toRateLimit),
+		SMS:             toSMSPolicy(s.SMS),
 	}
 }
 
@@ -181,6 +183,7 @@ func (s settings) auth() auth.Settings {
 		MessageLimits:   mapped(s.MessageLimits, rateLimit.auth),
 		KeyLimits:       mapped(s.KeyLimits, rateLimit.auth),
 		UserLimits:      mapped(s.UserLimits, rateLimit.auth),
+		SMS:             s.SMS.auth(),
 	}
 }
 

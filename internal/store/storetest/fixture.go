@@ -234,6 +234,10 @@ func tenantFixture(t auth.TenantID) auth.Tenant {
 			MessageLimits: []auth.Limit{{Count: 1, Window: time.Second}},
 			KeyLimits:     []auth.Limit{{Count: 2, Window: time.Second}, {Count: 3, Window: time.Minute}},
 			UserLimits:    []auth.Limit{{Count: 4, Window: time.Hour}},
+			SMS: auth.SMSPolicy{
+				Number: []auth.Limit{{Count: 5, Window: time.Hour}}, Country: []auth.Limit{{Count: 6, Window: time.Hour}}, Home: []string{"MT"},
+				Tenant: []auth.Limit{{Count: 7, Window: time.Hour}}, Alarm: auth.SMSAlarm{Sends: 8, Percent: 9},
+			},
 		},
 	}
 }

@@ -108,6 +108,8 @@ func ofSome() map[string]part {
 		"ClaimOnce":        testClaimOnce,
 		"CountMessages":    testCountMessages,
 		"Parcels":          testParcels,
+		"SMSCounts":        testSMSCounts,
+		"SMSCountsInRaces": testSMSRace,
 	}
 }
 
