@@ -62,7 +62,8 @@ type Config struct {
 		Passes    uint32 `yaml:"passes"`
 		// Slots is how many hashes run at once; each keeps memory_kib. Default: the cores.
 		Slots int `yaml:"slots"`
-		// Wait is how long a login may wait for a slot; who is likely to wait longer is told 503 at once. Default: 450ms.
+		// Wait is how long a login may wait to be let in, to where there is room for slots and max_connections; who is likely not to be
+		// done by then is told 503 at once. Default: 450ms.
 		Wait time.Duration `yaml:"wait"`
 	} `yaml:"hash"`
 	// RefusedPerMinute and RefusedPerHour bound the refused logins of one address, by process. Default: 60 and 600.

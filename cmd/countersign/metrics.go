@@ -71,15 +71,23 @@ func registerHasher(registry *prometheus.Registry, h *passhash.Hasher) {
 			func(s passhash.Stats) float64 { return float64(s.Decoys) }},
 		{"countersign_password_hashed_total", "New hashes made.",
 			func(s passhash.Stats) float64 { return float64(s.Hashed) }},
-		{"countersign_password_refused_total", "Calls that got no slot for a hash.",
+		{"countersign_password_refused_total", "Calls that were not let in.",
 			func(s passhash.Stats) float64 { return float64(s.Refused) }},
 	} {
 		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: c.name, Help: c.help},
 			func() float64 { return c.value(h.Stats()) }))
 	}
-	registry.MustRegister(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "countersign_password_running", Help: "Hashes running."},
-			func() float64 { return float64(h.Stats().Running) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "countersign_password_waiting", Help: "Calls waiting for a slot."},
-			func() float64 { return float64(h.Stats().Waiting) }))
+	for _, g := range []struct {
+		name, help string
+		value      func(passhash.Stats) int
+	}{
+		{"countersign_password_running", "Hashes running.", func(s passhash.Stats) int { return s.Running }},
+		{"countersign_password_waiting", "Calls waiting for a slot.", func(s passhash.Stats) int { return s.Waiting }},
+		{"countersign_password_inside", "Calls let in: those that hash, wait for a slot or have other work.",
+			func(s passhash.Stats) int { return s.Inside }},
+		{"countersign_password_queued", "Calls waiting to be let in.", func(s passhash.Stats) int { return s.Queued }},
+	} {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help},
+			func() float64 { return float64(g.value(h.Stats())) }))
+	}
 }

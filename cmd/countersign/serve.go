@@ -80,6 +80,7 @@ func (c Config) settings(w *world) (settings, error) {
 		log: w.stderr, messages: messages, webhooks: webhooks,
 		hash: passhash.Config{
 			Params: passhash.Params{Memory: c.Hash.MemoryKiB, Time: c.Hash.Passes, Threads: 1}, Slots: c.Hash.Slots, Wait: c.Hash.Wait,
+			Beside: c.MaxConnections,
 			Kernel: lookup(w.env, envKernel),
 		},
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"countersign/internal/passhash"
 	"countersign/internal/seal"
 )
 
@@ -24,10 +25,20 @@ type attempt struct {
 	end       time.Time // of the password; zero: none
 	account   Account   // Attempts is the row as this attempt last saw it
 	ended     *Event    // of a lock that the reservation found to have ended
+
+	visit *passhash.Visit // until the outcome is written; nil: its caller proves nothing
+	open  bool            // the secret is right, and its caller settles the attempt and ends the visit
 }
 
 // due says why the password is not enough although it is right.
 func (a *attempt) due(now time.Time) (Code, bool) { return a.account.Password.dueFor(a.end, now) }
+
+// leave ends the visit of an attempt that did not come so far that its caller does.
+func (a *attempt) leave() {
+	if !a.open {
+		a.visit.Leave()
+	}
+}
 
 // key names the account among the accounts of all tenants.
 func (a *attempt) key() string { return string(a.by.Tenant) + "/" + string(a.account.Subject) }
@@ -38,9 +49,9 @@ func (s *Service) reserve(ctx context.Context, a *attempt) error {
 	// It bounds the waiting alone: a statement that it cut off would cost its connection.
 	wait, cancel := context.WithTimeout(ctx, s.attemptWait)
 	defer cancel()
-	turn, err := s.turns.enter(wait, a.key())
+	turn, err := s.takeTurn(ctx, wait, a)
 	if err != nil {
-		return s.gaveUp(ctx, a)
+		return err
 	}
 	defer s.turns.leave(a.key(), turn)
 	for fresh := false; ; fresh = true { // what was read before the turn came is old
@@ -50,8 +61,8 @@ func (s *Service) reserve(ctx context.Context, a *attempt) error {
 		case code == CodeLocked:
 			return &Error{Code: CodeLocked, RetryAfter: next.LockedUntil.Sub(now)}
 		case code == CodeBusy && fresh:
-			if turn.wait(wait, 20*time.Millisecond) != nil {
-				return s.gaveUp(ctx, a)
+			if err := s.outside(ctx, a, func() error { return turn.wait(wait, 20*time.Millisecond) }); err != nil {
+				return err
 			}
 		case ok:
 			ended := !a.account.Attempts.LockedUntil.IsZero()
@@ -70,6 +81,32 @@ func (s *Service) reserve(ctx context.Context, a *attempt) error {
 			return err
 		}
 	}
+}
+
+// takeTurn waits for the turn of an attempt on its account. Most have it at once.
+func (s *Service) takeTurn(ctx, wait context.Context, a *attempt) (turn *passage, err error) {
+	if turn, ok := s.turns.try(a.key()); ok {
+		return turn, nil
+	}
+	err = s.outside(ctx, a, func() (err error) { turn, err = s.turns.enter(wait, a.key()); return err })
+	if err != nil && turn != nil { // it came, and the caller left
+		s.turns.leave(a.key(), turn)
+	}
+	return turn, err
+}
+
+// outside waits for other attempts, and makes room for them meanwhile: a crowd on one account is not to keep everybody else out.
+func (s *Service) outside(ctx context.Context, a *attempt, wait func() error) error {
+	gaveUp := false
+	err := a.visit.Outside(ctx, func() error {
+		err := wait()
+		gaveUp = err != nil
+		return err
+	})
+	if gaveUp {
+		return s.gaveUp(ctx, a)
+	}
+	return err
 }
 
 // gaveUp is the answer to a caller whose wait for a reservation ended; or ctx's error when it was the caller who left.
@@ -107,14 +144,14 @@ func (s *Service) reread(ctx context.Context, a *attempt) error {
 // does one whose hash is older than today's parameters (A-029, B-10, B-11).
 func (s *Service) verify(ctx context.Context, a *attempt, password seal.Secret) (bool, error) {
 	shapes := s.shapes(a.by.Tenant)
-	ok, err := s.hasher.Verify(ctx, a.account.Password.Hash, normalised(password), shapes...)
+	ok, err := a.visit.Verify(ctx, a.account.Password.Hash, normalised(password), shapes...)
 	if ok && a.account.User.Status == UserSuspended { // refused all the same, and so at the cost of a refusal
 		others := slices.DeleteFunc(shapes, func(shape string) bool { return shape == a.account.Password.Shape })
 		if len(others) > 0 {
-			_, err = s.hasher.Verify(ctx, "", normalised(password), others...)
+			_, err = a.visit.Verify(ctx, "", normalised(password), others...)
 		}
 	}
-	return ok && err == nil, overloaded(err)
+	return ok && err == nil, err
 }
 
 // settle ends the attempt and writes, in the same transaction, what its outcome leads to: rows and events. Two things may turn a success

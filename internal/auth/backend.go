@@ -68,6 +68,7 @@ func (s *Service) authenticatePassword(
 	if err != nil {
 		return TokenSet{}, err
 	}
+	defer a.visit.Leave()
 	now := s.now()
 	if code, is := a.due(now); is {
 		return TokenSet{}, due(ctx, a, code, now)

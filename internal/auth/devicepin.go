@@ -74,8 +74,8 @@ func (s *Service) hashPIN(ctx context.Context, t TenantID, pin seal.Secret) (str
 	if no := s.pinFit(t, pin); no != nil {
 		return "", no
 	}
-	hashed, err := s.newHash(ctx, pin)
-	return hashed.Hash, overloaded(err)
+	hashed, err := newHash(ctx, s.hasher, pin)
+	return hashed.Hash, err
 }
 
 // SetDevicePIN gives a device the PIN that approves on it from now on, by a ticket of its user's. A lock of the former one ends.
@@ -136,8 +136,13 @@ func (s *Service) provePIN(ctx context.Context, by Actor, device DeviceID, id Ch
 	if s.settings(by.Tenant).Push.PIN != PINByServer || in.PIN.Value.IsZero() {
 		return false, nil
 	}
+	visit, err := s.enter(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer visit.Leave()
 	var a *attempt
-	err := s.store.View(ctx, func(r Reads) error {
+	err = s.store.View(ctx, func(r Reads) error {
 		a = nil
 		d, c, no, err := s.waitsFor(r, by, device, id)
 		if err != nil || no != nil {
@@ -150,7 +155,7 @@ func (s *Service) provePIN(ctx context.Context, by Actor, device DeviceID, id Ch
 		if said, why := s.readAnswer(d, c, shown, in, now); why != "" || !said.pin {
 			return nil
 		}
-		a = &attempt{by: by, factor: AttemptPIN, challenge: c}
+		a = &attempt{by: by, factor: AttemptPIN, challenge: c, visit: visit}
 		if a.account, err = r.AccountByUser(d.Tenant, d.User); err != nil {
 			return err
 		}

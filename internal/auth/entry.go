@@ -102,6 +102,7 @@ func (s *Service) LoginFront(ctx context.Context, via Via, in FrontLogin) (Entry
 	if err != nil {
 		return Entry{}, err
 	}
+	defer a.visit.Leave()
 	now := s.now()
 	if code, due := a.due(now); due {
 		return Entry{}, s.demandUpdate(ctx, a, code, SurfaceReset, now)

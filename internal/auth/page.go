@@ -218,6 +218,7 @@ func (s *Service) logIn(ctx context.Context, p *page, in PageAnswer) error {
 	if err != nil {
 		return err
 	}
+	defer a.visit.Leave()
 	now, u := s.now(), a.account.User
 	if code, due := a.due(now); due {
 		return s.refuseProved(ctx, a, refuse(code))

@@ -67,7 +67,7 @@ func (s *Service) phantom(t TenantID, kind IdentifierKind, canonical string) Sub
 }
 
 // provePassword runs one password authentication up to the point where the password is known to be right, and reserves, verifies and,
-// when it is wrong, settles the attempt. On success the attempt is still open: the caller settles it with what follows.
+// when it is wrong, settles the attempt. On success the attempt is still open: the caller settles it with what follows, and ends its visit.
 //
 // Errors: CodeIdentifierInvalid, CodeInputTooLong, CodeThrottled, CodeChannelUnsupported where the application has no passwords,
 // CodeLocked, CodeBusy, CodeOverloaded, and the three that no dialect may tell apart: CodeUnknownUser, CodeNoPassword, CodeWrongPassword; CodeSuspended too, which counts as a failure, since anything
@@ -80,13 +80,12 @@ func (s *Service) provePassword(ctx context.Context, by Actor, in PasswordLogin)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.hasher.Full(ctx); err != nil { // before anything has work with it, or counts it (C-19)
-		return nil, overloaded(err)
-	}
-	if err := s.charge(by); err != nil {
+	visit, err := s.chargedVisit(ctx, by)
+	if err != nil {
 		return nil, err
 	}
-	a := &attempt{by: by, factor: AttemptPassword}
+	a := &attempt{by: by, factor: AttemptPassword, visit: visit}
+	defer a.leave()
 	err = s.store.View(ctx, func(r Reads) (err error) {
 		a.account, err = r.AccountByIdentifier(by.Tenant, in.Kind, canonical, s.phantom(by.Tenant, in.Kind, canonical))
 		return err
@@ -95,6 +94,25 @@ func (s *Service) provePassword(ctx context.Context, by Actor, in PasswordLogin)
 		return nil, err
 	}
 	return a, s.prove(ctx, a, in.Password)
+}
+
+// enter waits until a caller may have the work of a password done, before anything else is done or counted for it (C-19). The visit has to
+// end with Leave. Error: CodeOverloaded.
+func (s *Service) enter(ctx context.Context) (*passhash.Visit, error) {
+	visit, err := s.hasher.Enter(ctx)
+	return visit, overloaded(err)
+}
+
+// chargedVisit is enter for a caller who is charged for what may fail. A caller who is not let in is not charged.
+func (s *Service) chargedVisit(ctx context.Context, by Actor) (*passhash.Visit, error) {
+	if err := s.charge(by); err != nil {
+		return nil, err
+	}
+	visit, err := s.enter(ctx)
+	if err != nil {
+		s.refund(by)
+	}
+	return visit, err
 }
 
 // prove is provePassword for an account that has been read.
@@ -130,6 +148,7 @@ func (s *Service) prove(ctx context.Context, a *attempt, password seal.Secret) e
 		if a.factor == AttemptPassword {
 			s.refund(a.by)
 		}
+		a.open = true
 		return nil
 	}
 	if err := s.settle(ctx, a, failed, nil, s.refusal(a, code, s.now())); err != nil {
@@ -151,12 +170,12 @@ func (s *Service) noteRefusal(ctx context.Context, a *attempt, why error) {
 }
 
 // rehashed returns the present-day hash of a password just proved, when the stored one is of another kind or cost; nil otherwise. The
-// slot for it may be refused, and then the old hash stays for now.
+// hash may fail, and then the old one stays for now.
 func (s *Service) rehashed(ctx context.Context, a *attempt, password seal.Secret) *Password {
 	if s.hasher.Current(a.account.Password.Hash) {
 		return nil
 	}
-	next, err := s.newHash(ctx, password)
+	next, err := newHash(ctx, a.visit, password)
 	if err != nil {
 		return nil
 	}
@@ -165,11 +184,16 @@ func (s *Service) rehashed(ctx context.Context, a *attempt, password seal.Secret
 	return &p
 }
 
+// hashing is a visit that is under way, or a hasher, which each call visits anew.
+type hashing interface {
+	Hash(context.Context, []byte) (string, error)
+}
+
 // newHash hashes a password with present-day parameters; only Hash and Shape are set.
-func (s *Service) newHash(ctx context.Context, password seal.Secret) (Password, error) {
-	hash, err := s.hasher.Hash(ctx, normalised(password))
+func newHash(ctx context.Context, by hashing, password seal.Secret) (Password, error) {
+	hash, err := by.Hash(ctx, normalised(password))
 	if err != nil {
-		return Password{}, err
+		return Password{}, overloaded(err)
 	}
 	shape, err := passhash.Shape(hash)
 	return Password{Hash: hash, Shape: shape}, err

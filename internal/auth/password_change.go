@@ -39,6 +39,7 @@ func (s *Service) UpdatePassword(ctx context.Context, by Actor, bearer string, o
 	if err != nil {
 		return PasswordUpdate{}, err
 	}
+	defer a.visit.Leave()
 	next, err := s.replacement(ctx, a, new, policy, false)
 	if err != nil {
 		o := succeeded
@@ -53,11 +54,13 @@ func (s *Service) UpdatePassword(ctx context.Context, by Actor, bearer string, o
 
 // proveOld is an attempt at the password of a user who is already known.
 func (s *Service) proveOld(ctx context.Context, by Actor, id UserID, old seal.Secret) (*attempt, error) {
-	if err := s.charge(by); err != nil {
+	visit, err := s.chargedVisit(ctx, by)
+	if err != nil {
 		return nil, err
 	}
-	a := &attempt{by: by, factor: AttemptPassword}
-	err := s.store.View(ctx, func(r Reads) (err error) { a.account, err = r.AccountByUser(by.Tenant, id); return err })
+	a := &attempt{by: by, factor: AttemptPassword, visit: visit}
+	defer a.leave()
+	err = s.store.View(ctx, func(r Reads) (err error) { a.account, err = r.AccountByUser(by.Tenant, id); return err })
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +73,14 @@ func (s *Service) proveOld(ctx context.Context, by Actor, id UserID, old seal.Se
 
 // replacement makes the password that follows the account's present one, unless it is one of the last ones.
 func (s *Service) replacement(ctx context.Context, a *attempt, new seal.Secret, policy PasswordPolicy, temporary bool) (Password, error) {
+	visit := a.visit
+	if visit == nil {
+		var err error
+		if visit, err = s.enter(ctx); err != nil {
+			return Password{}, err
+		}
+		defer visit.Leave()
+	}
 	present := a.account.Password
 	former := []string{present.Hash}
 	if policy.History > 1 {
@@ -83,17 +94,17 @@ func (s *Service) replacement(ctx context.Context, a *attempt, new seal.Secret, 
 		}
 	}
 	for _, hash := range former[:min(len(former), policy.History)] {
-		same, err := s.hasher.Verify(ctx, hash, normalised(new))
+		same, err := visit.Verify(ctx, hash, normalised(new))
 		if err != nil {
-			return Password{}, overloaded(err)
+			return Password{}, err
 		}
 		if same {
 			return Password{}, refuse(CodePasswordUsed)
 		}
 	}
-	next, err := s.newHash(ctx, new)
+	next, err := newHash(ctx, visit, new)
 	if err != nil {
-		return Password{}, overloaded(err)
+		return Password{}, err
 	}
 	now := s.now()
 	next.Tenant, next.User, next.Version = present.Tenant, present.User, present.Version+1
@@ -300,9 +311,9 @@ func (s *Service) takes(by Actor, in NewPassword, u User) error {
 
 // firstPassword hashes the password of a user who has none.
 func (s *Service) firstPassword(ctx context.Context, u User, in NewPassword) (Password, error) {
-	p, err := s.newHash(ctx, in.Value)
+	p, err := newHash(ctx, s.hasher, in.Value)
 	if err != nil {
-		return Password{}, overloaded(err)
+		return Password{}, err
 	}
 	now := s.now()
 	p.Tenant, p.User, p.Version, p.SetAt, p.Temporary = u.Tenant, u.ID, 1, now, in.Temporary

@@ -195,6 +195,7 @@ func (s *Service) ProveOldPassword(ctx context.Context, via Via, id ClientID, in
 	if err != nil {
 		return ResetToken{}, err
 	}
+	defer a.visit.Leave()
 	now := s.now()
 	if a.account.Password.lapsed(a.end, now) {
 		return ResetToken{}, s.refuseProved(ctx, a, refuse(CodePasswordIncorrect))

@@ -183,6 +183,7 @@ func (s *Service) LoginPassword(ctx context.Context, by Actor, in PasswordLogin)
 	if err != nil {
 		return Login{}, err
 	}
+	defer a.visit.Leave()
 	now, u := s.now(), a.account.User
 	if code, due := a.due(now); due {
 		return Login{}, s.demandUpdate(ctx, a, code, SurfaceMulti, now)

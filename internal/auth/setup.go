@@ -330,7 +330,7 @@ func (s *Service) setupPassword(ctx context.Context, u User, policy PasswordPoli
 		if err := tooLong("password", value); err != nil {
 			return nil, err
 		}
-		p, err = s.newHash(ctx, value)
+		p, err = newHash(ctx, s.hasher, value)
 	} else if err = passhash.Check(in.Hash); err == nil {
 		p.Shape, err = passhash.Shape(in.Hash)
 	}

@@ -23,9 +23,10 @@ type passage struct {
 
 func newTurnstile() *turnstile { return &turnstile{keys: make(map[string]*passage)} }
 
-// enter waits for the key's turn; leave must be called once, unless enter fails with ctx's error.
-func (t *turnstile) enter(ctx context.Context, key string) (*passage, error) {
+// join adds a user of a key, who waits for its pass.
+func (t *turnstile) join(key string) *passage {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	p := t.keys[key]
 	if p == nil {
 		p = &passage{pass: make(chan struct{}, 1), signal: make(chan struct{}, 1)}
@@ -33,7 +34,24 @@ func (t *turnstile) enter(ctx context.Context, key string) (*passage, error) {
 		t.keys[key] = p
 	}
 	p.users++
-	t.mu.Unlock()
+	return p
+}
+
+// try is enter for those who do not wait.
+func (t *turnstile) try(key string) (*passage, bool) {
+	p := t.join(key)
+	select {
+	case <-p.pass:
+		return p, true
+	default:
+		t.drop(key, p)
+		return nil, false
+	}
+}
+
+// enter waits for the key's turn; leave must be called once, unless enter fails with ctx's error.
+func (t *turnstile) enter(ctx context.Context, key string) (*passage, error) {
+	p := t.join(key)
 	select {
 	case <-p.pass:
 		return p, nil

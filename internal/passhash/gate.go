@@ -14,8 +14,8 @@ var ErrBusy = errors.New("too many passwords are being hashed")
 // ErrClosed is the error of a [Hasher] after Close.
 var ErrClosed = errors.New("password hashing is closed")
 
-// A BusyError says that a call got no slot: too many were waiting, or it waited
-// for too long.
+// A BusyError says that a caller was not let in: too many were waiting, or it
+// waited for too long.
 type BusyError struct {
 	// RetryAfter is when it may be worth to try again: whole seconds, the
 	// time that the callers now waiting need, between 1 s and 60 s.
@@ -26,98 +26,106 @@ func (e *BusyError) Error() string { return ErrBusy.Error() }
 
 func (e *BusyError) Unwrap() error { return ErrBusy }
 
-// idleFor is how long a slot keeps its memory without being used.
-const idleFor = 30 * time.Second
-
-// A gate hands out slots, to callers in the order in which they came.
+// A gate has a door, behind which there is room for some callers at a time, and
+// behind that the slots. Both are had in the order in which callers came.
+//
+// Callers wait outside, where they hold nothing that others need. Those inside
+// may have other work than to hash, before and after it; there are more of them
+// than slots, so that the slots need not stand empty meanwhile. Whatever they
+// are slowed down by, they leave more slowly, and so fewer are let in.
 type gate struct {
+	room  int
+	slots int
 	queue int
 	wait  time.Duration
-	slots int
 
-	mu      sync.Mutex
-	free    []*slot   // the last one is the last used, so the others can go idle
-	waiters list.List // of chan *slot with room for one; empty if any slot is free
-	running int
-	refused uint64
-	pace    time.Duration // moving average of how long slots are held
-	closed  bool
+	mu       sync.Mutex
+	inside   int
+	door     line[struct{}] // empty if there is room
+	free     []*slot        // the last one is the last used, so the others can go idle
+	waiters  line[*slot]    // of those inside; empty if any slot is free
+	running  int
+	refused  uint64
+	pace     time.Duration // moving average of how long slots are held
+	interval time.Duration // moving average of the times between departures while there is no room
+	still    time.Time     // since when there has been no room and no departure; zero: there is room
+	closed   bool
 }
 
-// A slot is the right to run a hash, and the memory to do it.
-type slot struct {
-	size  int // of the memory, in words
-	arena *arena
-	since time.Time   // when it was last taken
-	idle  *time.Timer // frees the memory of the slot when it stays free
-}
-
-func newGate(slots, queue int, wait time.Duration, words int) *gate {
-	g := &gate{queue: queue, wait: wait, slots: slots}
+func newGate(slots, room, queue int, wait time.Duration, words int) *gate {
+	g := &gate{room: room, queue: queue, wait: wait, slots: slots}
 	for range slots {
 		g.free = append(g.free, &slot{size: words})
 	}
 	return g
 }
 
-// enter returns a slot, which the caller hands back with leave.
-func (g *gate) enter(ctx context.Context) (*slot, error) {
-	g.mu.Lock()
-	if err := g.admit(ctx); err != nil {
-		g.refused++
-		g.mu.Unlock()
-		return nil, err
-	}
-	if n := len(g.free) - 1; n >= 0 {
-		s := g.free[n]
-		g.free = g.free[:n]
-		g.take(s)
-		g.mu.Unlock()
-		return s, nil
-	}
-	served := make(chan *slot, 1)
-	place := g.waiters.PushBack(served)
-	g.mu.Unlock()
+// A line is of callers who wait for a T.
+type line[T any] struct{ turns list.List } // of chan T with room for one
 
-	timer := time.NewTimer(g.wait)
-	defer timer.Stop()
-	var err error
-	select {
-	case s := <-served:
-		if s != nil {
-			return s, nil
-		}
-		err = ErrClosed
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-timer.C:
-	}
+func (l *line[T]) len() int { return l.turns.Len() }
 
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.waiters.Remove(place)
-	select {
-	case s := <-served: // while we gave up
-		if s != nil && err == nil {
-			return s, nil
-		}
-		if s != nil {
-			g.pass(s)
-		}
-	default:
+// serve hands v to the first in line.
+func (l *line[T]) serve(v T) { l.turns.Remove(l.turns.Front()).(chan T) <- v }
+
+// dismiss tells all that there is nothing to wait for any more.
+func (l *line[T]) dismiss() {
+	for l.len() > 0 {
+		close(l.turns.Remove(l.turns.Front()).(chan T))
 	}
-	if err == nil {
-		err = g.busy()
-	}
-	g.refused++
-	return nil, err
 }
 
-// full says why a caller would be refused now.
-func (g *gate) full(ctx context.Context) error {
+// await waits for the turn of the caller, who holds mu before and after. The
+// error is ErrClosed, that of ctx, or errLate when late comes first.
+func (l *line[T]) await(ctx context.Context, mu *sync.Mutex, first bool, late <-chan time.Time) (T, error) {
+	turn := make(chan T, 1)
+	place := l.turns.PushBack(turn)
+	if first {
+		l.turns.MoveToFront(place)
+	}
+	mu.Unlock()
+	var err error
+	select {
+	case v, served := <-turn:
+		mu.Lock()
+		return v, closedUnless(served)
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-late:
+		err = errLate
+	}
+	mu.Lock()
+	l.turns.Remove(place)
+	select {
+	case v, served := <-turn: // while we gave up
+		return v, closedUnless(served)
+	default:
+		var none T
+		return none, err
+	}
+}
+
+var errLate = errors.New("waited for too long")
+
+func closedUnless(served bool) error {
+	if served {
+		return nil
+	}
+	return ErrClosed
+}
+
+// enter lets a caller in, who has to leave.
+func (g *gate) enter(ctx context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	err := g.admit(ctx)
+	if err == nil && !g.comeIn() {
+		late := time.NewTimer(g.wait)
+		defer late.Stop()
+		if _, err = g.door.await(ctx, &g.mu, false, late.C); errors.Is(err, errLate) {
+			err = g.busy()
+		}
+	}
 	if err != nil {
 		g.refused++
 	}
@@ -126,56 +134,125 @@ func (g *gate) full(ctx context.Context) error {
 
 // admit says why a caller may not even wait.
 func (g *gate) admit(ctx context.Context) error {
-	if g.closed {
+	switch {
+	case g.closed:
 		return ErrClosed
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if len(g.free) == 0 && (g.waiters.Len() >= g.queue || g.ahead() > g.wait*4/5) { // the rest is for what the estimate misses
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case g.inside < g.room:
+		return nil
+	case g.door.len() >= g.queue || g.ahead() > g.wait*4/5: // the rest is for what the estimate misses
 		return g.busy()
 	}
 	return nil
 }
 
-// ahead estimates how long the next to come would wait.
-func (g *gate) ahead() time.Duration { return time.Duration(g.waiters.Len()/g.slots+1) * g.pace }
+// comeIn takes the room of one, if there is some.
+func (g *gate) comeIn() bool {
+	if g.inside >= g.room {
+		return false
+	}
+	if g.inside++; g.inside == g.room {
+		g.still = time.Now()
+	}
+	return true
+}
+
+// ahead estimates when the next to come would have left. A standstill is
+// expected to last as long again.
+func (g *gate) ahead() time.Duration {
+	each := max(g.interval, g.pace/time.Duration(g.slots))
+	all := time.Duration(g.inside+g.door.len()+1) * each
+	if !g.still.IsZero() {
+		all += time.Since(g.still)
+	}
+	return all
+}
 
 func (g *gate) busy() *BusyError {
 	after := (g.ahead() + time.Second - 1).Truncate(time.Second)
 	return &BusyError{RetryAfter: min(max(after, time.Second), time.Minute)}
 }
 
-// leave hands a slot to the next caller, or keeps it.
-func (g *gate) leave(s *slot) {
+// leave ends the stay of a caller, and measures how often that happens while
+// others would like to come in.
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.still.IsZero() {
+		g.interval += (min(time.Since(g.still), g.wait) - g.interval) / 32 // during a longer one all were refused anyway
+	}
+	g.makeRoom()
+}
+
+func (g *gate) makeRoom() {
+	if g.door.len() > 0 && !g.closed {
+		g.still = time.Now()
+		g.door.serve(struct{}{})
+		return
+	}
+	g.inside--
+	g.still = time.Time{}
+}
+
+// stepOut and stepIn are leave and enter of a caller who waits for something in
+// between. They come back before those at the door, and are not refused.
+func (g *gate) stepOut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.makeRoom()
+}
+
+func (g *gate) stepIn(ctx context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return ErrClosed
+	}
+	if g.comeIn() {
+		return nil
+	}
+	_, err := g.door.await(ctx, &g.mu, true, nil)
+	return err
+}
+
+// take returns a slot to a caller who is inside, and hands it back with give.
+func (g *gate) take(ctx context.Context) (*slot, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return nil, ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if n := len(g.free) - 1; n >= 0 {
+		s := g.free[n]
+		g.free = g.free[:n]
+		g.running++
+		s.begin()
+		return s, nil
+	}
+	return g.waiters.await(ctx, &g.mu, false, nil)
+}
+
+// give hands a slot to the next caller, or keeps it.
+func (g *gate) give(s *slot) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.pace += (time.Since(s.since) - g.pace) / 8
-	g.pass(s)
-}
-
-func (g *gate) pass(s *slot) {
-	g.running--
-	if g.closed {
+	switch {
+	case g.closed:
+		g.running--
 		s.release()
-		return
+	case g.waiters.len() > 0:
+		s.begin()
+		g.waiters.serve(s)
+	default:
+		g.running--
+		g.free = append(g.free, s)
+		s.rest(func() { g.expire(s) })
 	}
-	if g.waiters.Len() > 0 {
-		g.take(s)
-		g.next() <- s
-		return
-	}
-	g.free = append(g.free, s)
-	if s.idle == nil {
-		s.idle = time.AfterFunc(idleFor, func() { g.expire(s) })
-	} else {
-		s.idle.Reset(idleFor)
-	}
-}
-
-// next removes the first waiter.
-func (g *gate) next() chan *slot {
-	return g.waiters.Remove(g.waiters.Front()).(chan *slot)
 }
 
 // expire frees the memory of s if it is not in use.
@@ -197,47 +274,19 @@ func (g *gate) close() {
 		s.release()
 	}
 	g.free = nil
-	for g.waiters.Len() > 0 {
-		close(g.next())
-	}
+	g.door.dismiss()
+	g.waiters.dismiss()
 }
 
-func (g *gate) load() (running, waiting int, refused uint64) {
+// load is what a gate has to do at the moment.
+type load struct {
+	running, waiting int // for a slot
+	inside, queued   int // at the door
+	refused          uint64
+}
+
+func (g *gate) load() load {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.running, g.waiters.Len(), g.refused
-}
-
-func (g *gate) take(s *slot) {
-	g.running++
-	s.since = time.Now()
-	if s.idle != nil {
-		s.idle.Stop()
-	}
-}
-
-// memory returns the first n words of the slot's memory, or nothing if n is 0.
-// It is taken from the system at its first use.
-func (s *slot) memory(n int) ([]uint64, error) {
-	if n == 0 {
-		return nil, nil
-	}
-	if s.arena == nil {
-		a, err := newArena(s.size)
-		if err != nil {
-			return nil, err
-		}
-		s.arena = a
-	}
-	return s.arena.words[:n], nil
-}
-
-func (s *slot) release() {
-	if s.idle != nil {
-		s.idle.Stop()
-	}
-	if s.arena != nil {
-		s.arena.free()
-		s.arena = nil
-	}
+	return load{g.running, g.waiters.len(), g.inside, g.door.len(), g.refused}
 }

@@ -8,12 +8,10 @@
 //
 // The package knows no user, stores nothing and has no password policy. The
 // caller limits the length of passwords, counts failures and decides what an
-// account without a hash looks like; [Hasher.Verify] makes that cost the same.
+// account without a hash looks like; [Visit.Verify] makes that cost the same.
 package passhash
 
 import (
-	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"runtime"
@@ -42,11 +40,15 @@ type Config struct {
 	// slot keeps Params.Memory while it is in use.
 	Slots int
 
-	// Queue is how many callers may wait for a slot, by default 1024.
+	// Beside is how many callers may be let in beyond those who hash, by
+	// default 16: as many as can do whatever else they do at a time.
+	Beside int
+
+	// Queue is how many callers may wait to be let in, by default 1024.
 	Queue int
 
-	// Wait is how long a caller may wait for a slot, by default 5 s. Who is
-	// likely to wait longer is refused at once.
+	// Wait is how long a caller may wait to be let in, by default 5 s. Who is
+	// likely not to be done by then is refused at once.
 	Wait time.Duration
 
 	// Kernel is the implementation of Argon2: "avx512", "avx2" or "generic".
@@ -69,6 +71,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Slots == 0 {
 		c.Slots = runtime.GOMAXPROCS(0)
+	}
+	if c.Beside == 0 {
+		c.Beside = 16
 	}
 	if c.Queue == 0 {
 		c.Queue = 1024
@@ -123,8 +128,8 @@ func New(c Config) (*Hasher, error) {
 	if !c.Params.aboveFloor() && !c.TestOnlyInsecure {
 		return nil, fmt.Errorf("configure password hashing: %s is below the OWASP minimum", w.shape())
 	}
-	if c.Slots < 0 || c.Queue < 0 || c.Wait < 0 {
-		return nil, errors.New("configure password hashing: negative slots, queue or wait")
+	if c.Slots < 0 || c.Beside < 0 || c.Queue < 0 || c.Wait < 0 {
+		return nil, errors.New("configure password hashing: negative slots, beside, queue or wait")
 	}
 	kernel, err := findKernel(c.Kernel)
 	if err != nil {
@@ -132,7 +137,7 @@ func New(c Config) (*Hasher, error) {
 	}
 	return &Hasher{
 		work:   w,
-		gate:   newGate(c.Slots, c.Queue, c.Wait, w.words()),
+		gate:   newGate(c.Slots, c.Slots+c.Beside, c.Queue, c.Wait, w.words()),
 		kernel: kernel,
 	}, nil
 }
@@ -152,64 +157,6 @@ func findKernel(name string) (argon2.Kernel, error) {
 
 // Kernel returns the name of the implementation of Argon2 in use.
 func (h *Hasher) Kernel() string { return h.kernel.String() }
-
-// Hash returns a new hash of password in PHC string format, under a random
-// salt. Its errors are those of [Hasher.Verify].
-func (h *Hasher) Hash(ctx context.Context, password []byte) (string, error) {
-	salt := make([]byte, newSalt)
-	rand.Read(salt)
-	tag := make([]byte, newTag)
-
-	s, err := h.gate.enter(ctx)
-	if err != nil {
-		return "", fmt.Errorf("hash password: %w", err)
-	}
-	defer h.gate.leave(s)
-	if err := h.derive(s, h.work, tag, password, salt); err != nil {
-		return "", fmt.Errorf("hash password: %w", err)
-	}
-	h.hashed.Add(1)
-	return h.work.encode(salt, tag), nil
-}
-
-// Verify reports whether password matches the hash encoded. When it does not,
-// Verify also does the work of every other shape in shapes, each once, so that
-// a refusal costs the same whichever hash the account has, if shapes has the
-// [Shape] of every account's hash. An account without one passes "" as encoded,
-// which matches nothing; with no shapes, it costs as much as a new hash.
-//
-// The call takes one slot for all of its work, and keeps it to the end even if
-// ctx is cancelled meanwhile, since the work cannot be interrupted.
-//
-// The error is a [*BusyError] if no slot was to be had in time, [ErrClosed]
-// after Close, or that of ctx if it ended before there was a slot. A malformed
-// encoded or shape is an error too, before any work.
-func (h *Hasher) Verify(ctx context.Context, encoded string, password []byte, shapes ...string) (bool, error) {
-	todo, err := h.plan(encoded, shapes)
-	if err != nil {
-		return false, fmt.Errorf("verify password: %w", err)
-	}
-	s, err := h.gate.enter(ctx)
-	if err != nil {
-		return false, fmt.Errorf("verify password: %w", err)
-	}
-	defer h.gate.leave(s)
-	for i, x := range todo {
-		ok, err := h.match(s, x, password)
-		if err != nil {
-			return false, fmt.Errorf("verify password: %w", err)
-		}
-		if i > 0 || encoded == "" {
-			h.decoys.Add(1)
-			continue
-		}
-		h.verified.Add(1)
-		if ok {
-			return true, nil
-		}
-	}
-	return false, nil
-}
 
 // plan returns the hash encoded, if there is one, and decoys of the shapes that
 // it does not have.
@@ -272,10 +219,6 @@ func (h *Hasher) derive(s *slot, w work, tag, password, salt []byte) error {
 	return w.derive(h.kernel, a.words, tag, password, salt)
 }
 
-// Full returns a [BusyError] if Hash and Verify would refuse a caller at once.
-// Those who have costly work to do before they hash can ask first.
-func (h *Hasher) Full(ctx context.Context) error { return h.gate.full(ctx) }
-
 // Current reports whether encoded is a hash as Hash makes them. If not, and
 // its password is at hand, it should be replaced.
 func (h *Hasher) Current(encoded string) bool {
@@ -291,22 +234,26 @@ type Stats struct {
 	Hashed   uint64 // new hashes made
 	Verified uint64 // hashes of accounts computed to verify a password
 	Decoys   uint64 // hashes computed only for their cost
-	Refused  uint64 // calls that got no slot: busy, cancelled or closed
+	Refused  uint64 // callers that were not let in: busy, cancelled or closed
 
 	Running int // slots in use
 	Waiting int // callers waiting for one
+	Inside  int // callers let in: those, and who has other work
+	Queued  int // callers waiting to be let in
 }
 
 // Stats returns the counts and gauges of the Hasher.
 func (h *Hasher) Stats() Stats {
-	running, waiting, refused := h.gate.load()
+	l := h.gate.load()
 	return Stats{
 		Hashed:   h.hashed.Load(),
 		Verified: h.verified.Load(),
 		Decoys:   h.decoys.Load(),
-		Refused:  refused,
-		Running:  running,
-		Waiting:  waiting,
+		Refused:  l.refused,
+		Running:  l.running,
+		Waiting:  l.waiting,
+		Inside:   l.inside,
+		Queued:   l.queued,
 	}
 }
 

@@ -36,7 +36,9 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 	conns := cmp.Or(o.MaxConns, 16)
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
-	s := &Store{options: o, reader: db, writer: db, dialect: dialect{
+	// A token is checked by one short statement. Without connections that no writer has it would wait for all of them.
+	writing := make(lane, max(1, conns-max(1, conns/4)))
+	s := &Store{options: o, reader: db, writer: db, writing: writing, dialect: dialect{
 		view:      &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		update:    &sql.TxOptions{Isolation: sql.LevelSerializable},
 		write:     &sql.TxOptions{Isolation: sql.LevelReadCommitted},

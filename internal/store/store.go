@@ -49,6 +49,7 @@ type Store struct {
 	reader  *sql.DB
 	writer  *sql.DB // on PostgreSQL the same as reader
 	group   *group  // of the writers of a SQLite file; nil on PostgreSQL
+	writing lane    // of the writers of PostgreSQL, who leave some connections to those who read; nil on SQLite
 	options Options
 }
 
@@ -202,6 +203,10 @@ func (s *Store) attempt(ctx context.Context, kind string, try int, o *sql.TxOpti
 		err := s.group.run(ctx, func(t *sql.Tx) error { _, err := s.inside(ctx, t, fn); return err })
 		return s.dialect.retryable(err), err
 	}
+	if err := s.writing.enter(ctx); err != nil {
+		return false, blame(ctx, "begin "+kind, err)
+	}
+	defer s.writing.leave()
 	t, err := s.writer.BeginTx(ctx, o)
 	if err != nil {
 		return s.dialect.retryable(err) || s.gone(err), blame(ctx, "begin "+kind, err)
@@ -229,6 +234,27 @@ func (s *Store) inside(ctx context.Context, t *sql.Tx, fn func(*tx) error) (doom
 		err = h.doomed
 	}
 	return h.doomed, err
+}
+
+// lane is a way that as many may be on at a time as it has room for. Who waits is let in in turn. A nil lane has no end of room.
+type lane chan struct{}
+
+func (l lane) enter(ctx context.Context) error {
+	if l == nil {
+		return nil
+	}
+	select {
+	case l <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l lane) leave() {
+	if l != nil {
+		<-l
+	}
 }
 
 // dialect is what the two databases differ in.

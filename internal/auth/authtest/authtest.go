@@ -99,7 +99,12 @@ func NewHasher(t testing.TB, passes uint32) *passhash.Hasher {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { h.Close() })
+	t.Cleanup(func() {
+		if n := h.Stats().Inside; n != 0 {
+			t.Errorf("%d calls are over and have not left the hasher", n)
+		}
+		h.Close()
+	})
 	return h
 }
 
