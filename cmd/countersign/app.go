@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -350,10 +349,7 @@ func (a *app) secure(ln net.Listener) net.Listener {
 
 // tend makes the signing keys that are missing, RSA's in the background because it is slow to make, and from then on keeps the
 // directory young and sweeps rows that no rule looks at any more.
-//
-// First it gives back the memory that the start took and serving does not need.
 func (a *app) tend(ctx context.Context) {
-	debug.FreeOSMemory()
 	warned := make(map[auth.TenantID]bool)
 	a.warn(warned)
 	if err := a.auth.EnsureKeys(ctx, jose.ES256, jose.RS256); err != nil && ctx.Err() == nil {
@@ -361,10 +357,16 @@ func (a *app) tend(ctx context.Context) {
 	}
 	ticker := time.NewTicker(time.Minute)
 	defer ticker.Stop()
+	started := time.After(time.Second) // the first requests come first
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-started:
+			if err := giveBack(); err != nil {
+				a.logger.Warn("give back the memory of the start", "error", err.Error())
+			}
+			continue
 		case <-ticker.C:
 		}
 		if err := errors.Join(a.auth.Reload(ctx), a.auth.Sweep(ctx)); err != nil && ctx.Err() == nil {
