@@ -3,9 +3,12 @@ package main
 import (
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"countersign/internal/passhash"
 )
 
 // TestMain lets the test binary be the empty server, as the program itself can.
@@ -48,6 +51,14 @@ func checkResults(t *testing.T, r *results, databases int) {
 		}
 		if run.right < run.conns { // the window is too short for a promise of its own
 			t.Errorf("%s on %s: got %d right answers on %d connections", run.name, run.place.name, run.right, run.conns)
+		}
+	}
+	if got, want := len(r.kernels), len(passhash.Kernels()); got != want || got == 0 {
+		t.Errorf("got %d kernels, want %d", got, want)
+	}
+	for _, s := range r.starts {
+		if len(s.spent) != 1 || s.spent[0] <= 0 && runtime.GOOS == "linux" || s.spent[0] > time.Minute {
+			t.Errorf("%s: got processor times %v", s.name, s.spent)
 		}
 	}
 	for _, l := range append([]*limit{r.hash, r.common}, r.commits...) {

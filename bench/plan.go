@@ -30,7 +30,8 @@ const tokenConns = 8
 type results struct {
 	kernel        string
 	hash, handler *limit
-	common        *limit
+	common        *limit // the hash of x/crypto
+	kernels       []*kernel
 	commits       []*limit
 	places        []*place
 	logins        []*run
@@ -38,10 +39,11 @@ type results struct {
 	starts        []startup
 }
 
-// startup is how long a start took, from the process to the answer of its first login.
+// startup is how long a start took, from the process to the answer of its first login, and the processor time of that.
 type startup struct {
-	name string
-	took []time.Duration
+	name  string
+	took  []time.Duration
+	spent []time.Duration // 0 where it is not measured
 }
 
 // bench is a plan on its way.
@@ -113,11 +115,11 @@ func (b *bench) startups(databases []database) error {
 			if err := b.ctx.Err(); err != nil {
 				return err
 			}
-			took, err := b.firstLogin(k.ask, k.args(n)...)
+			took, spent, err := b.firstLogin(k.ask, k.args(n)...)
 			if err != nil {
 				return err
 			}
-			b.starts[i].took = append(b.starts[i].took, took)
+			b.starts[i].took, b.starts[i].spent = append(b.starts[i].took, took), append(b.starts[i].spent, spent)
 			b.note("%s: first login after %v", b.starts[i].name, took.Round(time.Millisecond))
 		}
 	}
@@ -141,6 +143,9 @@ func (b *bench) serve(databases []database) (err error) {
 			postmaster = b.site.postgres.PID()
 		}
 		b.places = append(b.places, &place{database: d, server: server, parties: spending(server, postmaster)})
+	}
+	if err := b.compareKernels(); err != nil { // meanwhile the servers come to rest
+		return err
 	}
 	if err := b.commitLimits(); err != nil {
 		return err
@@ -181,9 +186,8 @@ func (b *bench) remember(into func(*place) *memory) error {
 	return nil
 }
 
-// commitLimits measures the databases, and the hash of x/crypto for orientation; meanwhile the servers come to rest.
+// commitLimits measures the databases.
 func (b *bench) commitLimits() error {
-	b.common = &limit{name: "Argon2id of x/crypto, the same costs, 2 goroutines", window: b.window, measure: commonHash}
 	b.commits = []*limit{{name: "commit on SQLite, 1 connection", window: b.window, measure: func(d time.Duration) (pace, error) {
 		return sqliteCommits(b.dir, d)
 	}}}
@@ -198,7 +202,7 @@ func (b *bench) commitLimits() error {
 			}})
 	}
 	for range b.rounds {
-		for _, l := range append([]*limit{b.common}, b.commits...) {
+		for _, l := range b.commits {
 			if err := b.ctx.Err(); err != nil {
 				return err
 			}

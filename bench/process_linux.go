@@ -32,6 +32,27 @@ func cpu(pids ...int) (time.Duration, error) {
 	return sum, nil
 }
 
+// fineCPU returns the processor time of the threads that a process has, without the grain of a tick.
+func fineCPU(pid int) (time.Duration, error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil {
+		return 0, err
+	}
+	var sum time.Duration
+	for _, f := range files {
+		data, err := os.ReadFile(f)
+		if err != nil {
+			continue // the thread ended meanwhile
+		}
+		var n time.Duration
+		if _, err := fmt.Sscan(string(data), &n); err != nil {
+			return 0, err
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
 // stat returns the fields of /proc/PID/stat after the name, which may hold anything: the first is the state, the second the parent.
 func stat(pid int) ([]string, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

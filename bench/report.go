@@ -20,7 +20,7 @@ type table struct {
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
 func (r *results) tables() []table {
-	all := []table{r.limits(), loadTable("Logins", "raw hash", r.hash, r.logins)}
+	all := []table{r.limits(), r.kernelTable(), loadTable("Logins", "raw hash", r.hash, r.logins)}
 	if len(r.tokens) > 0 {
 		all = append(all, loadTable("Tokens", "empty handler", r.handler, r.tokens))
 	}
@@ -65,9 +65,13 @@ func loadTable(title, word string, l *limit, runs []*run) table {
 
 func (r *results) startTable() table {
 	t := table{title: "From the start of the process to the answer of its first login, ms", words: 1,
-		head: []string{"command", "median", "least", "most", "starts"}}
+		head: []string{"command", "median", "least", "most", "CPU of the process", "starts"}}
 	for _, s := range r.starts {
-		t.add(s.name, ms(median(s.took)), ms(slices.Min(s.took)), ms(slices.Max(s.took)), fmt.Sprint(len(s.took)))
+		spent := "–"
+		if m := median(s.spent); m > 0 {
+			spent = ms(m)
+		}
+		t.add(s.name, ms(median(s.took)), ms(slices.Min(s.took)), ms(slices.Max(s.took)), spent, fmt.Sprint(len(s.took)))
 	}
 	return t
 }

@@ -268,17 +268,19 @@ func (p *server) kill() {
 
 func (p *server) pid() int { return p.command.Process.Pid }
 
-// firstLogin starts a server, logs in once, and returns how long it took from the start of the process to the answer.
-func (s *site) firstLogin(ask []byte, args ...string) (time.Duration, error) {
+// firstLogin starts a server, logs in once, and returns how long it took from the start of the process to the answer, and the processor
+// time that the process had used by then.
+func (s *site) firstLogin(ask []byte, args ...string) (took, spent time.Duration, err error) {
 	p, err := s.start(s.program, args...)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	c, err := dial(p.address)
 	if err == nil {
 		_, err = c.want(http.StatusOK, ask)
 		c.close()
 	}
-	took := time.Since(p.begun)
-	return took, errors.Join(err, p.stop())
+	took = time.Since(p.begun)
+	spent, _ = fineCPU(p.pid()) // 0 where it is not measured
+	return took, spent, errors.Join(err, p.stop())
 }

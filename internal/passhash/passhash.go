@@ -142,6 +142,16 @@ func New(c Config) (*Hasher, error) {
 	}, nil
 }
 
+// Kernels names the implementations of Argon2 that this machine can run, the
+// fastest first.
+func Kernels() []string {
+	var names []string
+	for _, k := range argon2.Kernels() {
+		names = append(names, k.String())
+	}
+	return names
+}
+
 func findKernel(name string) (argon2.Kernel, error) {
 	kernels := argon2.Kernels()
 	if name == "" {
