@@ -19,8 +19,9 @@ import (
 // An error from fn rolls everything back and is returned as it is. A failed commit returns an error; whether it took effect may then
 // be unknown, and the rules are written so that trying again is safe. ctx bounds waiting and running.
 //
-// A verb that finds nothing returns an error that is ErrNotFound; an insert that meets an existing key one that is ErrExists. Times
-// are stored in whole microseconds, UTC; the zero time is kept as zero.
+// A verb that finds nothing returns an error that is ErrNotFound; an insert that meets an existing key one that is ErrExists. AddSession,
+// AddToken, AddRefresh, AddEvents, AddParcels and TouchMembership end their transaction by it, and may leave it to the commit to say so: no
+// rule waits for what they did. Times are stored in whole microseconds, UTC; the zero time is kept as zero.
 type Store interface {
 	View(ctx context.Context, fn func(Reads) error) error
 	Update(ctx context.Context, fn func(Tx) error) error

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,17 +48,13 @@ func addAll[T any](w writes, verb string, i insert, values []T, columns func(T) 
 		for _, v := range some {
 			args = append(args, columns(v)...)
 		}
+		e := w.expect(verb, len(some), auth.ErrExists)
 		result, err := w.h.ExecContext(w.ctx, i.query(len(some)), args...)
 		if err != nil {
 			return w.h.fail(w.ctx, verb, err)
 		}
 		n, err := result.RowsAffected()
-		if err != nil {
-			return w.h.fail(w.ctx, verb, err)
-		}
-		if n < int64(len(some)) {
-			err := fmt.Errorf("%s: %w", verb, auth.ErrExists)
-			w.h.doom(err)
+		if err := w.met(e, n, err); err != nil {
 			return err
 		}
 	}

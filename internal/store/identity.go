@@ -132,6 +132,7 @@ func (w writes) PutMembership(m auth.Membership) error {
 
 // TouchMembership implements auth.Writes. It never moves the time back.
 func (w writes) TouchMembership(t auth.TenantID, id auth.UserID, ref auth.IdentityRef, at time.Time) error {
+	e := w.expect("touch membership", 1, auth.ErrNotFound)
 	n, err := w.q.TouchMembership(w.ctx, sqlc.TouchMembershipParams{
 		TenantID:     string(t),
 		UserID:       string(id),
@@ -139,7 +140,7 @@ func (w writes) TouchMembership(t auth.TenantID, id auth.UserID, ref auth.Identi
 		IdentityID:   ref.ID,
 		At:           micros(at),
 	})
-	return w.replaced("touch membership", n, err)
+	return w.met(e, n, err)
 }
 
 // membershipColumns are those of a left join: all null when the user has no membership.

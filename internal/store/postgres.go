@@ -40,9 +40,8 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 	writing := make(lane, max(1, conns-max(1, conns/4)))
 	s := &Store{options: o, reader: db, writer: db, writing: writing, dialect: dialect{
 		view:      &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
-		update:    &sql.TxOptions{Isolation: sql.LevelSerializable},
-		write:     &sql.TxOptions{Isolation: sql.LevelReadCommitted},
-		turn:      takeTurn,
+		update:    "BEGIN ISOLATION LEVEL SERIALIZABLE",
+		write:     "BEGIN ISOLATION LEVEL READ COMMITTED",
 		retryable: postgresCode("40001", "40P01"), // serialization_failure, deadlock_detected
 		lost:      connectionLost,
 		idle:      conns,
@@ -105,19 +104,6 @@ func connectionLost(err error) bool {
 // to be believed: pgx says so of one whose answer never came, too.
 func unsent(err error) bool {
 	return pgconn.SafeToRetry(err) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
-}
-
-// takeTurn lets the first try of an Update run beside other first tries, and each later one alone. PostgreSQL finds that two
-// transactions are in each other's way by the pages of an index they touched, and while tables are small those of all users share a
-// page: without turns some of many parallel Updates lose every time. The lock comes before the transaction's snapshot, or else it would
-// wait only to work on what is out of date.
-func takeTurn(ctx context.Context, t *sql.Tx, try int) error {
-	mode := "ROW SHARE"
-	if try > 1 {
-		mode = "EXCLUSIVE"
-	}
-	_, err := t.ExecContext(ctx, "LOCK TABLE turns IN "+mode+" MODE")
-	return err
 }
 
 // advisoryLock lets one process migrate at a time.

@@ -82,6 +82,7 @@ func (r reads) SessionsOf(t auth.TenantID, id auth.UserID, surface auth.Surface,
 
 // AddSession implements auth.Writes.
 func (w writes) AddSession(s auth.Session) error {
+	e := w.expect("add session", 1, auth.ErrExists)
 	n, err := w.q.AddSession(w.ctx, sqlc.AddSessionParams{
 		TenantID:  string(s.Tenant),
 		ID:        string(s.ID),
@@ -100,7 +101,7 @@ func (w writes) AddSession(s auth.Session) error {
 		EndedAt:   micros(s.EndedAt),
 		EndedWhy:  s.EndedWhy,
 	})
-	return w.added("add session", n, err)
+	return w.met(e, n, err)
 }
 
 // JoinSession implements auth.Writes: one statement for each method, and for none as well.

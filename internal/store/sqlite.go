@@ -57,8 +57,6 @@ func lockSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 	}
 	s := &Store{options: o, dialect: dialect{
 		view:      &sql.TxOptions{ReadOnly: true}, // BEGIN; its first read fixes the snapshot
-		update:    nil,                            // the group's BEGIN IMMEDIATE; there is one writer, so it runs alone
-		write:     nil,
 		retryable: func(err error) bool { return errors.Is(err, errTakenBack) },
 		lost:      func(error) bool { return false },
 		duplicate: sqliteCode(sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE),

@@ -8,7 +8,9 @@
 // One text of schema and queries serves both databases. What differs is a
 // dialect, declared once in sqlite.go and once in postgres.go: how to open,
 // how to isolate, which errors mean "again" and which "taken", and how two
-// processes that migrate at once keep out of each other's way.
+// processes that migrate at once keep out of each other's way. Writers share
+// a commit on SQLite (group.go), and spare round trips on PostgreSQL
+// (pipeline.go).
 //
 // The files carry the names of those of package auth whose types they store.
 package store
@@ -160,14 +162,14 @@ type tx struct {
 const maxTries = 12
 
 // transact runs fn in a write transaction until it commits, fails for good, or has been tried maxTries times.
-func (s *Store) transact(ctx context.Context, kind string, o *sql.TxOptions, fn func(*tx) error) error {
+func (s *Store) transact(ctx context.Context, kind, begin string, fn func(*tx) error) error {
 	for try := 1; ; try++ {
 		err := ctx.Err()
 		if err != nil {
 			return err
 		}
 		var again bool
-		if again, err = s.attempt(ctx, kind, try, o, fn); !again {
+		if again, err = s.attempt(ctx, kind, try, begin, fn); !again {
 			return err
 		}
 		if try == maxTries {
@@ -195,7 +197,7 @@ func pause(tries int) time.Duration {
 }
 
 // attempt runs fn in one transaction and reports whether a failure is worth another try.
-func (s *Store) attempt(ctx context.Context, kind string, try int, o *sql.TxOptions, fn func(*tx) error) (again bool, err error) {
+func (s *Store) attempt(ctx context.Context, kind string, try int, begin string, fn func(*tx) error) (again bool, err error) {
 	if s.options.OnTx != nil {
 		s.options.OnTx(kind)
 	}
@@ -207,30 +209,33 @@ func (s *Store) attempt(ctx context.Context, kind string, try int, o *sql.TxOpti
 		return false, blame(ctx, "begin "+kind, err)
 	}
 	defer s.writing.leave()
-	t, err := s.writer.BeginTx(ctx, o)
+	p, err := newPipeline(ctx, s.writer, begin)
 	if err != nil {
-		return s.dialect.retryable(err) || s.gone(err), blame(ctx, "begin "+kind, err)
+		return s.gone(err), blame(ctx, "begin "+kind, err)
 	}
-	defer t.Rollback() // after a commit it does nothing
-	if turn := s.dialect.turn; turn != nil && kind == "update" {
-		if err := turn(ctx, t, try); err != nil {
-			return s.dialect.retryable(err) || s.gone(err), blame(ctx, "begin "+kind, err)
-		}
+	defer p.close(ctx) // after a commit it only gives the connection back
+	if kind == "update" {
+		p.takeTurn(try)
 	}
-	if doomed, err := s.inside(ctx, t, fn); err != nil {
-		return s.dialect.retryable(doomed), err
+	doomed, err := s.inside(ctx, p, fn)
+	if err == nil {
+		err = p.flush(ctx)
+		doomed = err
 	}
-	if err := t.Commit(); err != nil {
+	if err != nil { // nothing was committed
+		return s.dialect.retryable(doomed) || s.gone(doomed), err
+	}
+	if err := p.commit(ctx); err != nil {
 		return s.dialect.retryable(err), blame(ctx, "commit "+kind, err)
 	}
 	return false, nil
 }
 
 // inside runs fn on a transaction. It must not be committed after an error; doomed is that of a statement, if one failed.
-func (s *Store) inside(ctx context.Context, t *sql.Tx, fn func(*tx) error) (doomed, err error) {
+func (s *Store) inside(ctx context.Context, t sqlc.DBTX, fn func(*tx) error) (doomed, err error) {
 	h := &handle{DBTX: t, store: s}
 	err = fn(&tx{newReads(ctx, h), newWrites(ctx, h)})
-	if err == nil {
+	if before := (*earlier)(nil); err == nil || errors.As(err, &before) {
 		err = h.doomed
 	}
 	return h.doomed, err
@@ -259,10 +264,8 @@ func (l lane) leave() {
 
 // dialect is what the two databases differ in.
 type dialect struct {
-	view, update, write *sql.TxOptions
-
-	// turn is called at the start of each try of an Update, with its number from 1; may be nil.
-	turn func(ctx context.Context, t *sql.Tx, try int) error
+	view          *sql.TxOptions
+	update, write string // how a transaction begins; empty where the group begins it
 
 	retryable func(error) bool // the transaction lost a race and may be run again
 	lost      func(error) bool // there is no connection; whatever has changed nothing yet may be run again on another one

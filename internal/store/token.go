@@ -64,6 +64,7 @@ func token(row sqlc.Token, hash auth.TokenHash) auth.Token {
 
 // AddToken implements auth.Writes.
 func (w writes) AddToken(t auth.Token) error {
+	e := w.expect("add token", 1, auth.ErrExists)
 	n, err := w.q.AddToken(w.ctx, sqlc.AddTokenParams{
 		Hash:         t.Hash[:],
 		TenantID:     string(t.Tenant),
@@ -77,7 +78,7 @@ func (w writes) AddToken(t auth.Token) error {
 		UsedAt:       micros(t.UsedAt),
 		SteppedUpAt:  micros(t.SteppedUpAt),
 	})
-	return w.added("add token", n, err)
+	return w.met(e, n, err)
 }
 
 // StepUpToken implements auth.Writes.
@@ -172,6 +173,7 @@ func (w writes) AddRefresh(t auth.RefreshToken) error {
 	if err := errors.Join(err, err2); err != nil {
 		return fmt.Errorf("%s: %w", verb, err)
 	}
+	e := w.expect(verb, 1, auth.ErrExists)
 	n, err := w.q.AddRefresh(w.ctx, sqlc.AddRefreshParams{
 		Hash:      t.Hash[:],
 		TenantID:  string(t.Tenant),
@@ -190,7 +192,7 @@ func (w writes) AddRefresh(t auth.RefreshToken) error {
 		RotatedAt: micros(t.RotatedAt),
 		Jkt:       t.Key,
 	})
-	return w.added(verb, n, err)
+	return w.met(e, n, err)
 }
 
 // RotateRefresh implements auth.Writes.

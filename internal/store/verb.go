@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,6 +21,8 @@ type handle struct {
 	used   bool  // that one was run
 	again  bool  // another was wanted
 	doomed error // a statement failed, and with it the transaction
+
+	expected *expected // of the next statement
 }
 
 // errAgain is what the second statement of a single handle gets. View sees again and does not return it.
@@ -30,9 +33,15 @@ var errText = errors.New("text holds a NUL or is not UTF-8")
 
 // ExecContext implements sqlc.DBTX.
 func (h *handle) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	expected := h.expected
+	h.expected = nil
 	ctx, err := h.before(ctx, query, args)
 	if err != nil {
 		return nil, err
+	}
+	if p, ok := h.DBTX.(*pipeline); ok && expected != nil {
+		p.later(query, args, *expected)
+		return driver.RowsAffected(expected.rows), nil
 	}
 	return h.DBTX.ExecContext(ctx, query, args...)
 }
@@ -87,6 +96,11 @@ func (h *handle) fail(ctx context.Context, verb string, err error) error {
 	}
 	if errors.Is(err, errAgain) {
 		return err
+	}
+	var before *earlier
+	if errors.As(err, &before) {
+		h.doom(before.cause)
+		return blame(ctx, verb, err)
 	}
 	switch {
 	case h.store.dialect.duplicate(err):
@@ -157,6 +171,24 @@ type writes struct {
 	ctx context.Context
 	q   *sqlc.Queries
 	h   *handle
+}
+
+// expect says how many rows the next statement is to change and what it means when they are fewer, which ends the transaction: at once,
+// or when it commits or before, where that spares a round trip. It is for verbs whose failure is nobody's answer but a fault.
+func (w writes) expect(verb string, rows int, short error) expected {
+	e := expected{verb, int64(rows), short}
+	w.h.expected = &e
+	return e
+}
+
+// met judges the statement that was announced.
+func (w writes) met(e expected, n int64, err error) error {
+	if err == nil && n < e.rows {
+		err = fmt.Errorf("%s: %w", e.verb, e.short)
+		w.h.doom(err)
+		return err
+	}
+	return w.h.fail(w.ctx, e.verb, err)
 }
 
 // added judges an insert by the number of rows it made. Inserts step aside for an existing row rather than fail, since on PostgreSQL a

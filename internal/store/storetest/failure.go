@@ -201,10 +201,7 @@ func testExists(t *testing.T, s auth.Store) {
 		"AddChallenge":     func(tx auth.Writes) error { return tx.AddChallenge(w.challenge) },
 		"AddAnswer":        func(tx auth.Writes) error { return tx.AddAnswer(w.answer) },
 		"AddPassword":      func(tx auth.Writes) error { return tx.AddPassword(w.password) },
-		"AddSession":       func(tx auth.Writes) error { return tx.AddSession(w.session) },
 		"AddUserKey":       func(tx auth.Writes) error { return tx.AddUserKey(w.key) },
-		"AddToken":         func(tx auth.Writes) error { return tx.AddToken(w.token) },
-		"AddRefresh":       func(tx auth.Writes) error { return tx.AddRefresh(w.leaf) },
 		"AddPasskey":       func(tx auth.Writes) error { return tx.AddPasskey(w.passkey) },
 		"AddCeremony":      func(tx auth.Writes) error { return tx.AddCeremony(w.ceremony) },
 		"AddGrant":         func(tx auth.Writes) error { return tx.AddGrant(w.grant) },
@@ -240,6 +237,53 @@ func testExists(t *testing.T, s auth.Store) {
 	}
 }
 
+// testEnding swallows the error of verbs that end the transaction, and does more in it. Neither that nor what was done before is kept.
+func testEnding(t *testing.T, s auth.Store) {
+	w := added(t, s, live("demo"))
+	for name, c := range map[string]struct {
+		verb func(auth.Writes) error
+		want error
+	}{
+		"AddSession": {func(tx auth.Writes) error { return tx.AddSession(w.session) }, auth.ErrExists},
+		"AddToken":   {func(tx auth.Writes) error { return tx.AddToken(w.token) }, auth.ErrExists},
+		"AddRefresh": {func(tx auth.Writes) error { return tx.AddRefresh(w.leaf) }, auth.ErrExists},
+		"AddEvents":  {func(tx auth.Writes) error { return tx.AddEvents(w.event) }, auth.ErrExists},
+		"AddParcels": {func(tx auth.Writes) error { return tx.AddParcels(w.parcel) }, auth.ErrExists},
+		"TouchMembership": {func(tx auth.Writes) error {
+			return tx.TouchMembership("demo", "17", auth.IdentityRef{Type: auth.Consumer, ID: "none"}, at(3))
+		}, auth.ErrNotFound},
+	} {
+		for how, try := range tries(s) {
+			for _, more := range []bool{false, true} {
+				key := fmt.Sprint(name, how, more)
+				err := try(t.Context(), func(tx auth.Writes) error {
+					if err := tx.SetMeta(key, "before"); err != nil {
+						return err
+					}
+					if err := c.verb(tx); err != nil && !errors.Is(err, c.want) {
+						t.Errorf("%s in %s: got %v, want %v", name, how, err, c.want)
+					}
+					if !more {
+						return nil
+					}
+					_, err := tx.AddMeta(key+" after", "x")
+					if errors.Is(err, c.want) {
+						t.Errorf("%s in %s: what follows answers for it: %v", name, how, err)
+					}
+					return err
+				})
+				if !errors.Is(err, c.want) {
+					t.Errorf("%s in %s: got %v, want %v", name, how, err, c.want)
+				}
+				err = s.View(t.Context(), func(r auth.Reads) error { _, err := r.Meta(key); return err })
+				if !errors.Is(err, auth.ErrNotFound) {
+					t.Errorf("%s in %s: what came before is kept: %v", name, how, err)
+				}
+			}
+		}
+	}
+}
+
 // testHalfDoneVerb swallows the error of a verb that is made of several rows, some of which are in.
 func testHalfDoneVerb(t *testing.T, s auth.Store) {
 	w := added(t, s, live("demo"))
@@ -266,7 +310,7 @@ func testHalfDoneVerb(t *testing.T, s auth.Store) {
 	} {
 		for how, try := range tries(s) {
 			err := try(t.Context(), func(tx auth.Writes) error {
-				if err := verb(tx); !errors.Is(err, auth.ErrExists) {
+				if err := verb(tx); err != nil && !errors.Is(err, auth.ErrExists) {
 					t.Errorf("%s: got %v, want ErrExists", name, err)
 				}
 				return nil

@@ -34,6 +34,7 @@ func ofAll() map[string]part {
 		"NotFound":               testNotFound,
 		"Nothing":                testNothing,
 		"Exists":                 testExists,
+		"Ending":                 testEnding,
 		"HalfDoneVerb":           testHalfDoneVerb,
 		"Rollback":               testRollback,
 		"RollbackOnPanic":        testPanic,
