@@ -263,7 +263,7 @@ func (a *app) Close() {
 	if a.hasher != nil {
 		a.hasher.Close()
 	}
-	if a.store != nil {
+	if a.store != nil && a.store.Failure() == nil { // on a disk that fails, nothing more is written
 		a.store.Close()
 	}
 	for _, ln := range []net.Listener{a.listener, a.opsLn} {
@@ -312,6 +312,8 @@ func (a *app) serve(ctx context.Context) error {
 	case <-ctx.Done():
 		a.logger.Info("stopping", "limit", a.shutdownLimit.String())
 	case err = <-failed:
+	case <-a.store.Broken():
+		err = a.store.Failure()
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.shutdownLimit)
 	defer cancel()

@@ -106,7 +106,7 @@ func rules() []rule {
 				"internal/auth", "internal/auth/authtest", "internal/jose", "internal/launch", "internal/passhash", "internal/pgtest",
 				"internal/seal", "internal/store",
 			},
-			modules: []string{"github.com/jackc/pgx/v5", "modernc.org/sqlite"}},
+			modules: []string{"github.com/hanwen/go-fuse/v2", "github.com/jackc/pgx/v5", "modernc.org/sqlite"}},
 		{path: "internal/apitest/clients", why: "the whole program, used with other people's clients and a browser", tests: true},
 		{path: "internal/archtest", why: "this test", tests: true},
 		{path: "bench", why: "measures the program from outside, beside what its parts can do", internal: []string{"internal/passhash", "internal/pgtest"},

@@ -43,6 +43,15 @@ func (s *Server) Crash() error {
 	}
 }
 
+// Await returns when the server takes connections, as it does again after it has recovered from a crash of its own.
+func (s *Server) Await() error { return s.await() }
+
+// Log is what the server has written about itself since it was run.
+func (s *Server) Log() string {
+	text, _ := os.ReadFile(s.log()) // none is as good as an empty one
+	return string(text)
+}
+
 // Restart runs a server that crashed on what is left of its data.
 func (s *Server) Restart() error { return s.resume() }
 

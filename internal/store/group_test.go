@@ -25,7 +25,7 @@ func withGroup(t *testing.T, fn func(g *groupTest)) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "test.db")
 	synctest.Test(t, func(t *testing.T) {
-		db := sqlitePool(path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)")
+		db := (&Store{breaker: newBreaker()}).sqlitePool(path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)")
 		defer db.Close()
 		if _, err := db.Exec("CREATE TABLE numbers (n INTEGER PRIMARY KEY)"); err != nil {
 			t.Fatal(err)

@@ -16,7 +16,6 @@ import (
 	"syscall"
 
 	"github.com/pressly/goose/v3"
-	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -54,6 +53,9 @@ func lockSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 		if release, err = lockFile(path + ".lock"); err != nil {
 			return nil, err
 		}
+		if err := rewrite(path + "-wal"); err != nil {
+			return nil, errors.Join(err, release())
+		}
 	}
 	s := &Store{options: o, dialect: dialect{
 		view:      &sql.TxOptions{ReadOnly: true}, // BEGIN; its first read fixes the snapshot
@@ -67,9 +69,10 @@ func lockSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 		adapt:     func(text string) string { return strings.ReplaceAll(text, ` COLLATE "C"`, "") },
 		versions:  "SELECT COUNT(*) FROM sqlite_master WHERE name = 'goose_db_version'",
 	}}
-	s.writer = sqlitePool(path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)")
+	s.breaker = newBreaker()
+	s.writer = s.sqlitePool(path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)")
 	s.group = newGroup(s.writer)
-	s.reader = sqlitePool(path, cmp.Or(o.MaxConns, 8), "_pragma=query_only(1)")
+	s.reader = s.sqlitePool(path, cmp.Or(o.MaxConns, 8), "_pragma=query_only(1)")
 	if err := checkSQLite(ctx, s.writer); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -86,7 +89,7 @@ func detachShort(ctx context.Context, query string) context.Context {
 }
 
 // sqlitePool returns a pool of connections that are kept once they are made.
-func sqlitePool(path string, conns int, params ...string) *sql.DB {
+func (s *Store) sqlitePool(path string, conns int, params ...string) *sql.DB {
 	params = append(params,
 		"_pragma=busy_timeout(5000)",
 		"_pragma=synchronous("+synchronous+")",
@@ -96,7 +99,7 @@ func sqlitePool(path string, conns int, params ...string) *sql.DB {
 		"_dqs=0",
 	)
 	name := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(params, "&")
-	db := sql.OpenDB(sqliteConnector{name})
+	db := sql.OpenDB(sqliteConnector{name, s.breaker})
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	return db
@@ -179,7 +182,7 @@ func lockFile(path string) (release func() error, err error) {
 // sqliteCode returns a function that reports whether an error is one of SQLite's extended result codes.
 func sqliteCode(codes ...int) func(error) bool {
 	return func(err error) bool {
-		var e *sqlite.Error
+		var e interface{ Code() int } // *sqlite.Error
 		return errors.As(err, &e) && slices.Contains(codes, e.Code())
 	}
 }

@@ -10,20 +10,24 @@ import (
 
 // sqliteConnector opens connections that keep their prepared statements: SQLite takes longer to parse a statement than to run it.
 type sqliteConnector struct {
-	name string // of the file, with parameters
+	name    string // of the file, with parameters
+	breaker *breaker
 }
 
 // Connect implements driver.Connector.
 func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	if err := c.breaker.closed(); err != nil {
+		return nil, err
+	}
 	inner, err := sqlite.NewConnector(c.name)
 	if err != nil {
 		return nil, err
 	}
 	conn, err := inner.Connect(ctx)
 	if err != nil {
-		return nil, err
+		return nil, c.breaker.see(err)
 	}
-	return &sqliteConn{baseConn: conn.(baseConn), statements: make(map[string]statement)}, nil
+	return &sqliteConn{baseConn: conn.(baseConn), statements: make(map[string]statement), breaker: c.breaker}, nil
 }
 
 // Driver implements driver.Connector.
@@ -52,21 +56,38 @@ type (
 type sqliteConn struct {
 	baseConn
 	statements map[string]statement
+	breaker    *breaker
+}
+
+// BeginTx implements driver.ConnBeginTx.
+func (c *sqliteConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	if err := c.breaker.closed(); err != nil {
+		return nil, err
+	}
+	t, err := c.baseConn.BeginTx(ctx, o)
+	if err != nil {
+		return nil, c.breaker.see(err)
+	}
+	return breakingTx{t, c.breaker}, nil
 }
 
 // maxStatements is above the number of queries there are; only AddEvents could exceed it, by sizes of batches.
 const maxStatements = 256
 
-// prepared returns a kept statement for a query of this package, which begins with its name, and nil for any other. A verb reads all rows
+// prepared returns a kept statement for a query of this package, which begins with its name, and nil for any other; an error when the disk
+// has failed. A verb reads all rows
 // of its statement before another begins, so no statement is run twice at once.
 func (c *sqliteConn) prepared(ctx context.Context, query string) (statement, error) {
+	if err := c.breaker.closed(); err != nil {
+		return nil, err
+	}
 	s, ok := c.statements[query]
 	if ok || !strings.HasPrefix(query, "-- name: ") || len(c.statements) == maxStatements {
 		return s, nil
 	}
 	p, err := c.PrepareContext(ctx, query)
 	if err != nil {
-		return nil, err
+		return nil, c.breaker.see(err)
 	}
 	s = p.(statement)
 	c.statements[query] = s
@@ -79,10 +100,13 @@ func (c *sqliteConn) ExecContext(ctx context.Context, query string, args []drive
 	if err != nil {
 		return nil, err
 	}
+	var done driver.Result
 	if s == nil {
-		return c.baseConn.ExecContext(ctx, query, args)
+		done, err = c.baseConn.ExecContext(ctx, query, args)
+	} else {
+		done, err = s.ExecContext(ctx, args)
 	}
-	return s.ExecContext(ctx, args)
+	return done, c.breaker.see(err)
 }
 
 // QueryContext implements driver.QueryerContext.
@@ -91,10 +115,13 @@ func (c *sqliteConn) QueryContext(ctx context.Context, query string, args []driv
 	if err != nil {
 		return nil, err
 	}
+	var rows driver.Rows
 	if s == nil {
-		return c.baseConn.QueryContext(ctx, query, args)
+		rows, err = c.baseConn.QueryContext(ctx, query, args)
+	} else {
+		rows, err = s.QueryContext(ctx, args)
 	}
-	return s.QueryContext(ctx, args)
+	return rows, c.breaker.see(err)
 }
 
 // Close implements driver.Conn.

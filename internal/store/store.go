@@ -49,9 +49,10 @@ type Options struct {
 type Store struct {
 	dialect dialect
 	reader  *sql.DB
-	writer  *sql.DB // on PostgreSQL the same as reader
-	group   *group  // of the writers of a SQLite file; nil on PostgreSQL
-	writing lane    // of the writers of PostgreSQL, who leave some connections to those who read; nil on SQLite
+	writer  *sql.DB  // on PostgreSQL the same as reader
+	group   *group   // of the writers of a SQLite file; nil on PostgreSQL
+	breaker *breaker // of a SQLite file; nil on PostgreSQL
+	writing lane     // of the writers of PostgreSQL, who leave some connections to those who read; nil on SQLite
 	options Options
 }
 
@@ -84,6 +85,9 @@ func connect(ctx context.Context, dsn string, o Options) (*Store, error) {
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
+	if err := s.Failure(); err != nil {
+		return err
+	}
 	if err := s.reader.PingContext(ctx); err != nil {
 		return fmt.Errorf("ping store: %w", err)
 	}

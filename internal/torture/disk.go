@@ -64,7 +64,7 @@ func (l *lives) fillOnce(ctx context.Context, v *volume) (judged int, err error)
 		defer close(stop)
 		time.Sleep(time.Duration(100+l.IntN(300)) * time.Millisecond)
 		failed <- fill(filler)
-		time.Sleep(200 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond)
 	}()
 	l.storm(ctx, stop)
 	if err := <-failed; err != nil {
