@@ -45,7 +45,7 @@ func (p plan) growths(ctx context.Context, sizes []int) (_ *growth, err error) {
 		{name: "refresh: POST /oidc/token", work: refresh},
 		{name: "POST /oidc/token/introspection", work: introspect},
 		{name: "GET /cis/v1/users/{user_id}", work: cisUser},
-		{name: "GET /cis/v1/users", work: cisUsers},
+		{name: "GET /cis/v1/users?page_limit=10", work: cisUsers},
 		{name: "GET /multi/users", work: multiUsers},
 		{name: "POST /multi/passwords/lost_password/start", work: lostPassword},
 	} {
@@ -212,7 +212,7 @@ func cisUsers(spread) work {
 		if err != nil {
 			return nil, err
 		}
-		ask := request("GET", "/cis/v1/users?limit=10", "", bearer)
+		ask := request("GET", "/cis/v1/users?page_limit=10", "", bearer)
 		return func() error { return one(c.want(http.StatusOK, ask)) }, nil
 	}
 }

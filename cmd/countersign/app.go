@@ -349,8 +349,11 @@ func (a *app) secure(ln net.Listener) net.Listener {
 	})
 }
 
+// recountEvery is how many minutes lie between two looks at how many users there are.
+const recountEvery = 60
+
 // tend makes the signing keys that are missing, RSA's in the background because it is slow to make, and from then on keeps the
-// directory young and sweeps rows that no rule looks at any more.
+// directory young, sweeps rows that no rule looks at any more, and sees to it that the number of users is right.
 func (a *app) tend(ctx context.Context) {
 	warned := make(map[auth.TenantID]bool)
 	a.warn(warned)
@@ -360,7 +363,7 @@ func (a *app) tend(ctx context.Context) {
 	ticker := time.NewTicker(time.Minute)
 	defer ticker.Stop()
 	started := time.After(time.Second) // the first requests come first
-	for {
+	for minute := 0; ; minute++ {
 		select {
 		case <-ctx.Done():
 			return
@@ -368,14 +371,23 @@ func (a *app) tend(ctx context.Context) {
 			if err := giveBack(); err != nil {
 				a.logger.Warn("give back the memory of the start", "error", err.Error())
 			}
+			a.tended(ctx, a.auth.Recount(ctx))
 			continue
 		case <-ticker.C:
 		}
-		if err := errors.Join(a.auth.Reload(ctx), a.auth.Sweep(ctx)); err != nil && ctx.Err() == nil {
-			a.logger.Error("tend the store", "error", err.Error())
+		a.tended(ctx, a.auth.Reload(ctx), a.auth.Sweep(ctx))
+		if minute%recountEvery == 0 {
+			a.tended(ctx, a.auth.Recount(ctx))
 		}
 		a.warn(warned)
 		a.watchSMS(ctx)
+	}
+}
+
+// tended logs what could not be tended to.
+func (a *app) tended(ctx context.Context, failures ...error) {
+	if err := errors.Join(failures...); err != nil && ctx.Err() == nil {
+		a.logger.Error("tend the store", "error", err.Error())
 	}
 }
 

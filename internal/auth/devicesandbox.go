@@ -29,7 +29,7 @@ func (s *Service) DeviceOwners(ctx context.Context) ([]DeviceOwner, error) {
 			if !s.uses(t.ID, ChannelBiometric) {
 				continue
 			}
-			_, err := r.Users(t.ID, UserPage{Limit: maxOwners}, func(a Account) error {
+			err := r.Users(t.ID, UserPage{Limit: maxOwners}, func(a Account) error {
 				if a.User.Status != UserSuspended {
 					all = append(all, DeviceOwner{User: a.User})
 				}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/base32"
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -167,6 +169,25 @@ func TransactionCode(t testing.TB, secret, challenge string, at time.Time) strin
 
 // LockLimit is the number of failures that locks next after n.
 func LockLimit(p LockPolicy, n int) int { return p.limit(n) }
+
+// Oracle finds by looking at everybody: the ids in the order of the page, and how many spans would have narrowed it.
+func (in UserSearch) Oracle(t testing.TB, all []Account) (ids []UserID, spans int) {
+	t.Helper()
+	var f UserFilter
+	if in.Filter != "" {
+		var err error
+		if f, err = ParseUserFilter(in.Filter); err != nil {
+			t.Fatalf("%s: %v", in.Filter, err)
+		}
+	}
+	some, _ := in.spans(f)
+	for _, a := range slices.SortedFunc(slices.Values(all), in.Page.compare) {
+		if f.match(a, nil) && (strings.HasPrefix(lowerASCII(a.User.Email), lowerASCII(in.Prefix)) || strings.HasPrefix(a.User.Phone, in.Prefix)) {
+			ids = append(ids, a.User.ID)
+		}
+	}
+	return ids, len(some)
+}
 
 // ParsePublicKey is the key of a phone in SubjectPublicKeyInfo.
 func ParsePublicKey(text string) (typ KeyType, der []byte, err error) {

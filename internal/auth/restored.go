@@ -25,15 +25,15 @@ func (s *Service) Restored(ctx context.Context) (int, error) {
 }
 
 func (s *Service) restoredTenant(ctx context.Context, t TenantID) (int, error) {
+	page := UserPage{Order: OrderByID, Limit: restoredBatch}
 	for done := 0; ; {
 		var users []UserID
 		err := s.store.View(ctx, func(r Reads) error {
 			users = users[:0]
-			_, err := r.Users(t, UserPage{Offset: done, Limit: restoredBatch}, func(a Account) error {
+			return r.Users(t, page, func(a Account) error {
 				users = append(users, a.User.ID)
 				return nil
 			})
-			return err
 		})
 		if err != nil {
 			return done, err
@@ -44,6 +44,7 @@ func (s *Service) restoredTenant(ctx context.Context, t TenantID) (int, error) {
 		if done += len(users); len(users) < restoredBatch {
 			return done, nil
 		}
+		page.Among = []UserSpan{{Field: SpanOfID, From: next(string(users[len(users)-1]))}}
 	}
 }
 

@@ -103,8 +103,12 @@ type Reads interface {
 	People(t TenantID, ref IdentityRef, f PersonFilter) ([]Person, int, error)
 
 	// Users passes the users of a tenant to visit, each with password and latest authentication but without memberships, as far as the
-	// page reaches, and counts all that the tenant has. visit must not use the transaction; its error ends the reading and is returned.
-	Users(t TenantID, p UserPage, visit func(Account) error) (int, error)
+	// page reaches. visit must not use the transaction; its error ends the reading and is returned.
+	Users(t TenantID, p UserPage, visit func(Account) error) error
+	// CountUsers counts the users of a tenant who are in any of the spans. Without spans it looks at none of them.
+	CountUsers(t TenantID, among []UserSpan) (int, error)
+	// MiscountedUsers tells of each tenant that CountUsers is wrong about by how many users it has more.
+	MiscountedUsers() (map[TenantID]int, error)
 
 	// CountMessages counts the messages to the user that were begun since the time; SMS, e-mail and push together, and decoys.
 	CountMessages(t TenantID, id UserID, since time.Time) (int, error)
@@ -184,6 +188,8 @@ type Writes interface {
 	// DeleteUser deletes a user with their identifiers, password, authenticators, memberships and attempts. AddUser takes the id no more;
 	// ErrNotFound when there is none.
 	DeleteUser(t TenantID, id UserID, at time.Time) error
+	// CorrectUsers raises what CountUsers returns.
+	CorrectUsers(t TenantID, by int) error
 	// PutUser writes what a user is and is called: everything but status, epoch and password. ids replace all of their identifiers;
 	// ErrExists when one is taken.
 	PutUser(u User, ids []Identifier) error

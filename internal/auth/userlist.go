@@ -1,21 +1,25 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
 
-// UserOrder is what a list of users is sorted by, and then by id.
+// UserOrder is what a list of users is sorted by, and then by id, in the same direction.
 type UserOrder string
 
 const (
 	OrderByCreation UserOrder = "created_at"
-	OrderByEmail    UserOrder = "email"
+	OrderByEmail    UserOrder = "email" // in any case of ASCII letters
 	OrderByPhone    UserOrder = "phone_number"
 	OrderByLastAuth UserOrder = "last_auth"
+	OrderByID       UserOrder = "id"
+	Unordered       UserOrder = "none"
 )
 
 // UserPage is a part of the list of a tenant's users.
@@ -23,7 +27,8 @@ type UserPage struct {
 	Order      UserOrder // empty: OrderByCreation
 	Descending bool
 	Offset     int
-	Limit      int // zero: none
+	Limit      int        // zero: none
+	Among      []UserSpan // who is in any of these; empty: all
 }
 
 // UserSearch chooses among the users of a tenant; zero fields do not.
@@ -35,8 +40,8 @@ type UserSearch struct {
 	Member func(object string, path []string) []FilterValue
 }
 
-// Users lists the users of the actor's tenant that a search lets through, and counts all of them (contract/cis §1.6). A search reads every
-// user of the tenant; only one for an e-mail address alone does not.
+// Users lists the users of the actor's tenant that a search lets through, and counts all of them (contract/cis §1.6). What the store has an
+// index of narrows what is read (see UserSearch.spans); any other search reads every user of the tenant.
 //
 // Error: CodeSearchInvalid.
 func (s *Service) Users(ctx context.Context, by Actor, in UserSearch) ([]Account, int, error) {
@@ -49,65 +54,98 @@ func (s *Service) Users(ctx context.Context, by Actor, in UserSearch) ([]Account
 	}
 	var found []Account
 	var count int
-	var revision int64
-	err := s.store.View(ctx, func(r Reads) (err error) {
-		if revision, err = r.Revision(); err != nil {
-			return err
-		}
-		found, count, err = s.search(r, by, in, f)
+	err := s.readCurrent(ctx, by, func(r Reads) (err error) {
+		found, count, err = in.find(r, by.Tenant, f)
 		return err
 	})
-	if err != nil {
-		return nil, 0, err
-	}
-	return found, count, s.current(ctx, by, revision)
+	return found, count, err
 }
 
-func (s *Service) search(r Reads, by Actor, in UserSearch, f UserFilter) ([]Account, int, error) {
-	var found []Account
-	keep := func(a Account) error { found = append(found, a); return nil }
-	if f.op == "" && in.Prefix == "" {
-		count, err := r.Users(by.Tenant, in.Page, keep)
-		return found, count, err
+func (in UserSearch) find(r Reads, t TenantID, f UserFilter) ([]Account, int, error) {
+	page := in.Page
+	spans, exact := in.spans(f)
+	if page.Among = spans; !exact {
+		return in.judge(r, t, f, spans)
 	}
-	count := 0
-	judge := func(a Account) error {
+	count, err := r.CountUsers(t, spans)
+	if err != nil || page.Offset >= count || page.Limit == 0 {
+		return nil, count, err
+	}
+	var found []Account
+	err = r.Users(t, page, func(a Account) error { found = append(found, a); return nil })
+	return found, count, err
+}
+
+// judge finds by looking at each user in the spans. It holds no more than twice as many as the page reaches.
+func (in UserSearch) judge(r Reads, t TenantID, f UserFilter, spans []UserSpan) ([]Account, int, error) {
+	var found []Account
+	count, most := 0, in.Page.Offset+in.Page.Limit
+	keep := func() {
+		slices.SortFunc(found, in.Page.compare)
+		found = found[:min(most, len(found))]
+	}
+	all := UserPage{Order: Unordered, Limit: math.MaxInt32, Among: spans}
+	err := r.Users(t, all, func(a Account) error {
 		if !strings.HasPrefix(lowerASCII(a.User.Email), lowerASCII(in.Prefix)) && !strings.HasPrefix(a.User.Phone, in.Prefix) ||
 			!f.match(a, in.Member) {
 			return nil
 		}
-		if count++; count > in.Page.Offset && len(found) < in.Page.Limit {
+		if count++; in.Page.Limit > 0 {
 			found = append(found, a)
 		}
-		return nil
-	}
-	if email, ok := f.forEmail(); ok {
-		a, err := r.AccountByIdentifier(by.Tenant, ByEmail, email, "")
-		if err == nil && a.Found {
-			err = judge(a)
+		if len(found)/2 > most {
+			keep()
 		}
-		return found, count, err
-	}
-	all := in.Page
-	all.Offset, all.Limit = 0, math.MaxInt32
-	_, err := r.Users(by.Tenant, all, judge)
-	return found, count, err
+		return nil
+	})
+	keep()
+	return found[min(in.Page.Offset, len(found)):], count, err
 }
 
-// forEmail returns the address that a filter asks for, if it asks for one that only one user can have.
-func (f UserFilter) forEmail() (string, bool) {
-	if f.op == "and" {
-		for _, side := range f.sides {
-			if email, ok := side.forEmail(); ok {
-				return email, true
+// compare is the order of a list, which is the store's.
+func (p UserPage) compare(a, b Account) int {
+	c := 0
+	switch p.Order {
+	case OrderByEmail:
+		c = strings.Compare(lowerASCII(a.User.Email), lowerASCII(b.User.Email))
+	case OrderByPhone:
+		c = strings.Compare(a.User.Phone, b.User.Phone)
+	case OrderByLastAuth:
+		c = a.Attempts.SucceededAt.Compare(b.Attempts.SucceededAt)
+	case OrderByCreation, "":
+		c = a.User.CreatedAt.Compare(b.User.CreatedAt)
+	}
+	c = cmp.Or(c, strings.Compare(string(a.User.ID), string(b.User.ID)))
+	if p.Descending {
+		return -c
+	}
+	return c
+}
+
+// Recount puts right how many users tenants are said to have: a node of an older version counts nobody whom it makes or deletes. As a rule
+// there is nothing to be done, and it only reads.
+func (s *Service) Recount(ctx context.Context) error {
+	wrong := false
+	err := s.store.View(ctx, func(r Reads) error {
+		missing, err := r.MiscountedUsers()
+		wrong = len(missing) > 0
+		return err
+	})
+	if err != nil || !wrong {
+		return err
+	}
+	return s.store.Update(ctx, func(tx Tx) error {
+		missing, err := tx.MiscountedUsers()
+		if err != nil {
+			return err
+		}
+		for t, n := range missing {
+			if err := tx.CorrectUsers(t, n); err != nil {
+				return err
 			}
 		}
-	}
-	if f.op != "eq" || f.field[0] != "email" || f.want.Kind != FilterText {
-		return "", false
-	}
-	email, err := Canonical(ByEmail, f.want.Text)
-	return email, err == nil
+		return nil
+	})
 }
 
 // DeleteUser deletes a user of the actor's tenant and all that is theirs; every session and token of theirs ends at once, and their id

@@ -45,6 +45,7 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 		retryable: postgresCode("40001", "40P01"), // serialization_failure, deadlock_detected
 		lost:      connectionLost,
 		idle:      conns,
+		parts:     64,
 		duplicate: postgresCode("23505"), // unique_violation
 		orphan:    postgresCode("23503"), // foreign_key_violation
 		goose:     goose.DialectPostgres,

@@ -4,6 +4,7 @@ package store_test
 
 import (
 	"database/sql"
+	"strings"
 	"sync"
 	"testing"
 
@@ -98,6 +99,37 @@ func TestPostgresMigratesOnce(t *testing.T) {
 	if err := s.Update(t.Context(), household); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestPostgresListsUsersByIndex(t *testing.T) {
+	var seen statements
+	dsn, o := pgtest.Database(t), seen.options()
+	o.Migrate = true
+	s, err := store.OpenPostgres(t.Context(), dsn, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	db := rawPostgres(t, dsn)
+	testUserListPlans(t, s, &seen, db, func(query string, args []any) string {
+		rows, err := db.QueryContext(t.Context(), "EXPLAIN "+query, args...)
+		if err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		defer rows.Close()
+		var text strings.Builder
+		for rows.Next() {
+			var line string
+			if err := rows.Scan(&line); err != nil {
+				t.Fatal(err)
+			}
+			text.WriteString(line + "\n")
+		}
+		if err := rows.Err(); err != nil {
+			t.Fatalf("%s: %v", query, err)
+		}
+		return text.String()
+	})
 }
 
 // TestLostConnectionsAreReplaced ends all connections of a store, as a failover does: neither a reader nor a writer hears of it (C-16, C-19).

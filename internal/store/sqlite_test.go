@@ -218,6 +218,38 @@ func TestSettingsOfOtherVersions(t *testing.T) {
 	}
 }
 
+func TestSQLiteListsUsersByIndex(t *testing.T) {
+	var seen statements
+	path := filepath.Join(t.TempDir(), "test.db")
+	s, db := openFile(t, path, seen.options()), raw(t, path)
+	testUserListPlans(t, s, &seen, db, func(query string, args []any) string {
+		return strings.Join(explain(t, db, query, args), "\n")
+	})
+}
+
+// explain returns how SQLite runs a query.
+func explain(t *testing.T, db *sql.DB, query string, args []any) []string {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	defer rows.Close()
+	var steps []string
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			t.Fatal(err)
+		}
+		steps = append(steps, detail)
+	}
+	if err := rows.Err(); err != nil {
+		t.Errorf("%s: %v", query, err)
+	}
+	return steps
+}
+
 // TestSQLiteReadsByIndex asks SQLite how it runs the statements of requests and of the sweeper. Only the directory, of one row, is
 // scanned.
 func TestSQLiteReadsByIndex(t *testing.T) {
@@ -275,22 +307,10 @@ func TestSQLiteReadsByIndex(t *testing.T) {
 	scan := regexp.MustCompile(`^SCAN (d|directory|CONSTANT ROW)$`)
 	for _, query := range seen.texts {
 		name := strings.Fields(query)[2]
-		rows, err := db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+query, make([]any, 40)...)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		for rows.Next() {
-			var id, parent, unused int
-			var detail string
-			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-				t.Fatal(err)
-			}
+		for _, detail := range explain(t, db, query, make([]any, 40)) {
 			if strings.HasPrefix(detail, "SCAN") && !scan.MatchString(detail) || strings.Contains(detail, "AUTOMATIC") {
 				t.Errorf("%s: %s", name, detail)
 			}
-		}
-		if err := rows.Err(); err != nil {
-			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

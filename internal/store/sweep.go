@@ -86,7 +86,7 @@ func (w writes) Clear() error {
 		"pushed_requests", "assertions", "sms_counts",
 		"organization_logos", "organization_domains", "approvals", "devices", "tickets", "answers", "outbox", "links", "challenges", "events", "grants",
 		"parties", "revoked_tokens", "refresh_tokens", "tokens", "sessions", "attempts", "spent_challenges", "user_keys",
-		"consents", "password_history", "passwords", "ceremonies", "passkeys", "totps", "authenticators", "memberships", "identities", "identifiers", "users", "former_users",
+		"consents", "password_history", "passwords", "ceremonies", "passkeys", "totps", "authenticators", "memberships", "identities", "identifiers", "users", "user_counts", "former_users",
 		"clients", "app_keys", "applications", "resources", "roles", "programme_keys", "api_keys", "tenants", // each after what refers to it
 	} {
 		if _, err := w.h.ExecContext(w.ctx, "-- name: Clear :exec\nDELETE FROM "+table); err != nil {

@@ -279,7 +279,7 @@ func (w writes) AddUser(u auth.User, ids []auth.Identifier) error {
 			return err
 		}
 	}
-	return nil
+	return w.countUser(verb, u.Tenant, 1)
 }
 
 // PutUser implements auth.Writes. Identifiers that stay are not touched.

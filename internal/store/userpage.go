@@ -3,52 +3,161 @@ package store
 import (
 	"database/sql"
 	"fmt"
+	"math/rand/v2"
+	"strings"
 	"time"
 
 	"countersign/internal/auth"
 	"countersign/internal/store/sqlc"
 )
 
-// Users implements auth.Reads, in two statements: a page beyond the last user still has a count.
-func (r reads) Users(t auth.TenantID, p auth.UserPage, visit func(auth.Account) error) (int, error) {
-	const verb = "list users"
-	if err := r.h.several(); err != nil {
-		return 0, err
-	}
-	f := filter{args: []any{string(t)}}
-	counts, err := read(r, verb, "-- name: CountUsers :many\nSELECT COUNT(*) FROM users WHERE tenant_id = $1", f,
-		func(n *int) []any { return []any{n} })
-	count, err := one(r, verb, counts, err)
-	if err != nil || p.Limit == 0 {
-		return count, err
-	}
-	query := `-- name: Users :many
+const usersColumns = `
 SELECT u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at,
     u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at,
-    p.version, p.hash, p.shape, p.set_at, p.expires_at, p.expired, p.temporary, a.succeeded_at
-FROM users u
-LEFT JOIN passwords p ON p.tenant_id = u.tenant_id AND p.user_id = u.id
-LEFT JOIN attempts a ON a.tenant_id = u.tenant_id AND a.factor = 'password' AND a.subject = 'user:' || u.id
-WHERE u.tenant_id = $1
-ORDER BY ` + orderOf(p) + ", u.id" + f.number(" LIMIT ? OFFSET ?", limit(p.Limit), limit(p.Offset))
-	return count, r.visitUsers(verb, r.h.store.dialect.adapt(query), f, visit)
+    p.version, p.hash, p.shape, p.set_at, p.expires_at, p.expired, p.temporary, a.succeeded_at`
+
+const (
+	joinPasswords = "\nLEFT JOIN passwords p ON p.tenant_id = u.tenant_id AND p.user_id = u.id"
+	joinAttempts  = "\nLEFT JOIN attempts a ON a.tenant_id = u.tenant_id AND a.factor = 'password' AND a.subject = 'user:' || u.id"
+)
+
+// Users implements auth.Reads. Each order but that by the latest authentication is the order of an index. A page that is not the first finds
+// its users in the index alone before it reads any of them.
+func (r reads) Users(t auth.TenantID, p auth.UserPage, visit func(auth.Account) error) error {
+	const verb = "list users"
+	f := filter{text: "\nWHERE TRUE"}
+	f.and("u.tenant_id = ?", string(t))
+	f.among(t, p.Among)
+	key, order := orderOf(p)
+	f.text += order
+	f.text += f.number("\nLIMIT ? OFFSET ?", limit(p.Limit), limit(p.Offset))
+	query := usersColumns + "\nFROM users u" + joinPasswords + joinAttempts + f.text
+	if p.Offset > 0 || p.Order == auth.OrderByLastAuth {
+		narrow := "SELECT u.id, " + key + " AS place\nFROM users u"
+		if p.Order == auth.OrderByLastAuth {
+			narrow += joinAttempts
+		}
+		query = usersColumns + "\nFROM (" + narrow + f.text + ") page\nJOIN users u ON u.tenant_id = $1 AND u.id = page.id" +
+			joinPasswords + joinAttempts + strings.NewReplacer(key, "page.place", "u.id", "page.id").Replace(order)
+	}
+	return r.visitUsers(verb, named("Users", f)+r.h.store.dialect.adapt(query), f, visit)
 }
 
-// orderOf is the text of an order; none of it is the caller's.
-func orderOf(p auth.UserPage) string {
-	column := "u.created_at"
-	switch p.Order {
-	case auth.OrderByEmail:
-		column = `u.email COLLATE "C"`
-	case auth.OrderByPhone:
-		column = `u.phone COLLATE "C"`
-	case auth.OrderByLastAuth:
-		column = "COALESCE(a.succeeded_at, 0)"
+// CountUsers implements auth.Reads.
+func (r reads) CountUsers(t auth.TenantID, among []auth.UserSpan) (int, error) {
+	const verb = "count users"
+	if len(among) == 0 {
+		counts, err := r.q.UserCount(r.ctx, string(t))
+		n, err := one(r, verb, counts, err)
+		return int(n), err
 	}
+	f := filter{text: "SELECT COUNT(*) FROM users u\nWHERE TRUE"}
+	f.and("u.tenant_id = ?", string(t))
+	f.among(t, among)
+	counts, err := read(r, verb, named("CountUsersAmong", f)+r.h.store.dialect.adapt(f.text), f, func(n *int) []any { return []any{n} })
+	return one(r, verb, counts, err)
+}
+
+// named begins a query with its name. Those with more arguments than a single span has come in too many shapes to be kept prepared.
+func named(name string, f filter) string {
+	const few = 6
+	if len(f.args) > few {
+		return "-- once: " + name + " :many\n"
+	}
+	return "-- name: " + name + " :many\n"
+}
+
+// among adds the condition that a user is in one of the spans.
+func (f *filter) among(t auth.TenantID, spans []auth.UserSpan) {
+	if len(spans) == 0 {
+		return
+	}
+	if len(spans) == 1 && spans[0].Field != auth.SpanOfIdentifier {
+		f.span("u", spans[0])
+		return
+	}
+	inner := filter{args: f.args}
+	for i, s := range spans {
+		if i > 0 {
+			inner.text += "\n    UNION ALL "
+		}
+		if s.Field == auth.SpanOfIdentifier {
+			inner.text += "SELECT v.user_id FROM identifiers v WHERE TRUE"
+			inner.and("v.kind = ?", string(s.Kind))
+		} else {
+			inner.text += "SELECT v.id FROM users v WHERE TRUE"
+		}
+		inner.and("v.tenant_id = ?", string(t))
+		inner.span("v", s)
+	}
+	f.text, f.args = f.text+"\n    AND u.id IN ("+inner.text+")", inner.args
+}
+
+// span adds the condition that a row is in a span.
+func (f *filter) span(table string, s auth.UserSpan) {
+	if s.Field == auth.SpanOfCreation {
+		f.and(table+".created_at >= ? AND "+table+".created_at <> 0", micros(s.Since))
+		if !s.End.IsZero() {
+			f.and(table+".created_at < ?", micros(s.End))
+		}
+		return
+	}
+	column := map[auth.SpanField]string{
+		auth.SpanOfID: ".id", auth.SpanOfIdentifier: ".canonical", auth.SpanOfPhone: `.phone COLLATE "C"`,
+	}[s.Field]
+	if column = table + column; s.Field == auth.SpanOfEmail {
+		column = "LOWER(" + table + `.email COLLATE "C")`
+	}
+	f.and(column+" >= ?", s.From)
+	if s.Below != "" {
+		f.and(column+" < ?", s.Below)
+	}
+}
+
+// orderOf is the text of an order and of what it goes by; none of it is the caller's.
+func orderOf(p auth.UserPage) (key, order string) {
+	direction := ""
 	if p.Descending {
-		column += " DESC"
+		direction = " DESC"
 	}
-	return column
+	switch p.Order {
+	case auth.Unordered:
+		return "0", ""
+	case auth.OrderByID:
+		return "u.id", "\nORDER BY u.id" + direction
+	case auth.OrderByEmail:
+		key = `LOWER(u.email COLLATE "C")`
+	case auth.OrderByPhone:
+		key = `u.phone COLLATE "C"`
+	case auth.OrderByLastAuth:
+		key = "COALESCE(a.succeeded_at, 0)"
+	default:
+		key = "u.created_at"
+	}
+	return key, "\nORDER BY " + key + direction + ", u.id" + direction
+}
+
+// MiscountedUsers implements auth.Reads.
+func (r reads) MiscountedUsers() (map[auth.TenantID]int, error) {
+	rows, err := r.q.MiscountedUsers(r.ctx)
+	missing := make(map[auth.TenantID]int, len(rows))
+	for _, row := range rows {
+		missing[auth.TenantID(row.ID)] = int(row.Missing)
+	}
+	return missing, r.h.fail(r.ctx, "count users", err)
+}
+
+// CorrectUsers implements auth.Writes.
+func (w writes) CorrectUsers(t auth.TenantID, by int) error { return w.countUser("count users", t, by) }
+
+// countUser adds to the number of a tenant's users.
+func (w writes) countUser(verb string, t auth.TenantID, more int) error {
+	part := int64(0)
+	if parts := w.h.store.dialect.parts; parts > 0 {
+		part = rand.N(parts)
+	}
+	err := w.q.CountUser(w.ctx, sqlc.CountUserParams{TenantID: string(t), Part: part, More: int64(more)})
+	return w.h.fail(w.ctx, verb, err)
 }
 
 // userRow is one row of Users.
@@ -109,14 +218,8 @@ func (r reads) visitUsers(verb, query string, f filter, visit func(auth.Account)
 func (w writes) DeleteUser(t auth.TenantID, id auth.UserID, at time.Time) error {
 	const verb = "delete user"
 	tenant, user := string(t), string(id)
-	shapes, err := w.q.DropPasswordOf(w.ctx, sqlc.DropPasswordOfParams{TenantID: tenant, UserID: user})
-	if err != nil {
-		return w.h.fail(w.ctx, verb, err)
-	}
-	for _, shape := range shapes {
-		if err := w.countShape(verb, t, shape); err != nil {
-			return err
-		}
+	if err := w.dropPasswordOf(verb, t, user); err != nil {
+		return err
 	}
 	for _, drop := range []func() error{
 		func() error {
@@ -163,8 +266,24 @@ func (w writes) DeleteUser(t auth.TenantID, id auth.UserID, at time.Time) error 
 	if err := w.replaced(verb, n, err); err != nil {
 		return err
 	}
+	if err := w.countUser(verb, t, -1); err != nil {
+		return err
+	}
 	err = w.q.AddFormerUser(w.ctx, sqlc.AddFormerUserParams{TenantID: tenant, ID: user, DeletedAt: micros(at)})
 	return w.h.fail(w.ctx, verb, err)
+}
+
+func (w writes) dropPasswordOf(verb string, t auth.TenantID, user string) error {
+	shapes, err := w.q.DropPasswordOf(w.ctx, sqlc.DropPasswordOfParams{TenantID: string(t), UserID: user})
+	if err != nil {
+		return w.h.fail(w.ctx, verb, err)
+	}
+	for _, shape := range shapes {
+		if err := w.countShape(verb, t, shape); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // RaiseEpoch implements auth.Writes.

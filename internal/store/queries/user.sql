@@ -70,3 +70,20 @@ DELETE FROM password_history WHERE tenant_id = $1 AND user_id = $2;
 
 -- name: DropAttemptsOf :exec
 DELETE FROM attempts WHERE tenant_id = $1 AND subject = $2;
+
+-- name: CountUser :exec
+INSERT INTO user_counts (tenant_id, part, users) VALUES (sqlc.arg(tenant_id), sqlc.arg(part), sqlc.arg(more))
+ON CONFLICT (tenant_id, part) DO UPDATE SET users = user_counts.users + excluded.users;
+
+-- name: UserCount :many
+SELECT CAST(COALESCE(SUM(users), 0) AS BIGINT) FROM user_counts WHERE tenant_id = $1;
+
+-- MiscountedUsers looks at every user, and at one snapshot.
+-- name: MiscountedUsers :many
+SELECT t.id,
+    CAST((SELECT COUNT(*) FROM users u WHERE u.tenant_id = t.id)
+        - COALESCE((SELECT SUM(c.users) FROM user_counts c WHERE c.tenant_id = t.id), 0) AS BIGINT) AS missing
+FROM tenants t
+WHERE (SELECT COUNT(*) FROM users u WHERE u.tenant_id = t.id)
+    <> COALESCE((SELECT SUM(c.users) FROM user_counts c WHERE c.tenant_id = t.id), 0)
+ORDER BY t.id;

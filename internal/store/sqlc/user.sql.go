@@ -127,6 +127,22 @@ func (q *Queries) AddUser(ctx context.Context, arg AddUserParams) (int64, error)
 	return result.RowsAffected()
 }
 
+const countUser = `-- name: CountUser :exec
+INSERT INTO user_counts (tenant_id, part, users) VALUES ($1, $2, $3)
+ON CONFLICT (tenant_id, part) DO UPDATE SET users = user_counts.users + excluded.users
+`
+
+type CountUserParams struct {
+	TenantID string
+	Part     int64
+	More     int64
+}
+
+func (q *Queries) CountUser(ctx context.Context, arg CountUserParams) error {
+	_, err := q.db.ExecContext(ctx, countUser, arg.TenantID, arg.Part, arg.More)
+	return err
+}
+
 const dropAttemptsOf = `-- name: DropAttemptsOf :exec
 DELETE FROM attempts WHERE tenant_id = $1 AND subject = $2
 `
@@ -339,6 +355,45 @@ func (q *Queries) IdentifiersOf(ctx context.Context, arg IdentifiersOfParams) ([
 	return items, nil
 }
 
+const miscountedUsers = `-- name: MiscountedUsers :many
+SELECT t.id,
+    CAST((SELECT COUNT(*) FROM users u WHERE u.tenant_id = t.id)
+        - COALESCE((SELECT SUM(c.users) FROM user_counts c WHERE c.tenant_id = t.id), 0) AS BIGINT) AS missing
+FROM tenants t
+WHERE (SELECT COUNT(*) FROM users u WHERE u.tenant_id = t.id)
+    <> COALESCE((SELECT SUM(c.users) FROM user_counts c WHERE c.tenant_id = t.id), 0)
+ORDER BY t.id
+`
+
+type MiscountedUsersRow struct {
+	ID      string
+	Missing int64
+}
+
+// MiscountedUsers looks at every user, and at one snapshot.
+func (q *Queries) MiscountedUsers(ctx context.Context) ([]MiscountedUsersRow, error) {
+	rows, err := q.db.QueryContext(ctx, miscountedUsers)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MiscountedUsersRow
+	for rows.Next() {
+		var i MiscountedUsersRow
+		if err := rows.Scan(&i.ID, &i.Missing); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const moveUserStatus = `-- name: MoveUserStatus :execrows
 UPDATE users SET status = $1, status_changed_at = $2, updated_at = $2, epoch = epoch + 1
 WHERE tenant_id = $3 AND id = $4 AND status = $5
@@ -452,4 +507,31 @@ func (q *Queries) RaiseEpoch(ctx context.Context, arg RaiseEpochParams) (int64, 
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const userCount = `-- name: UserCount :many
+SELECT CAST(COALESCE(SUM(users), 0) AS BIGINT) FROM user_counts WHERE tenant_id = $1
+`
+
+func (q *Queries) UserCount(ctx context.Context, tenantID string) ([]int64, error) {
+	rows, err := q.db.QueryContext(ctx, userCount, tenantID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var column_1 int64
+		if err := rows.Scan(&column_1); err != nil {
+			return nil, err
+		}
+		items = append(items, column_1)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

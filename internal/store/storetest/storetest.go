@@ -78,6 +78,7 @@ func ofSome() map[string]part {
 		"ManyEvents":       testManyEvents,
 		"PutUser":          testPutUser,
 		"Users":            testUsers,
+		"CountUsers":       testCountUsers,
 		"DeleteUser":       testDeleteUser,
 		"PutIdentity":      testPutIdentity,
 		"People":           testPeople,

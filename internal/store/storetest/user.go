@@ -3,7 +3,6 @@ package storetest
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,44 +10,75 @@ import (
 	"countersign/internal/auth"
 )
 
-// testUsers lists users in each order, page by page, and stops when it is told.
+// userListing is a page of the users of testUsers, and how many there are in all of its spans.
+type userListing struct {
+	page  auth.UserPage
+	count int
+	want  string
+}
+
+func userListings() []userListing {
+	names := func(from, below string) auth.UserSpan {
+		return auth.UserSpan{Field: auth.SpanOfIdentifier, Kind: auth.ByUsername, From: from, Below: below}
+	}
+	emails, phones := auth.UserSpan{Field: auth.SpanOfEmail, From: "a", Below: "b"}, auth.UserSpan{Field: auth.SpanOfPhone, From: "+2", Below: "+3"}
+	created := auth.UserSpan{Field: auth.SpanOfCreation, Since: at(20), End: at(22)}
+	in := func(spans ...auth.UserSpan) []auth.UserSpan { return spans }
+	return []userListing{
+		{auth.UserPage{Limit: 9}, 4, "[17 30 29 28]"},
+		{auth.UserPage{Limit: 9, Descending: true}, 4, "[28 29 30 17]"},
+		{auth.UserPage{Limit: 2, Offset: 1}, 4, "[30 29]"},
+		{auth.UserPage{Limit: 2, Offset: 1, Descending: true}, 4, "[29 30]"},
+		{auth.UserPage{Limit: 9, Offset: 9}, 4, "[]"},
+		{auth.UserPage{}, 4, "[]"},
+		{auth.UserPage{Limit: 9, Order: auth.OrderByEmail}, 4, "[28 17 29 30]"}, // in any case
+		{auth.UserPage{Limit: 2, Offset: 1, Order: auth.OrderByEmail, Descending: true}, 4, "[29 17]"},
+		{auth.UserPage{Limit: 9, Order: auth.OrderByPhone}, 4, "[28 29 30 17]"},
+		{auth.UserPage{Limit: 9, Order: auth.OrderByPhone, Descending: true}, 4, "[17 30 29 28]"},
+		{auth.UserPage{Limit: 2, Offset: 2, Order: auth.OrderByPhone}, 4, "[30 17]"},
+		{auth.UserPage{Limit: 9, Order: auth.OrderByLastAuth, Descending: true}, 4, "[17 30 29 28]"},
+		{auth.UserPage{Limit: 2, Offset: 1, Order: auth.OrderByLastAuth}, 4, "[29 30]"},
+		{auth.UserPage{Limit: 2, Order: auth.OrderByID}, 4, "[17 28]"},
+		{auth.UserPage{Limit: 9, Order: auth.OrderByID, Among: in(auth.UserSpan{Field: auth.SpanOfID, From: "28\x01"})}, 2, "[29 30]"},
+		{auth.UserPage{Limit: 9, Among: in(emails)}, 2, "[17 29]"},
+		{auth.UserPage{Limit: 9, Among: in(phones)}, 2, "[29 28]"},
+		{auth.UserPage{Limit: 9, Among: in(created)}, 2, "[30 29]"},
+		{auth.UserPage{Limit: 9, Among: in(names("name-28", "name-30"))}, 2, "[29 28]"},
+		{auth.UserPage{Limit: 9, Offset: 1, Among: in(names("name-28", ""), phones)}, 3, "[29 28]"}, // each once
+		{auth.UserPage{Limit: 9, Among: in(names("name-30", "name-30\x01"), names("name-28", "name-28\x01"), emails)}, 4, "[17 30 29 28]"},
+		{auth.UserPage{Limit: 9, Among: in(auth.UserSpan{Field: auth.SpanOfPhone, From: "+9"})}, 0, "[]"},
+	}
+}
+
+// testUsers lists users in each order, page by page, and in spans, and stops when it is told.
 func testUsers(t *testing.T, s auth.Store) {
 	w := added(t, s, newWorld("demo"))
 	added(t, s, newWorld("other"))
 	write(t, s, func(tx auth.Writes) error {
 		for i, u := range []auth.User{{Email: "Zoe@example.com", Phone: "+3"}, {Email: "adam@example.com", Phone: "+2"}, {Phone: "+2"}} {
 			u.Tenant, u.ID, u.CreatedAt = "demo", auth.UserID(fmt.Sprint(30-i)), at(20+i)
-			if err := tx.AddUser(u, nil); err != nil {
+			id := auth.Identifier{Tenant: "demo", Kind: auth.ByUsername, Canonical: "name-" + string(u.ID), User: u.ID}
+			if err := tx.AddUser(u, []auth.Identifier{id}); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	for _, tt := range []struct {
-		page auth.UserPage
-		want []auth.UserID
-	}{
-		{auth.UserPage{Limit: 9}, []auth.UserID{"17", "30", "29", "28"}},
-		{auth.UserPage{Limit: 9, Descending: true}, []auth.UserID{"28", "29", "30", "17"}},
-		{auth.UserPage{Limit: 2, Offset: 1}, []auth.UserID{"30", "29"}},
-		{auth.UserPage{Limit: 9, Offset: 9}, nil},
-		{auth.UserPage{}, nil},
-		{auth.UserPage{Limit: 9, Order: auth.OrderByEmail}, []auth.UserID{"28", "17", "30", "29"}}, // by bytes
-		{auth.UserPage{Limit: 9, Order: auth.OrderByPhone}, []auth.UserID{"28", "29", "30", "17"}},
-		{auth.UserPage{Limit: 9, Order: auth.OrderByLastAuth, Descending: true}, []auth.UserID{"17", "28", "29", "30"}},
-	} {
-		var got []auth.UserID
+	for _, tt := range userListings() {
+		got := []auth.UserID{}
 		count := read(t, s, func(r auth.Reads) (int, error) {
-			got = nil
-			return r.Users("demo", tt.page, func(a auth.Account) error { got = append(got, a.User.ID); return nil })
+			got = got[:0]
+			err := r.Users("demo", tt.page, func(a auth.Account) error { got = append(got, a.User.ID); return nil })
+			n, err2 := r.CountUsers("demo", tt.page.Among)
+			return n, errors.Join(err, err2)
 		})
-		if !slices.Equal(got, tt.want) || count != 4 {
-			t.Errorf("%+v: got %v of %d, want %v of 4", tt.page, got, count, tt.want)
+		if fmt.Sprint(got) != tt.want || count != tt.count {
+			t.Errorf("%+v: got %v of %d, want %v of %d", tt.page, got, count, tt.want, tt.count)
 		}
 	}
 	stop := errors.New("stop")
 	err := s.View(t.Context(), func(r auth.Reads) error {
-		_, err := r.Users("demo", auth.UserPage{Limit: 9}, func(a auth.Account) error {
+		return r.Users("demo", auth.UserPage{Limit: 9}, func(a auth.Account) error {
 			want := auth.Account{Found: true, User: w.user, Password: w.password, Subject: auth.SubjectOf("17")}
 			want.Attempts.SucceededAt = w.attempts.SucceededAt
 			if diff := cmp.Diff(want, a); diff != "" {
@@ -56,10 +86,44 @@ func testUsers(t *testing.T, s auth.Store) {
 			}
 			return stop
 		})
-		return err
 	})
 	if !errors.Is(err, stop) {
 		t.Errorf("got %v, want what visit returned", err)
+	}
+}
+
+// testCountUsers adds and deletes users at once, and corrects a number that is wrong.
+func testCountUsers(t *testing.T, s auth.Store) {
+	added(t, s, newWorld("demo"))
+	added(t, s, newWorld("other"))
+	race(func(i int) {
+		u := auth.User{Tenant: "demo", ID: auth.UserID(fmt.Sprint(100 + i))}
+		add := func(tx auth.Writes) error { return tx.AddUser(u, nil) }
+		if err := s.Write(t.Context(), add); err != nil {
+			t.Error(err)
+		}
+		if err := s.Write(t.Context(), add); !errors.Is(err, auth.ErrExists) {
+			t.Errorf("again: got %v, want ErrExists", err)
+		}
+		if i%2 == 0 {
+			return
+		}
+		drop := func(tx auth.Tx) error { return tx.DeleteUser("demo", u.ID, at(20)) }
+		if err := s.Update(t.Context(), drop); err != nil {
+			t.Error(err)
+		}
+	})
+	const left = 1 + racers/2
+	for _, step := range []struct{ wrong, count, missing int }{{0, left, 0}, {-2, left - 2, 2}, {2, left, 0}} {
+		if step.wrong != 0 {
+			write(t, s, func(tx auth.Writes) error { return tx.CorrectUsers("demo", step.wrong) })
+		}
+		n := read(t, s, func(r auth.Reads) (int, error) { return r.CountUsers("demo", nil) })
+		other := read(t, s, func(r auth.Reads) (int, error) { return r.CountUsers("other", nil) })
+		missing := read(t, s, auth.Reads.MiscountedUsers)
+		if n != step.count || other != 1 || missing["demo"] != step.missing || len(missing) != min(step.missing, 1) {
+			t.Errorf("%+v: got %d, of another tenant %d, and missing %v", step, n, other, missing)
+		}
 	}
 }
 
