@@ -150,7 +150,7 @@ func (s *Service) bearer(ctx context.Context, by Actor, text string, kinds ...To
 	if err := s.chargeUser(by.Tenant, b.User.ID, now); err != nil {
 		return Bearer{}, err
 	}
-	return b, s.touch(ctx, b.Session, now)
+	return b, s.touch(ctx, &b.Session, now)
 }
 
 // liveBearer is bearer without counting for anything.
@@ -197,15 +197,12 @@ func (t Token) good(now time.Time) bool {
 // activityGrain is how much of a user's activity may go unwritten: an idle session may end that much early, never late.
 const activityGrain = time.Second
 
-func (s *Service) touch(ctx context.Context, session Session, now time.Time) error {
+func (s *Service) touch(ctx context.Context, session *Session, now time.Time) error {
 	if now.Sub(session.SeenAt) < activityGrain {
 		return nil
 	}
-	live := false
-	err := s.store.Write(ctx, func(w Writes) (err error) {
-		live, err = w.TouchSession(session.Tenant, session.ID, now)
-		return err
-	})
+	live, tenant, id := false, session.Tenant, session.ID
+	err := s.store.Write(ctx, func(w Writes) (err error) { live, err = w.TouchSession(tenant, id, now); return err })
 	if err == nil && !live {
 		return refuse(CodeInvalidToken)
 	}

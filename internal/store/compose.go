@@ -99,11 +99,11 @@ func read[T any](r reads, verb, query string, f filter, fields func(*T) []any) (
 	defer rows.Close()
 	var values []T
 	for rows.Next() {
-		var v T
-		if err := rows.Scan(fields(&v)...); err != nil {
+		var zero T
+		values = append(values, zero)
+		if err := rows.Scan(fields(&values[len(values)-1])...); err != nil {
 			return nil, r.h.fail(r.ctx, verb, err)
 		}
-		values = append(values, v)
 	}
 	return values, r.h.fail(r.ctx, verb, rows.Err())
 }

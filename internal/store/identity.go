@@ -155,6 +155,14 @@ type membershipColumns struct {
 	organization, manager                  sql.NullString
 }
 
+// fields are where the columns go, in the order of this package's statements.
+func (m *membershipColumns) fields() []any {
+	return []any{
+		&m.identityType, &m.identityID, &m.credential, &m.position, &m.lastUsedAt, &m.roles, &m.tag, &m.suspendedAt, &m.member,
+		&m.identityName, &m.profile, &m.diligence, &m.identityCreatedAt, &m.identitySuspendedAt, &m.organization, &m.manager,
+	}
+}
+
 // memberships returns the membership in one row, or none. The details of its identity, which may be long, are left to reads.Identity.
 func memberships(t auth.TenantID, user string, c membershipColumns) ([]auth.Membership, error) {
 	if !c.identityID.Valid {
@@ -258,14 +266,11 @@ type personRow struct {
 }
 
 func (p *personRow) fields() []any {
-	u, m := &p.user, &p.membership
-	return []any{
+	u := &p.user
+	return append([]any{
 		&u.TenantID, &u.ID, &u.Status, &u.StatusChangedAt, &u.Epoch, &u.Email, &u.EmailVerifiedAt, &u.Phone, &u.PhoneVerifiedAt,
 		&u.Username, &u.Profile, &u.CreatedAt, &u.UpdatedAt, &u.EmailChangedAt, &u.PhoneChanges, &u.WeakenedAt,
-		&m.identityType, &m.identityID, &m.credential, &m.position, &m.lastUsedAt, &m.roles, &m.tag, &m.suspendedAt,
-		&m.member, &m.identityName, &m.profile, &m.diligence, &m.identityCreatedAt, &m.identitySuspendedAt,
-		&m.organization, &m.manager,
-	}
+	}, p.membership.fields()...)
 }
 
 func (p personRow) person() (auth.Person, error) {

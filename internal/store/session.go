@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"time"
 
 	"countersign/internal/auth"
@@ -12,44 +11,6 @@ import (
 type sessionPolicy struct {
 	IdleLimit     time.Duration `json:"idle_limit"`
 	AbsoluteLimit time.Duration `json:"absolute_limit"`
-}
-
-// Session implements auth.Reads.
-func (r reads) Session(t auth.TenantID, id auth.SessionID) (auth.LiveSession, error) {
-	const verb = "read session"
-	rows, err := r.q.Session(r.ctx, sqlc.SessionParams{TenantID: string(t), ID: string(id)})
-	if _, err := one(r, verb, rows, err); err != nil {
-		return auth.LiveSession{}, err
-	}
-	return liveSession(verb, rows)
-}
-
-// liveSession reads the rows of one session, one for each membership of its user.
-func liveSession(verb string, rows []sqlc.SessionRow) (auth.LiveSession, error) {
-	row := rows[0]
-	u, err := user(row.User)
-	if err != nil {
-		return auth.LiveSession{}, fmt.Errorf("%s: %w", verb, err)
-	}
-	l := auth.LiveSession{
-		Session:     session(row.Session),
-		User:        u,
-		LockedUntil: moment(row.LockedUntil.Int64),
-		SucceededAt: moment(row.SucceededAt.Int64),
-		Revision:    row.Revision,
-	}
-	for _, m := range rows {
-		ms, err := memberships(u.Tenant, string(u.ID), membershipColumns{
-			m.IdentityType, m.IdentityID, m.Credential, m.Position, m.LastUsedAt, m.Roles, m.Tag, m.SuspendedAt, m.Member,
-			m.IdentityName, m.IdentityProfile, m.Diligence, m.IdentityCreatedAt, m.IdentitySuspendedAt, m.Organization, m.Manager,
-		})
-		if err != nil {
-			return auth.LiveSession{}, fmt.Errorf("%s: %w", verb, err)
-		}
-		l.Memberships = append(l.Memberships, ms...)
-	}
-	sortMemberships(l.Memberships)
-	return l, nil
 }
 
 func session(row sqlc.Session) auth.Session {

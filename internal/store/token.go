@@ -9,59 +9,6 @@ import (
 	"countersign/internal/store/sqlc"
 )
 
-// Bearer implements auth.Reads.
-func (r reads) Bearer(hash auth.TokenHash) (auth.Bearer, error) {
-	const verb = "read token"
-	found, err := r.q.Bearer(r.ctx, hash[:])
-	first, err := one(r, verb, found, err)
-	if err != nil {
-		return auth.Bearer{}, err
-	}
-	rows := make([]sqlc.SessionRow, len(found))
-	for i, f := range found {
-		rows[i] = sqlc.SessionRow{
-			Session:             f.Session,
-			User:                f.User,
-			Revision:            f.Revision,
-			LockedUntil:         f.LockedUntil,
-			SucceededAt:         f.SucceededAt,
-			IdentityType:        f.IdentityType,
-			IdentityID:          f.IdentityID,
-			Credential:          f.Credential,
-			Position:            f.Position,
-			LastUsedAt:          f.LastUsedAt,
-			Roles:               f.Roles,
-			Tag:                 f.Tag,
-			SuspendedAt:         f.SuspendedAt,
-			Member:              f.Member,
-			IdentityName:        f.IdentityName,
-			IdentityProfile:     f.IdentityProfile,
-			Diligence:           f.Diligence,
-			IdentityCreatedAt:   f.IdentityCreatedAt,
-			IdentitySuspendedAt: f.IdentitySuspendedAt,
-			Organization:        f.Organization,
-			Manager:             f.Manager,
-		}
-	}
-	live, err := liveSession(verb, rows)
-	return auth.Bearer{Token: token(first.Token, hash), LiveSession: live}, err
-}
-
-func token(row sqlc.Token, hash auth.TokenHash) auth.Token {
-	return auth.Token{
-		Tenant:      auth.TenantID(row.TenantID),
-		Hash:        hash,
-		Session:     auth.SessionID(row.SessionID),
-		Kind:        auth.TokenKind(row.Kind),
-		Identity:    auth.IdentityRef{Type: auth.IdentityType(row.IdentityType), ID: row.IdentityID},
-		Credential:  auth.CredentialType(row.Credential),
-		IssuedAt:    moment(row.IssuedAt),
-		ExpiresAt:   moment(row.ExpiresAt),
-		UsedAt:      moment(row.UsedAt),
-		SteppedUpAt: moment(row.SteppedUpAt),
-	}
-}
-
 // AddToken implements auth.Writes.
 func (w writes) AddToken(t auth.Token) error {
 	e := w.expect("add token", 1, auth.ErrExists)
@@ -97,61 +44,13 @@ func (w writes) hasToken(hash auth.TokenHash) func() ([][]byte, error) {
 	return func() ([][]byte, error) { return w.q.HasToken(w.ctx, hash[:]) }
 }
 
-// Refresh implements auth.Reads.
-func (r reads) Refresh(hash auth.TokenHash) (auth.LiveRefresh, error) {
-	const verb = "read refresh token"
-	found, err := r.q.Refresh(r.ctx, hash[:])
-	first, err := one(r, verb, found, err)
-	if err != nil {
-		return auth.LiveRefresh{}, err
-	}
-	t, err := refreshToken(first.RefreshToken)
-	if err != nil {
-		return auth.LiveRefresh{}, fmt.Errorf("%s: %w", verb, err)
-	}
-	rows := make([]sqlc.SessionRow, len(found))
-	for i, f := range found {
-		rows[i] = sqlc.SessionRow{
-			Session:             f.Session,
-			User:                f.User,
-			Revision:            f.Revision,
-			LockedUntil:         f.LockedUntil,
-			SucceededAt:         f.SucceededAt,
-			IdentityType:        f.IdentityType,
-			IdentityID:          f.IdentityID,
-			Credential:          f.Credential,
-			Position:            f.Position,
-			LastUsedAt:          f.LastUsedAt,
-			Roles:               f.Roles,
-			Tag:                 f.Tag,
-			SuspendedAt:         f.SuspendedAt,
-			Member:              f.Member,
-			IdentityName:        f.IdentityName,
-			IdentityProfile:     f.IdentityProfile,
-			Diligence:           f.Diligence,
-			IdentityCreatedAt:   f.IdentityCreatedAt,
-			IdentitySuspendedAt: f.IdentitySuspendedAt,
-			Organization:        f.Organization,
-			Manager:             f.Manager,
-		}
-	}
-	live, err := liveSession(verb, rows)
-	return auth.LiveRefresh{
-		Token:        t,
-		FamilyEndsAt: moment(first.FamilyEndsAt),
-		RevokedAt:    moment(first.FamilyRevokedAt),
-		LiveSession:  live,
-	}, err
-}
-
-func refreshToken(row sqlc.RefreshToken) (auth.RefreshToken, error) {
-	h, bad := digest[auth.TokenHash](row.Hash)
+func refreshToken(row sqlc.RefreshToken, hash auth.TokenHash, of sqlc.Session) (auth.RefreshToken, error) {
 	root, badRoot := digest[auth.TokenHash](row.Root)
 	t := auth.RefreshToken{
-		Tenant:    auth.TenantID(row.TenantID),
-		Hash:      h,
+		Tenant:    auth.TenantID(of.TenantID),
+		Hash:      hash,
 		Root:      root,
-		Session:   auth.SessionID(row.SessionID),
+		Session:   auth.SessionID(of.ID),
 		User:      auth.UserID(row.UserID),
 		Client:    auth.ClientID(row.ClientID),
 		Key:       row.Jkt,
@@ -162,7 +61,7 @@ func refreshToken(row sqlc.RefreshToken) (auth.RefreshToken, error) {
 		ExpiresAt: moment(row.ExpiresAt),
 		RotatedAt: moment(row.RotatedAt),
 	}
-	return t, errors.Join(bad, badRoot, decode(row.Claims, &t.Claims), decode(row.Userinfo, &t.UserInfo))
+	return t, errors.Join(badRoot, decode(row.Claims, &t.Claims), decode(row.Userinfo, &t.UserInfo))
 }
 
 // AddRefresh implements auth.Writes.

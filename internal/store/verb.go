@@ -142,14 +142,19 @@ type reads struct {
 
 // one returns the only row. Nothing is stored under a key that cannot be stored.
 func one[T any](r reads, verb string, rows []T, err error) (T, error) {
-	var zero T
-	switch {
-	case errors.Is(err, errText) || err == nil && len(rows) == 0:
-		return zero, fmt.Errorf("%s: %w", verb, auth.ErrNotFound)
-	case err != nil:
-		return zero, r.h.fail(r.ctx, verb, err)
+	if err := some(r, verb, rows, err); err != nil {
+		var zero T
+		return zero, err
 	}
 	return rows[0], nil
+}
+
+// some returns an error unless there are rows.
+func some[T any](r reads, verb string, rows []T, err error) error {
+	if errors.Is(err, errText) || err == nil && len(rows) == 0 {
+		return fmt.Errorf("%s: %w", verb, auth.ErrNotFound)
+	}
+	return r.h.fail(r.ctx, verb, err)
 }
 
 // list maps rows to values.

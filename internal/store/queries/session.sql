@@ -1,17 +1,3 @@
--- name: Session :many
-SELECT
-    sqlc.embed(s), sqlc.embed(u), d.revision, a.locked_until, a.succeeded_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at, m.member,
-    i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
-    i.suspended_at AS identity_suspended_at, i.organization, i.manager
-FROM sessions s
-JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
-CROSS JOIN directory d
-LEFT JOIN attempts a ON a.tenant_id = u.tenant_id AND a.factor = 'password' AND a.subject = 'user:' || u.id
-LEFT JOIN memberships m ON m.tenant_id = u.tenant_id AND m.user_id = u.id
-LEFT JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id
-WHERE d.id = 1 AND s.tenant_id = sqlc.arg(tenant_id) AND s.id = sqlc.arg(id);
-
 -- name: AddSession :execrows
 INSERT INTO sessions (tenant_id, id, surface, user_id, epoch, client_id, methods, org_type, org_id, created_at, auth_at, seen_at,
     idle_limit, ends_at, ended_at, ended_why)

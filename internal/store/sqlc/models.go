@@ -71,6 +71,13 @@ type Approval struct {
 	Signature         string
 }
 
+type Assertion struct {
+	TenantID  string
+	ClientID  string
+	Jti       []byte
+	ExpiresAt int64
+}
+
 type Attempt struct {
 	TenantID    string
 	Subject     string
@@ -208,6 +215,12 @@ type Device struct {
 	Pin                   string
 }
 
+type Directory struct {
+	ID           int64
+	Revision     int64
+	RevokedUntil int64
+}
+
 type Event struct {
 	TenantID     string
 	ID           string
@@ -224,6 +237,12 @@ type Event struct {
 	Reason       string
 	Note         string
 	ChallengeID  string
+}
+
+type FormerUser struct {
+	TenantID  string
+	ID        string
+	DeletedAt int64
 }
 
 type Grant struct {
@@ -245,6 +264,13 @@ type Grant struct {
 	UsedAt      int64
 	Userinfo    string
 	Jkt         string
+}
+
+type Identifier struct {
+	TenantID  string
+	Kind      string
+	Canonical string
+	UserID    string
 }
 
 type Identity struct {
@@ -277,6 +303,32 @@ type Link struct {
 	CreatedAt    int64
 	UpdatedAt    int64
 	ChallengeID  string
+}
+
+type Membership struct {
+	TenantID     string
+	UserID       string
+	IdentityType string
+	IdentityID   string
+	Credential   string
+	Position     int64
+	LastUsedAt   int64
+	Roles        string
+	Tag          string
+	SuspendedAt  int64
+	Member       string
+}
+
+type Meta struct {
+	Name  string
+	Value string
+}
+
+type OrganizationDomain struct {
+	TenantID     string
+	Domain       string
+	IdentityType string
+	IdentityID   string
 }
 
 type OrganizationLogo struct {
@@ -347,6 +399,14 @@ type Password struct {
 	Temporary bool
 }
 
+type PasswordHistory struct {
+	TenantID   string
+	UserID     string
+	Version    int64
+	Hash       string
+	ReplacedAt int64
+}
+
 type ProgrammeKey struct {
 	TenantID string
 	Hash     []byte
@@ -395,6 +455,12 @@ type Resource struct {
 	UpdatedAt   int64
 }
 
+type RevokedToken struct {
+	TenantID  string
+	ID        string
+	ExpiresAt int64
+}
+
 type Role struct {
 	TenantID    string
 	ID          string
@@ -434,6 +500,24 @@ type SigningKey struct {
 	CreatedAt int64
 	ActiveAt  int64
 	RetireAt  int64
+}
+
+type SmsCount struct {
+	TenantID string
+	Scope    string
+	Name     string
+	Shard    int64
+	BeganAt  int64
+	EndsAt   int64
+	Sent     int64
+	Proved   int64
+	Allowed  int64
+}
+
+type SpentChallenge struct {
+	TenantID  string
+	Digest    []byte
+	ExpiresAt int64
 }
 
 type Tenant struct {
@@ -484,6 +568,10 @@ type Totp struct {
 	Period    int64
 }
 
+type Turn struct {
+	ID int64
+}
+
 type User struct {
 	TenantID        string
 	ID              string
@@ -501,6 +589,12 @@ type User struct {
 	EmailChangedAt  int64
 	PhoneChanges    int64
 	WeakenedAt      int64
+}
+
+type UserCount struct {
+	TenantID string
+	Part     int64
+	Users    int64
 }
 
 type UserKey struct {

@@ -7,7 +7,6 @@ package sqlc
 
 import (
 	"context"
-	"database/sql"
 )
 
 const addSession = `-- name: AddSession :execrows
@@ -212,125 +211,6 @@ func (q *Queries) JoinSession(ctx context.Context, arg JoinSessionParams) (int64
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-const session = `-- name: Session :many
-SELECT
-    s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at, s.idle_limit, s.ends_at, s.ended_at, s.ended_why, u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at, d.revision, a.locked_until, a.succeeded_at,
-    m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at, m.member,
-    i.name AS identity_name, i.profile AS identity_profile, i.diligence, i.created_at AS identity_created_at,
-    i.suspended_at AS identity_suspended_at, i.organization, i.manager
-FROM sessions s
-JOIN users u ON u.tenant_id = s.tenant_id AND u.id = s.user_id
-CROSS JOIN directory d
-LEFT JOIN attempts a ON a.tenant_id = u.tenant_id AND a.factor = 'password' AND a.subject = 'user:' || u.id
-LEFT JOIN memberships m ON m.tenant_id = u.tenant_id AND m.user_id = u.id
-LEFT JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id
-WHERE d.id = 1 AND s.tenant_id = $1 AND s.id = $2
-`
-
-type SessionParams struct {
-	TenantID string
-	ID       string
-}
-
-type SessionRow struct {
-	Session             Session
-	User                User
-	Revision            int64
-	LockedUntil         sql.NullInt64
-	SucceededAt         sql.NullInt64
-	IdentityType        sql.NullString
-	IdentityID          sql.NullString
-	Credential          sql.NullString
-	Position            sql.NullInt64
-	LastUsedAt          sql.NullInt64
-	Roles               sql.NullString
-	Tag                 sql.NullString
-	SuspendedAt         sql.NullInt64
-	Member              sql.NullString
-	IdentityName        sql.NullString
-	IdentityProfile     sql.NullString
-	Diligence           sql.NullString
-	IdentityCreatedAt   sql.NullInt64
-	IdentitySuspendedAt sql.NullInt64
-	Organization        sql.NullString
-	Manager             sql.NullString
-}
-
-func (q *Queries) Session(ctx context.Context, arg SessionParams) ([]SessionRow, error) {
-	rows, err := q.db.QueryContext(ctx, session, arg.TenantID, arg.ID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []SessionRow
-	for rows.Next() {
-		var i SessionRow
-		if err := rows.Scan(
-			&i.Session.TenantID,
-			&i.Session.ID,
-			&i.Session.Surface,
-			&i.Session.UserID,
-			&i.Session.Epoch,
-			&i.Session.ClientID,
-			&i.Session.Methods,
-			&i.Session.OrgType,
-			&i.Session.OrgID,
-			&i.Session.CreatedAt,
-			&i.Session.AuthAt,
-			&i.Session.SeenAt,
-			&i.Session.IdleLimit,
-			&i.Session.EndsAt,
-			&i.Session.EndedAt,
-			&i.Session.EndedWhy,
-			&i.User.TenantID,
-			&i.User.ID,
-			&i.User.Status,
-			&i.User.StatusChangedAt,
-			&i.User.Epoch,
-			&i.User.Email,
-			&i.User.EmailVerifiedAt,
-			&i.User.Phone,
-			&i.User.PhoneVerifiedAt,
-			&i.User.Username,
-			&i.User.Profile,
-			&i.User.CreatedAt,
-			&i.User.UpdatedAt,
-			&i.User.EmailChangedAt,
-			&i.User.PhoneChanges,
-			&i.User.WeakenedAt,
-			&i.Revision,
-			&i.LockedUntil,
-			&i.SucceededAt,
-			&i.IdentityType,
-			&i.IdentityID,
-			&i.Credential,
-			&i.Position,
-			&i.LastUsedAt,
-			&i.Roles,
-			&i.Tag,
-			&i.SuspendedAt,
-			&i.Member,
-			&i.IdentityName,
-			&i.IdentityProfile,
-			&i.Diligence,
-			&i.IdentityCreatedAt,
-			&i.IdentitySuspendedAt,
-			&i.Organization,
-			&i.Manager,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const sessionsOf = `-- name: SessionsOf :many
