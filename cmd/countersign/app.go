@@ -38,6 +38,7 @@ type settings struct {
 	issuer        string // empty: publicURL + /cis/oidc
 	database      string
 	maxConns      int
+	patience      time.Duration // with the database; zero: the default
 	migrate       bool
 	beside        bool // a server may have the database open
 	keys          [][]byte
@@ -220,7 +221,7 @@ func openService(ctx context.Context, s settings, hasher *passhash.Hasher) (*sto
 	if err != nil {
 		return nil, nil, fmt.Errorf("master_key: %w", err)
 	}
-	db, err := store.Open(ctx, s.database, store.Options{Migrate: s.migrate, Beside: s.beside, MaxConns: s.maxConns})
+	db, err := store.Open(ctx, s.database, store.Options{Migrate: s.migrate, Beside: s.beside, MaxConns: s.maxConns, Patience: s.patience})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -44,6 +44,9 @@ type Config struct {
 	InsecureDatabase bool `yaml:"insecure_database"`
 	// MaxConnections bounds the connections to the database. Default: 16.
 	MaxConnections int `yaml:"max_connections"`
+	// DatabaseWait is how long PostgreSQL may leave a statement, a commit or the wish for a connection without an answer; then the call
+	// that waits for it gets 503, and the statement is stopped. Migrations take the time they need. Default: 2s.
+	DatabaseWait time.Duration `yaml:"database_wait"`
 	// MasterKey seals the secrets in the database: at least 32 random bytes in base64, made by `openssl rand -base64 32`.
 	// COUNTERSIGN_MASTER_KEY goes before the file. Needed.
 	MasterKey string `yaml:"master_key"`
@@ -146,6 +149,9 @@ func (c *Config) fill() {
 	if c.ShutdownLimit == 0 {
 		c.ShutdownLimit = 15 * time.Second
 	}
+	if c.DatabaseWait == 0 {
+		c.DatabaseWait = 2 * time.Second
+	}
 	if c.Hash.Wait == 0 {
 		c.Hash.Wait = 450 * time.Millisecond
 	}
@@ -209,6 +215,9 @@ func (c Config) problems() []problem {
 		if n < 0 {
 			add(name, "is negative")
 		}
+	}
+	if c.DatabaseWait < 50*time.Millisecond {
+		add("database_wait", "is below 50ms, in which no database can be relied on to answer")
 	}
 	return all
 }

@@ -200,7 +200,7 @@ func (s *Service) admissible(
 
 // refuseProved settles the attempt of a right password that is refused for another reason; the counter is not touched by that reason.
 func (s *Service) refuseProved(ctx context.Context, a *attempt, why error) error {
-	if CodeOf(why) == CodeInternal {
+	if ours(why) {
 		_ = s.settle(ctx, a, withdrawn, nil)
 		return why
 	}

@@ -403,17 +403,28 @@ func (e *Error) Is(target error) bool {
 // Unwrap returns the private cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// CodeOf returns the Code of err, CodeInternal when it has none.
-func CodeOf(err error) Code {
+// RefusalOf returns the *Error in err. What has none is CodeInternal, and a database that is not available CodeOverloaded.
+func RefusalOf(err error) *Error {
 	var refusal *Error
 	var code Code
 	switch {
 	case errors.As(err, &refusal):
-		return refusal.Code
+		return refusal
 	case errors.As(err, &code):
-		return code
+		return refuse(code)
+	case errors.Is(err, ErrUnavailable):
+		return &Error{Code: CodeOverloaded, RetryAfter: time.Second, Cause: err}
 	}
-	return CodeInternal
+	return refuse(CodeInternal)
+}
+
+// CodeOf returns the Code of err: that of RefusalOf.
+func CodeOf(err error) Code { return RefusalOf(err).Code }
+
+// ours reports whether an error is a fault of the machine, which is no verdict on anybody.
+func ours(err error) bool {
+	code := CodeOf(err)
+	return code == CodeInternal || code == CodeOverloaded
 }
 
 func refuse(c Code) *Error { return &Error{Code: c} }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"testing"
+	"time"
 
 	"countersign/internal/auth"
 )
@@ -45,11 +46,15 @@ func TestCodeOf(t *testing.T) {
 		{"wrapped", fmt.Errorf("log in: %w", locked), auth.CodeLocked},
 		{"wrapped twice", fmt.Errorf("a: %w", fmt.Errorf("b: %w", auth.CodeBusy)), auth.CodeBusy},
 		{"joined", errors.Join(nil, locked), auth.CodeLocked},
+		{"a database that is not there", fmt.Errorf("view: %w: %w", auth.ErrUnavailable, errors.New("refused")), auth.CodeOverloaded},
 		{"a refusal because of another", &auth.Error{Code: auth.CodeInvalidToken, Cause: auth.CodeBusy}, auth.CodeInvalidToken},
 	} {
 		if got := auth.CodeOf(tt.err); got != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
+	}
+	if no := auth.RefusalOf(fmt.Errorf("write: %w", auth.ErrUnavailable)); no.RetryAfter != time.Second || !errors.Is(no, auth.ErrUnavailable) {
+		t.Errorf("got %+v, want a time to come back, and the cause", no)
 	}
 	if !errors.Is(fmt.Errorf("x: %w", locked), auth.CodeLocked) || errors.Is(locked, auth.CodeBusy) {
 		t.Error("errors.Is does not tell codes apart")

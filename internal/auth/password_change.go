@@ -43,7 +43,7 @@ func (s *Service) UpdatePassword(ctx context.Context, by Actor, bearer string, o
 	next, err := s.replacement(ctx, a, new, policy, false)
 	if err != nil {
 		o := succeeded
-		if CodeOf(err) == CodeInternal {
+		if ours(err) {
 			o = withdrawn // a fault of ours forgets nobody's failures
 		}
 		_ = s.settle(ctx, a, o, nil)
@@ -161,7 +161,7 @@ func orRefuse(err error, c Code) error {
 
 // refuseChange writes the event of a change that was not made and returns why.
 func (s *Service) refuseChange(ctx context.Context, by Actor, id UserID, why error) error {
-	if CodeOf(why) == CodeInternal || CodeOf(why) == CodeOverloaded {
+	if ours(why) {
 		return why
 	}
 	e := s.event(by, EventPasswordRefused, s.now())
@@ -227,7 +227,7 @@ func (s *Service) addPassword(ctx context.Context, by Actor, id UserID, in NewPa
 		}
 		return tx.AddEvents(e)
 	})
-	if CodeOf(err) != CodeInternal {
+	if err != nil && !ours(err) {
 		return s.refuseChange(ctx, by, id, err)
 	}
 	return err

@@ -41,7 +41,7 @@ func (s *Service) CreatePassword(ctx context.Context, by Actor, id UserID, new s
 		login, err := s.firstLogin(tx, by, a, p, MethodPassword)
 		return login, nil, err
 	})
-	if code := CodeOf(err); err != nil && code != CodeInternal {
+	if err != nil && !ours(err) {
 		return PasswordUpdate{}, s.refuseChange(ctx, by, id, err)
 	}
 	return PasswordUpdate{Login: login, ExpiresAt: p.ExpiresAt}, err

@@ -34,6 +34,10 @@ var ErrNotFound = errors.New("not found")
 // ErrExists is returned by an insert whose key is taken.
 var ErrExists = errors.New("already exists")
 
+// ErrUnavailable is returned when the database cannot be reached, or does not answer in time. Whether a transaction that was to be
+// committed took effect is unknown then.
+var ErrUnavailable = errors.New("the database is not available")
+
 // Tx is what an Update may do.
 type Tx interface {
 	Reads

@@ -51,8 +51,7 @@ func writeError(w *httpx.Response, err error, s shape) {
 }
 
 func writeCode(w *httpx.Response, err error, s shape) {
-	refusal := &auth.Error{Code: auth.CodeOf(err)}
-	errors.As(err, &refusal)
+	refusal := auth.RefusalOf(err)
 	w.Code = refusal.Code.String()
 	entry := wireOf(refusal.Code)
 	httpx.Refused(w.Header(), entry.status, refusal.RetryAfter, refusal.Limits)

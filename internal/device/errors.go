@@ -19,7 +19,7 @@ type problemBody struct {
 func writeProblem(w *httpx.Response, _ *http.Request, err error) {
 	w.Cause = err
 	var invalid *httpx.Invalid
-	var known *auth.Error
+	known := auth.RefusalOf(err)
 	status, code, detail := httpx.StatusOf(err), "", ""
 	switch {
 	case errors.As(err, &invalid):
@@ -27,7 +27,7 @@ func writeProblem(w *httpx.Response, _ *http.Request, err error) {
 		if status != http.StatusBadRequest {
 			code = codeName(status)
 		}
-	case errors.As(err, &known):
+	case known.Code != auth.CodeInternal:
 		entry := refusalOf(known.Code)
 		status, code, detail = entry.status, known.Code.String(), entry.detail
 		if status == http.StatusInternalServerError {

@@ -61,8 +61,7 @@ func writeError(w *httpx.Response, err error, bare403 bool) {
 }
 
 func writeCode(w *httpx.Response, err error, bare403 bool) {
-	refusal := &auth.Error{Code: auth.CodeOf(err)}
-	errors.As(err, &refusal)
+	refusal := auth.RefusalOf(err)
 	if refusal.Replay != nil {
 		replay(w, refusal.Replay)
 		return

@@ -31,8 +31,7 @@ func writeError(w *httpx.Response, err error) {
 	var own *oauthError
 	var invalid *httpx.Invalid
 	var fault httpx.Fault
-	refusal := &auth.Error{Code: auth.CodeOf(err)}
-	errors.As(err, &refusal)
+	refusal := auth.RefusalOf(err)
 	w.Code = refusal.Code.String()
 	var bearer *bearerError
 	if errors.As(err, &bearer) {

@@ -122,8 +122,7 @@ func writeSimulatorError(w *httpx.Response, _ *http.Request, err error) {
 		_ = w.JSON(invalid.Status, body) // it always encodes
 		return
 	}
-	refusal := &auth.Error{Code: auth.CodeOf(err)}
-	errors.As(err, &refusal)
+	refusal := auth.RefusalOf(err)
 	status, message := simulatorStatus(refusal.Code), ""
 	w.Code = refusal.Code.String()
 	if refusal.Code == auth.CodeInternal { // HTTP's, or ours

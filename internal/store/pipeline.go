@@ -11,7 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // pipeline is a write transaction on PostgreSQL that spares round trips, of which each costs a switch to the database's process and back:
@@ -19,9 +18,10 @@ import (
 // does wait for, or all of them together before the COMMIT. That stays apart, so that it is sent only when the statements did what they should,
 // and a connection that is lost before has changed nothing.
 type pipeline struct {
-	conn  *sql.Conn
-	open  bool   // BEGIN was sent
-	steps []step // not sent yet
+	conn     *sql.Conn
+	patience time.Duration // with the end
+	open     bool          // BEGIN was sent
+	steps    []step        // not sent yet
 }
 
 // step is a statement that waits to be sent.
@@ -39,12 +39,12 @@ type expected struct {
 }
 
 // newPipeline takes a connection. Nothing is sent yet.
-func newPipeline(ctx context.Context, db *sql.DB, begin string) (*pipeline, error) {
+func newPipeline(ctx context.Context, db *sql.DB, patience time.Duration, begin string) (*pipeline, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := &pipeline{conn: conn}
+	p := &pipeline{conn: conn, patience: patience}
 	p.later(begin, nil, expected{verb: "begin"})
 	return p, nil
 }
@@ -103,7 +103,7 @@ func (p *pipeline) flush(ctx context.Context) error {
 func (p *pipeline) send(ctx context.Context, last *step) (tag pgconn.CommandTag, err error) {
 	steps := p.steps
 	p.steps = nil
-	err = p.raw(func(conn *pgx.Conn) error {
+	err = p.raw(ctx, func(conn *pgx.Conn) error {
 		var batch pgx.Batch
 		for _, s := range steps {
 			batch.Queue(s.query, s.args...)
@@ -152,7 +152,7 @@ func (p *pipeline) commit(ctx context.Context) error {
 	if !p.open {
 		return nil
 	}
-	return p.raw(func(conn *pgx.Conn) error {
+	return p.raw(ctx, func(conn *pgx.Conn) error {
 		tag, err := conn.Exec(ctx, "COMMIT")
 		if err == nil && tag.String() != "COMMIT" {
 			err = errors.New("the transaction was rolled back")
@@ -161,17 +161,13 @@ func (p *pipeline) commit(ctx context.Context) error {
 	})
 }
 
-// rollbackLimit bounds how long a connection may take to undo; beyond it, it is closed.
-const rollbackLimit = 5 * time.Second
-
-// close undoes what was not committed and gives the connection back.
+// close undoes what was not committed and gives the connection back. One that does not undo in time is closed.
 func (p *pipeline) close(ctx context.Context) {
-	_ = p.raw(func(conn *pgx.Conn) error {
+	ctx = within(ctx, time.Now().Add(p.patience))
+	_ = p.raw(ctx, func(conn *pgx.Conn) error {
 		if conn.IsClosed() || conn.PgConn().TxStatus() == 'I' {
 			return nil
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackLimit)
-		defer cancel()
 		if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
 			return conn.Close(ctx)
 		}
@@ -180,7 +176,11 @@ func (p *pipeline) close(ctx context.Context) {
 	_ = p.conn.Close() // it fails only for one that is closed
 }
 
-// raw runs f on the driver's own connection.
-func (p *pipeline) raw(f func(*pgx.Conn) error) error {
-	return p.conn.Raw(func(c any) error { return f(c.(*stdlib.Conn).Conn()) })
+// raw runs f, which asks for something with ctx, on the driver's own connection.
+func (p *pipeline) raw(ctx context.Context, f func(*pgx.Conn) error) error {
+	return p.conn.Raw(func(c any) error {
+		conn := c.(*patientConn)
+		conn.begin(ctx)
+		return f(conn.Conn.Conn())
+	})
 }

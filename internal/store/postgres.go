@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -32,25 +33,28 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 	if err != nil {
 		return nil, err
 	}
-	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(withoutJIT))
+	patience := cmp.Or(o.Patience, 2*time.Second)
+	db := sql.OpenDB(newPatientConnector(config, patience, stdlib.OptionAfterConnect(setUp(patience))))
 	conns := cmp.Or(o.MaxConns, 16)
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	// A token is checked by one short statement. Without connections that no writer has it would wait for all of them.
 	writing := make(lane, max(1, conns-max(1, conns/4)))
-	s := &Store{options: o, reader: db, writer: db, writing: writing, dialect: dialect{
+	s := &Store{options: o, reader: db, writer: db, conns: make(lane, conns), writing: writing, patience: patience, dialect: dialect{
 		view:      &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		update:    "BEGIN ISOLATION LEVEL SERIALIZABLE",
 		write:     "BEGIN ISOLATION LEVEL READ COMMITTED",
 		retryable: postgresCode("40001", "40P01"), // serialization_failure, deadlock_detected
 		lost:      connectionLost,
+		silent:    func(err error) bool { return errors.Is(err, errSilent) || stopped(err) },
+		detach:    detachShort,
 		idle:      conns,
 		parts:     64,
 		duplicate: postgresCode("23505"), // unique_violation
 		orphan:    postgresCode("23503"), // foreign_key_violation
 		goose:     goose.DialectPostgres,
 		adapt:     func(text string) string { return text },
-		locker:    advisoryLock{},
+		locker:    advisoryLock{patience},
 		versions:  "SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('goose_db_version')",
 	}}
 	var encoding string
@@ -63,12 +67,27 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 	return s, nil
 }
 
-// withoutJIT keeps the server from compiling queries that it takes for long ones: Shapes runs for less than a millisecond, and compiles
-// for thirty. It is a statement and not a parameter of the connection since poolers refuse parameters that they do not know.
-func withoutJIT(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, "SET jit = off")
-	return err
+// setUp returns what is done with a new connection. It is done by statements and not by parameters of the connection since poolers refuse parameters
+// that they do not know.
+//
+// The server does not compile queries that it takes for long ones: Shapes runs for less than a millisecond, and compiles for thirty. It stops
+// a statement shortly before its caller gives up, as one that waits for a locked table: given up alone, it would stay there, and hold a
+// connection, while others come. And it ends a transaction that goes on with nothing, and holds locks, since its node is gone or cut off.
+func setUp(patience time.Duration) func(context.Context, *pgx.Conn) error {
+	return func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, fmt.Sprintf("SET jit = off; SET idle_in_transaction_session_timeout = %d; %s",
+			5*patience.Milliseconds(), setStop(patience*4/5)))
+		return err
+	}
 }
+
+// setStop is the statement by which a connection's later ones are stopped after a time; zero: never.
+func setStop(after time.Duration) string {
+	return fmt.Sprintf("SET statement_timeout = %d", after.Milliseconds())
+}
+
+// stopped reports whether the server has stopped a statement.
+func stopped(err error) bool { return postgresCode("57014")(err) } // query_canceled
 
 // postgresConfig reads a URL. Its errors say nothing of what they are about, since a URL that cannot be read cannot be relieved of its
 // password either.
@@ -107,20 +126,24 @@ func unsent(err error) bool {
 	return pgconn.SafeToRetry(err) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
-// advisoryLock lets one process migrate at a time.
-type advisoryLock struct{}
+// advisoryLock lets one process migrate at a time, and for as long as it takes.
+type advisoryLock struct{ patience time.Duration }
 
 // migrationLock is an arbitrary number that nothing else in the database may lock.
 const migrationLock = 0x636f756e746572 // "counter"
 
 // SessionLock implements lock.SessionLocker.
 func (advisoryLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
+	if _, err := conn.ExecContext(ctx, setStop(0)); err != nil {
+		return err
+	}
 	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock))
 	return err
 }
 
 // SessionUnlock implements lock.SessionLocker.
-func (advisoryLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
+func (l advisoryLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", int64(migrationLock))
-	return err
+	_, back := conn.ExecContext(ctx, setStop(l.patience*4/5))
+	return errors.Join(err, back)
 }

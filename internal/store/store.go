@@ -37,6 +37,8 @@ type Options struct {
 	Migrate bool
 	// Beside opens a SQLite file that a server may have open: for a short piece of an operator's work, never to serve.
 	Beside bool
+	// Patience is how long PostgreSQL may leave a statement, a commit or the wish for a connection without an answer. Zero: 2 s.
+	Patience time.Duration
 	// MaxConns bounds the connections to PostgreSQL, and the readers of SQLite, which has one writer beside them. Zero: 16 and 8.
 	MaxConns int
 	// OnStatement, if set, is called with each SQL statement of a verb, not with BEGIN, COMMIT and ROLLBACK.
@@ -52,8 +54,12 @@ type Store struct {
 	writer  *sql.DB  // on PostgreSQL the same as reader
 	group   *group   // of the writers of a SQLite file; nil on PostgreSQL
 	breaker *breaker // of a SQLite file; nil on PostgreSQL
-	writing lane     // of the writers of PostgreSQL, who leave some connections to those who read; nil on SQLite
-	options Options
+
+	// On PostgreSQL; nil and zero on SQLite.
+	conns    lane // a connection for everybody on it
+	writing  lane // of the writers, who leave some to those who read
+	patience time.Duration
+	options  Options
 }
 
 var _ auth.Store = (*Store)(nil)
@@ -88,6 +94,11 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.Failure(); err != nil {
 		return err
 	}
+	if s.patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.patience)
+		defer cancel()
+	}
 	if err := s.reader.PingContext(ctx); err != nil {
 		return fmt.Errorf("ping store: %w", err)
 	}
@@ -109,15 +120,45 @@ func (s *Store) Close() error {
 
 // View implements auth.Store. It starts over on another connection when the one that it had is gone.
 func (s *Store) View(ctx context.Context, fn func(auth.Reads) error) error {
+	until := s.answerBy()
 	for try := 1; ; try++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		err := s.view(ctx, fn)
-		if err == nil || !s.gone(err) || try == maxTries || wait(ctx, try) != nil {
-			return err
+		err := s.view(ctx, until, fn)
+		if err == nil || !s.gone(err) || try == maxTries || past(until) || wait(ctx, try) != nil {
+			return s.judged(err)
 		}
 	}
+}
+
+// answerBy is by when the database has to have answered what it is asked now; zero: whenever it likes.
+func (s *Store) answerBy() time.Time {
+	if s.patience == 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(s.patience)
+}
+
+func past(until time.Time) bool { return !until.IsZero() && time.Now().After(until) }
+
+// within is ctx for what has to be answered by a time.
+func within(ctx context.Context, until time.Time) context.Context {
+	if until.IsZero() {
+		return ctx
+	}
+	return patient{ctx, until}
+}
+
+// judged gives an error its name that says that the database is not there, or does not answer in time.
+func (s *Store) judged(err error) error {
+	if err == nil || s.dialect.silent == nil || !s.dialect.silent(err) && !s.dialect.lost(err) {
+		return err
+	}
+	if errors.Is(err, errSilent) { // then those that lie idle may be cut off as well
+		s.dropIdle()
+	}
+	return fmt.Errorf("%w: %w", auth.ErrUnavailable, err)
 }
 
 // gone reports whether an error says that a connection is lost. Where one is, those that lie idle are as a rule, too, and are not tried.
@@ -125,20 +166,28 @@ func (s *Store) gone(err error) bool {
 	if !s.dialect.lost(err) {
 		return false
 	}
+	s.dropIdle()
+	return true
+}
+
+func (s *Store) dropIdle() {
 	s.reader.SetMaxIdleConns(0)
 	s.reader.SetMaxIdleConns(s.dialect.idle)
-	return true
 }
 
 // view is one try of a View. Most views are one statement, which sees one snapshot by itself and needs no transaction around it. At a
 // second statement view starts over inside a transaction, so fn may be run twice.
-func (s *Store) view(ctx context.Context, fn func(auth.Reads) error) error {
-	h := &handle{DBTX: s.reader, store: s, single: true}
+func (s *Store) view(ctx context.Context, until time.Time, fn func(auth.Reads) error) error {
+	if err := s.conns.enter(ctx, until); err != nil {
+		return blame(ctx, "view", err)
+	}
+	defer s.conns.leave()
+	h := &handle{DBTX: s.reader, store: s, until: until, single: true}
 	err := fn(newReads(ctx, h))
 	if !h.again {
 		return err
 	}
-	t, err := s.reader.BeginTx(ctx, s.dialect.view)
+	t, err := s.reader.BeginTx(within(ctx, until), s.dialect.view)
 	if err != nil {
 		return blame(ctx, "begin view", err)
 	}
@@ -167,17 +216,21 @@ const maxTries = 12
 
 // transact runs fn in a write transaction until it commits, fails for good, or has been tried maxTries times.
 func (s *Store) transact(ctx context.Context, kind, begin string, fn func(*tx) error) error {
+	until := s.answerBy()
 	for try := 1; ; try++ {
 		err := ctx.Err()
 		if err != nil {
 			return err
 		}
 		var again bool
-		if again, err = s.attempt(ctx, kind, try, begin, fn); !again {
-			return err
+		if again, err = s.attempt(ctx, kind, try, until, begin, fn); !again {
+			return s.judged(err)
 		}
-		if try == maxTries {
-			return fmt.Errorf("%s: gave up after %d tries: %w", kind, try, err)
+		if s.dialect.retryable(err) { // the database has answered
+			until = s.answerBy()
+		}
+		if try == maxTries || past(until) {
+			return fmt.Errorf("%s: gave up after %d tries: %w", kind, try, s.judged(err))
 		}
 		if err := wait(ctx, try); err != nil {
 			return fmt.Errorf("%s: %w", kind, err)
@@ -201,43 +254,51 @@ func pause(tries int) time.Duration {
 }
 
 // attempt runs fn in one transaction and reports whether a failure is worth another try.
-func (s *Store) attempt(ctx context.Context, kind string, try int, begin string, fn func(*tx) error) (again bool, err error) {
+func (s *Store) attempt(
+	ctx context.Context, kind string, try int, until time.Time, begin string, fn func(*tx) error,
+) (again bool, err error) {
 	if s.options.OnTx != nil {
 		s.options.OnTx(kind)
 	}
 	if s.group != nil {
-		err := s.group.run(ctx, func(t *sql.Tx) error { _, err := s.inside(ctx, t, fn); return err })
+		err := s.group.run(ctx, func(t *sql.Tx) error { _, err := s.inside(ctx, t, time.Time{}, fn); return err })
 		return s.dialect.retryable(err), err
 	}
-	if err := s.writing.enter(ctx); err != nil {
-		return false, blame(ctx, "begin "+kind, err)
+	for _, l := range []lane{s.writing, s.conns} {
+		if err := l.enter(ctx, until); err != nil {
+			return false, blame(ctx, "begin "+kind, err)
+		}
+		defer l.leave()
 	}
-	defer s.writing.leave()
-	p, err := newPipeline(ctx, s.writer, begin)
+	whole := context.WithoutCancel(ctx) // statements look at ctx before they begin, and a COMMIT is not to be given up
+	p, err := newPipeline(within(whole, until), s.writer, s.patience, begin)
 	if err != nil {
 		return s.gone(err), blame(ctx, "begin "+kind, err)
 	}
-	defer p.close(ctx) // after a commit it only gives the connection back
+	defer p.close(whole) // after a commit it only gives the connection back
 	if kind == "update" {
 		p.takeTurn(try)
 	}
-	doomed, err := s.inside(ctx, p, fn)
+	doomed, err := s.inside(ctx, p, until, fn)
 	if err == nil {
-		err = p.flush(ctx)
+		err = p.flush(within(whole, s.answerBy()))
 		doomed = err
 	}
 	if err != nil { // nothing was committed
 		return s.dialect.retryable(doomed) || s.gone(doomed), err
 	}
-	if err := p.commit(ctx); err != nil {
+	if err := ctx.Err(); err != nil {
+		return false, blame(ctx, "commit "+kind, err)
+	}
+	if err := p.commit(within(whole, s.answerBy())); err != nil {
 		return s.dialect.retryable(err), blame(ctx, "commit "+kind, err)
 	}
 	return false, nil
 }
 
 // inside runs fn on a transaction. It must not be committed after an error; doomed is that of a statement, if one failed.
-func (s *Store) inside(ctx context.Context, t sqlc.DBTX, fn func(*tx) error) (doomed, err error) {
-	h := &handle{DBTX: t, store: s}
+func (s *Store) inside(ctx context.Context, t sqlc.DBTX, until time.Time, fn func(*tx) error) (doomed, err error) {
+	h := &handle{DBTX: t, store: s, until: until}
 	err = fn(&tx{newReads(ctx, h), newWrites(ctx, h)})
 	if before := (*earlier)(nil); err == nil || errors.As(err, &before) {
 		err = h.doomed
@@ -248,15 +309,25 @@ func (s *Store) inside(ctx context.Context, t sqlc.DBTX, fn func(*tx) error) (do
 // lane is a way that as many may be on at a time as it has room for. Who waits is let in in turn. A nil lane has no end of room.
 type lane chan struct{}
 
-func (l lane) enter(ctx context.Context) error {
+// enter waits until there is room, until errSilent or the end of ctx.
+func (l lane) enter(ctx context.Context, until time.Time) error {
 	if l == nil {
 		return nil
 	}
 	select {
 	case l <- struct{}{}:
 		return nil
+	default:
+	}
+	late := time.NewTimer(time.Until(until))
+	defer late.Stop()
+	select {
+	case l <- struct{}{}:
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	case <-late.C:
+		return fmt.Errorf("%w: all connections are in use", errSilent)
 	}
 }
 
@@ -273,6 +344,7 @@ type dialect struct {
 
 	retryable func(error) bool // the transaction lost a race and may be run again
 	lost      func(error) bool // there is no connection; whatever has changed nothing yet may be run again on another one
+	silent    func(error) bool // there was no answer in time; nil: there always is one
 	parts     int64            // how many rows share the number of a tenant's users; 0: one
 	idle      int              // connections that are kept, where any can be lost
 	duplicate func(error) bool // a key is taken

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"countersign/internal/auth"
@@ -17,10 +18,11 @@ import (
 type handle struct {
 	sqlc.DBTX
 	store  *Store
-	single bool  // no transaction: one statement and no more
-	used   bool  // that one was run
-	again  bool  // another was wanted
-	doomed error // a statement failed, and with it the transaction
+	until  time.Time // when the first statement has to be answered, if it is not to have all of the store's patience
+	single bool      // no transaction: one statement and no more
+	used   bool      // that one was run
+	again  bool      // another was wanted
+	doomed error     // a statement failed, and with it the transaction
 
 	expected *expected // of the next statement
 }
@@ -43,7 +45,7 @@ func (h *handle) ExecContext(ctx context.Context, query string, args ...any) (sq
 		p.later(query, args, *expected)
 		return driver.RowsAffected(expected.rows), nil
 	}
-	return h.DBTX.ExecContext(ctx, query, args...)
+	return h.DBTX.ExecContext(h.timed(ctx), query, args...)
 }
 
 // QueryContext implements sqlc.DBTX. Every query that reads is a ":many" and comes through here; "QueryRowContext" could not refuse.
@@ -52,7 +54,7 @@ func (h *handle) QueryContext(ctx context.Context, query string, args ...any) (*
 	if err != nil {
 		return nil, err
 	}
-	return h.DBTX.QueryContext(ctx, query, args...)
+	return h.DBTX.QueryContext(h.timed(ctx), query, args...)
 }
 
 // before refuses a statement, or announces it and says in which context it is to be run.
@@ -77,6 +79,15 @@ func (h *handle) before(ctx context.Context, query string, args []any) (context.
 		ctx = detach(ctx, query)
 	}
 	return ctx, nil
+}
+
+// timed says by when a statement that is sent now has to be answered.
+func (h *handle) timed(ctx context.Context) context.Context {
+	until := h.until
+	if h.until = (time.Time{}); until.IsZero() {
+		until = h.store.answerBy()
+	}
+	return within(ctx, until)
 }
 
 // several makes a View that is about to run several statements start over at once.

@@ -35,7 +35,6 @@ const (
 	slow                  // every answer takes a while
 	unreachable           // connections are cut, and no new ones made
 	blackhole             // nothing arrives, in either direction, until the mode ends
-	proxyModes
 )
 
 func (m proxyMode) String() string {

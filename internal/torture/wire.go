@@ -21,6 +21,7 @@ type node struct {
 	server *launch.Server
 	http   *http.Client
 	client atomic.Value // string: access token of the application
+	away   atomic.Int64 // answers that the server cannot do its work, and when to come back
 }
 
 // conns is how many connections a node takes at once.
@@ -96,6 +97,9 @@ func (n *node) send(ctx context.Context, method, path string, body io.Reader, he
 	}
 	defer got.Body.Close()
 	text, err := io.ReadAll(got.Body)
+	if got.StatusCode == http.StatusServiceUnavailable && got.Header.Get("Retry-After") != "" {
+		n.away.Add(1)
+	}
 	return reply{got.StatusCode, text, err}
 }
 

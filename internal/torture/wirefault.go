@@ -43,7 +43,7 @@ func (e *env) proxied(ctx context.Context) (out result, err error) {
 	if err := l.rise(ctx); err != nil {
 		return out, err
 	}
-	faults := wireFaults(p, direct)
+	faults := l.wireFaults(p, direct)
 	rounds := e.scale(2*len(faults), 200)
 	for n := range rounds {
 		err := l.healing(ctx, direct, faults[n%len(faults)])
@@ -61,18 +61,40 @@ func (e *env) proxied(ctx context.Context) (out result, err error) {
 type wireFault func(context.Context) (end func() error, err error)
 
 // wireFaults are all that can happen between a server and PostgreSQL, and to PostgreSQL itself while it goes on.
-func wireFaults(p *proxy, direct string) []wireFault {
+func (l *lives) wireFaults(p *proxy, direct string) []wireFault {
 	var all []wireFault
-	for m := passing + 1; m < proxyModes; m++ {
+	for m := passing + 1; m < blackhole; m++ {
 		all = append(all, func(context.Context) (func() error, error) {
 			p.set(m)
 			return func() error { p.set(passing); return nil }, nil
 		})
 	}
 	return append(all,
+		func(context.Context) (func() error, error) { return l.swallow(p), nil },
 		func(ctx context.Context) (func() error, error) { return crowdOut(ctx, direct) },
 		func(ctx context.Context) (func() error, error) { return holdLock(ctx, direct) },
 	)
+}
+
+// swallow has nothing arrive any more, until a node has given up and told somebody so (C-18).
+func (l *lives) swallow(p *proxy) (end func() error) {
+	away := func() (n int64) {
+		for _, on := range l.nodes {
+			n += on.away.Load()
+		}
+		return n
+	}
+	before := away()
+	p.set(blackhole)
+	return func() error {
+		defer p.set(passing)
+		for deadline := time.Now().Add(patience); away() == before; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				return errors.New("nodes whose database does not answer leave their callers without an answer")
+			}
+		}
+		return nil
+	}
 }
 
 // crowdOut takes all connections that PostgreSQL has left, and cuts what it has given, so that servers ask for new ones in vain.
