@@ -17,7 +17,14 @@ import (
 	"countersign/internal/passhash"
 )
 
+// garbage is how much of it may lie about before it is collected, in percent of what is in use, unless GOGC says otherwise. The server
+// keeps a few MB, and makes garbage of every request: at Go's 100 a token check costs about a tenth more, and the server is 5 MiB smaller.
+const garbage = 200
+
 func main() {
+	if lookup(os.Environ(), "GOGC") == "" {
+		debug.SetGCPercent(garbage)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	// A second signal ends the program at once.
