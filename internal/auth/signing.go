@@ -27,6 +27,8 @@ const (
 	PublishBefore = 10 * time.Minute
 	// longestToken bounds the life of a token that a retired key signed.
 	longestToken = 24 * time.Hour
+	// rememberedTokens bounds the access tokens whose signature is not verified again, some 3 KB each, to twice as many.
+	rememberedTokens = 256
 )
 
 func sealPlace(kid string) string { return "signing_keys/sealed/" + kid }
@@ -57,7 +59,7 @@ func (s *Service) openKeys(d *directory) error {
 		public = append(public, p)
 		d.appSigners = append(d.appSigners, appSigner{k, key})
 	}
-	d.public = jose.NewSet(public...)
+	d.public = jose.NewSet(public...).Remembering(rememberedTokens)
 	return nil
 }
 

@@ -113,6 +113,14 @@ func (p PublicKey) Equal(other PublicKey) bool { return p.text == other.text }
 type Set struct {
 	keys map[string]PublicKey
 	jwks []byte
+	seen *memory // nil: verifies each token anew
+}
+
+// Remembering returns the same set, which verifies the signature of a token that
+// comes again only once, for at most twice as many tokens as are given.
+// It is for keys of ours: a token that is good for one use gains nothing.
+func (s *Set) Remembering(tokens int) *Set {
+	return &Set{keys: s.keys, jwks: s.jwks, seen: &memory{size: tokens}}
 }
 
 // NewSet returns the set of keys, in that order in its JWKS. Of several keys

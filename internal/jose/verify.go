@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"slices"
 	"strings"
@@ -51,36 +52,67 @@ type Want struct {
 //
 // Beyond what Want says, exp and iat must be there, iat and nbf not more than
 // ten seconds ahead. [ErrExpired] is for a token that is good but for its age.
+//
+// The claims may be shared with other callers, and must not be changed.
 func (s *Set) Verify(token string, want Want) (Claims, error) {
 	if reason := want.incomplete(); reason != "" {
 		return nil, invalid(reason)
 	}
+	if s.seen == nil || want.Foreign { // what passed without a kid must not pass for one that has it
+		o, err := s.open(token, want)
+		return o.claims, err
+	}
+	id := sha256.Sum256([]byte(token))
+	o, known := s.seen.find(id)
+	if known {
+		if err := want.fits(o); err != nil {
+			return nil, err
+		}
+		return o.claims, nil
+	}
+	o, err := s.open(token, want)
+	if err == nil {
+		s.seen.add(id, o)
+	}
+	return o.claims, err
+}
+
+// open verifies a token. It returns nothing of one that is not as wanted.
+func (s *Set) open(token string, want Want) (opened, error) {
 	parts, err := split(token)
 	if err != nil {
-		return nil, err
+		return opened{}, err
 	}
 	header, ok := parseObject(parts.header)
 	if !ok {
-		return nil, invalid("header is not a strict JSON object")
+		return opened{}, invalid("header is not a strict JSON object")
 	}
 	key, err := s.keyFor(header, want.Foreign)
 	if err != nil {
-		return nil, err
+		return opened{}, err
 	}
 	if !want.accepts(header) {
-		return nil, invalid("typ is not wanted")
+		return opened{}, invalid("typ is not wanted")
 	}
 	if err := key.verify(token, parts.signature); err != nil {
-		return nil, err
+		return opened{}, err
 	}
 	claims, ok := parseObject(parts.payload)
 	if !ok {
-		return nil, invalid("payload is not a strict JSON object")
+		return opened{}, invalid("payload is not a strict JSON object")
 	}
 	if err := want.check(claims); err != nil {
-		return nil, err
+		return opened{}, err
 	}
-	return claims, nil
+	return opened{header, claims}, nil
+}
+
+// fits looks again at what another Want may have let pass.
+func (w Want) fits(o opened) error {
+	if !w.accepts(o.header) {
+		return invalid("typ is not wanted")
+	}
+	return w.check(o.claims)
 }
 
 // KeyID returns the kid that a token claims, unverified: it says which key to verify with, and nothing else.
