@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -37,18 +35,7 @@ func (p plan) growths(ctx context.Context, sizes []int) (_ *growth, err error) {
 			return nil, err
 		}
 	}
-	for _, r := range []run{
-		{name: "/multi/login_with_password", work: loginMulti},
-		{name: "/cis/v1/auth/password/authenticate", work: loginCIS},
-		{name: "GET /multi/identities", work: check},
-		{name: "POST /multi/access_token", work: access},
-		{name: "refresh: POST /oidc/token", work: refresh},
-		{name: "POST /oidc/token/introspection", work: introspect},
-		{name: "GET /cis/v1/users/{user_id}", work: cisUser},
-		{name: "GET /cis/v1/users?page_limit=10", work: cisUsers},
-		{name: "GET /multi/users", work: multiUsers},
-		{name: "POST /multi/passwords/lost_password/start", work: lostPassword},
-	} {
+	for _, r := range growing() {
 		for _, place := range g.places {
 			r.place, r.conns = place, tokenConns
 			one := r
@@ -101,17 +88,17 @@ func (g *growth) place(size int) error {
 	return nil
 }
 
-// grown says what makes the copies of a row of one user differ, table by table, in an order that foreign keys allow. %s is the copy's number
-// as a text; a column that is not named is copied.
-func grown(blob string) []struct {
+// copied is a table, and what of it is copied. What a column of a copy is, says columns.
+type copied struct {
 	table, which string
 	columns      map[string]string
-} {
+}
+
+// grown says what makes the copies of a row of one user differ, table by table, in an order that foreign keys allow. %s is the copy's number
+// as a text; a column that is not named is copied.
+func grown(blob string) []copied {
 	user, identity, hash := "'9' || %s", "'8' || %s", strings.ReplaceAll(blob, "?", "'grown' || %s")
-	return []struct {
-		table, which string
-		columns      map[string]string
-	}{
+	return []copied{
 		{"identities", "id = '10001'", map[string]string{"id": identity}},
 		{"users", "id = '2'", map[string]string{"id": user, "email": "'grown' || %s || '@example.com'"}},
 		{"identifiers", "user_id = '2'", map[string]string{"user_id": user, "canonical": "'grown' || %s || '@example.com'"}},
@@ -124,7 +111,10 @@ func grown(blob string) []struct {
 }
 
 // grow copies one user of a database n times, with all that a login leaves.
-func grow(dsn string, n int) (err error) {
+func grow(dsn string, n int) error { return multiply(dsn, n, grown) }
+
+// multiply copies rows of a database n times.
+func multiply(dsn string, n int, what func(blob string) []copied) (err error) {
 	driver, source, blob := "sqlite", strings.TrimPrefix(dsn, "sqlite:"), "CAST(? AS BLOB)"
 	if strings.HasPrefix(dsn, "postgres:") {
 		driver, source, blob = "pgx", dsn, "convert_to(?, 'UTF8')"
@@ -134,7 +124,7 @@ func grow(dsn string, n int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	for _, g := range grown(blob) {
+	for _, g := range what(blob) {
 		columns, err := columnsOf(db, g.table)
 		if err != nil {
 			return err
@@ -143,7 +133,7 @@ func grow(dsn string, n int) (err error) {
 		for i, c := range columns {
 			values[i] = "t." + c
 			if different, ok := g.columns[c]; ok {
-				values[i] = fmt.Sprintf(different, "CAST(s.n AS TEXT)")
+				values[i] = strings.ReplaceAll(different, "%s", "CAST(s.n AS TEXT)")
 			}
 		}
 		for c := range g.columns {
@@ -174,67 +164,6 @@ func columnsOf(db *sql.DB, table string) ([]string, error) {
 	}
 	columns, err := rows.Columns()
 	return columns, errors.Join(err, rows.Close())
-}
-
-// introspect asks what a user's access token is.
-func introspect(s spread) work {
-	return func(c *client, n int) (func() error, error) {
-		bearer, err := clientToken(c)
-		if err != nil {
-			return nil, err
-		}
-		token, err := field(c.want(http.StatusOK, cisLogin(bearer, s.user(n, 0))))("access_token")
-		if err != nil {
-			return nil, err
-		}
-		form := url.Values{"token": {token}, "client_id": {clientID}, "client_secret": {clientSecret}}
-		ask := request("POST", "/oidc/token/introspection", form.Encode(), asForm)
-		return func() error { return one(c.want(http.StatusOK, ask)) }, nil
-	}
-}
-
-// cisUser reads a user.
-func cisUser(s spread) work {
-	return func(c *client, n int) (func() error, error) {
-		bearer, err := clientToken(c)
-		if err != nil {
-			return nil, err
-		}
-		ask := request("GET", fmt.Sprintf("/cis/v1/users/%d", 1+s.user(n, 0)), "", bearer)
-		return func() error { return one(c.want(http.StatusOK, ask)) }, nil
-	}
-}
-
-// cisUsers reads the first page of the users.
-func cisUsers(spread) work {
-	return func(c *client, _ int) (func() error, error) {
-		bearer, err := clientToken(c)
-		if err != nil {
-			return nil, err
-		}
-		ask := request("GET", "/cis/v1/users?page_limit=10", "", bearer)
-		return func() error { return one(c.want(http.StatusOK, ask)) }, nil
-	}
-}
-
-// multiUsers reads the users of an identity.
-func multiUsers(s spread) work {
-	return func(c *client, n int) (func() error, error) {
-		bearer, err := multiToken(c, s.user(n, 0))
-		if err != nil {
-			return nil, err
-		}
-		ask := request("GET", "/multi/users", "", "api-key: "+apiKey, bearer)
-		return func() error { return one(c.want(http.StatusOK, ask)) }, nil
-	}
-}
-
-// lostPassword asks for a code by e-mail that nobody has.
-func lostPassword(spread) work {
-	return func(c *client, n int) (func() error, error) {
-		ask := request("POST", "/multi/passwords/lost_password/start", fmt.Sprintf(`{"email":"nobody%d@example.com"}`, n), "api-key: "+apiKey, asJSON)
-		return func() error { return one(c.want(http.StatusNoContent, ask)) }, nil
-	}
 }
 
 func (g *growth) table() table {

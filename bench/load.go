@@ -122,6 +122,11 @@ type load struct {
 // drive repeats work on conns connections at once. The window begins when each of them has had an answer, so that the queues are as full
 // as they will be, and counts the answers that fall into it.
 func drive(address string, conns int, window time.Duration, parties func() (spent, error), w work) (load, error) {
+	return driveWhile(address, conns, func() { time.Sleep(window) }, parties, w)
+}
+
+// driveWhile is drive with a window that ends when wait returns.
+func driveWhile(address string, conns int, wait func(), parties func() (spent, error), w work) (load, error) {
 	loops := make([]loop, conns)
 	defer func() {
 		for _, l := range loops {
@@ -149,7 +154,7 @@ func drive(address string, conns int, window time.Duration, parties func() (spen
 	warm.Wait()
 	before, err := parties()
 	begin := time.Now()
-	time.Sleep(window)
+	wait()
 	end := time.Now()
 	after, err2 := parties()
 	close(stop)

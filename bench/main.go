@@ -41,7 +41,9 @@ func fail(err error) {
 }
 
 // subjects are what can be measured, in the order of the report.
-func subjects() []string { return []string{"rates", "overload", "growth", "scaleout", "timing"} }
+func subjects() []string {
+	return []string{"rates", "overload", "growth", "sweep", "scaleout", "timing"}
+}
 
 // orders is what the command line asks for.
 type orders struct {
@@ -51,6 +53,7 @@ type orders struct {
 	picture  string
 	sizes    []int
 	samples  int
+	expired  int
 }
 
 // command is the program without the process around it.
@@ -96,6 +99,7 @@ func read(args []string, stderr io.Writer) (o orders, err error) {
 	flags.StringVar(&o.picture, "picture", "", "write the curve of overload to this `file`, as SVG")
 	flags.BoolVar(&o.loginsOnly, "logins", false, "of the rates nothing but logins")
 	flags.IntVar(&o.samples, "samples", 2000, "of each kind of account, for timing")
+	flags.IntVar(&o.expired, "expired", 200_000, "rows of each kind that are to be swept")
 	many := flags.Int("users", 1_000_000, "the larger of the two databases of growth")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -111,7 +115,7 @@ func read(args []string, stderr io.Writer) (o orders, err error) {
 		}
 	}
 	few := min(10_000, *many)
-	if *seconds <= 0 || o.rounds < 1 || o.samples < 20 || few < 400 {
+	if *seconds <= 0 || o.rounds < 1 || o.samples < 20 || few < 400 || o.expired < 1 {
 		flags.Usage()
 		return o, errors.New("bad arguments")
 	}
@@ -147,6 +151,12 @@ func (o orders) measure(ctx context.Context, subject string, into *report) error
 			return err
 		}
 		into.add([]table{r.table()}, failuresOf(r.runs))
+	case "sweep":
+		r, err := o.sweeps(ctx, o.expired)
+		if err != nil {
+			return err
+		}
+		into.add([]table{r.table()}, r.failures())
 	case "scaleout":
 		r, err := o.scaleouts(ctx, []int{1, 2, 4})
 		if err != nil {

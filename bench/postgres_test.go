@@ -10,6 +10,8 @@ func TestEverythingIsMeasuredOnPostgreSQL(t *testing.T) {
 
 func TestGrowthOnPostgreSQL(t *testing.T) { testGrowth(t, true) }
 
+func TestSweepOnPostgreSQL(t *testing.T) { testSweep(t, true) }
+
 func TestScaleout(t *testing.T) {
 	s, err := small(true).scaleouts(t.Context(), []int{1, 2})
 	if err != nil {

@@ -71,6 +71,28 @@ func testGrowth(t *testing.T, postgres bool) {
 	}
 }
 
+func TestSweepOnSQLite(t *testing.T) { testSweep(t, false) }
+
+func testSweep(t *testing.T, postgres bool) {
+	t.Helper()
+	s, err := small(postgres).sweeps(t.Context(), 3000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	databases := 1
+	if postgres {
+		databases = 2
+	}
+	if len(s.failures()) > 0 || len(s.table().rows) != 2*databases {
+		t.Errorf("%d rows, failures %q", len(s.table().rows), s.failures())
+	}
+	for _, r := range s.rows {
+		if len(r.quiet.took) == 0 || len(r.beside.took) == 0 || r.pace <= 0 {
+			t.Errorf("%s on %s: %d and %d answers, %g rows/s", r.request, r.database, len(r.quiet.took), len(r.beside.took), r.pace)
+		}
+	}
+}
+
 func TestTiming(t *testing.T) {
 	tm, err := small(false).timings(t.Context(), 10)
 	if err != nil {

@@ -372,16 +372,32 @@ func (a *app) tend(ctx context.Context) {
 			if err := giveBack(); err != nil {
 				a.logger.Warn("give back the memory of the start", "error", err.Error())
 			}
-			a.tended(ctx, a.auth.Recount(ctx))
+			a.tended(ctx, a.auth.Recount(ctx), a.sweep(ctx))
 			continue
 		case <-ticker.C:
 		}
-		a.tended(ctx, a.auth.Reload(ctx), a.auth.Sweep(ctx))
+		a.tended(ctx, a.auth.Reload(ctx), a.sweep(ctx))
 		if minute%recountEvery == 0 {
 			a.tended(ctx, a.auth.Recount(ctx))
 		}
 		a.warn(warned)
 		a.watchSMS(ctx)
+	}
+}
+
+// sweep deletes what there is to be swept. It rests for as long as it works, so that requests have at least half of the machine, however
+// much that is.
+func (a *app) sweep(ctx context.Context) error {
+	for {
+		begun := time.Now()
+		if more, err := a.auth.Sweep(ctx); err != nil || !more {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(time.Since(begun)):
+		}
 	}
 }
 

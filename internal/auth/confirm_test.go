@@ -193,7 +193,7 @@ func TestEvidenceStays(t *testing.T) {
 	id, code := askToConfirm(t, e, token, payment)
 	wantCode(t, confirmWith(t, e, token, id, code), none)
 	e.Clock.Advance(400 * 24 * time.Hour)
-	if err := e.Sweep(t.Context()); err != nil {
+	if _, err := e.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	state, err := e.Link(t.Context(), e.Key(), payment)

@@ -296,7 +296,7 @@ func failThroughFlood(t *testing.T, dsn string, flood int) {
 			})
 		}
 		wg.Wait()
-		if err := e.Sweep(ctx); err != nil {
+		if _, err := e.Sweep(ctx); err != nil {
 			t.Error(err)
 		}
 	})

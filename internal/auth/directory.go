@@ -219,16 +219,13 @@ func (s *Service) Client(by Actor) Client {
 	return Client{}
 }
 
-// sweepBatch bounds the rows of each kind that one sweep deletes: on SQLite every writer waits for it. Between two sweeps they have their turns.
+// sweepBatch bounds the rows that one sweep deletes: on SQLite every writer waits for it. Between two sweeps they have their turns.
 const sweepBatch = 200
 
-// Sweep deletes rows that no rule looks at any more. It only tidies: expiry is decided on use.
-func (s *Service) Sweep(ctx context.Context) error {
-	for {
-		swept := 0
-		err := s.store.Write(ctx, func(w Writes) (err error) { swept, err = w.Sweep(s.now().Add(-24*time.Hour), sweepBatch); return err })
-		if err != nil || swept < sweepBatch {
-			return err
-		}
-	}
+// Sweep deletes some rows that no rule looks at any more, and reports whether there may be more of them. It only tidies: expiry is decided on
+// use.
+func (s *Service) Sweep(ctx context.Context) (more bool, err error) {
+	swept := 0
+	err = s.store.Write(ctx, func(w Writes) (err error) { swept, err = w.Sweep(s.now().Add(-24*time.Hour), sweepBatch); return err })
+	return swept == sweepBatch, err
 }

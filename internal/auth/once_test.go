@@ -246,7 +246,7 @@ func TestAnswersAreKeptForTwoDays(t *testing.T) { // contract/multi §1.2: at le
 	first := call()
 	for _, d := range []time.Duration{24 * time.Hour, 24*time.Hour - time.Microsecond} {
 		e.Clock.Advance(d)
-		if err := e.Sweep(t.Context()); err != nil {
+		if _, err := e.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if got := call(); got != first {

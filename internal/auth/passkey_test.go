@@ -456,7 +456,7 @@ func TestCeremoniesAreSwept(t *testing.T) {
 	}
 	there := func() bool {
 		e.Clock.Advance(13 * time.Hour)
-		if err := e.Sweep(t.Context()); err != nil {
+		if _, err := e.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return e.Store.View(t.Context(), func(r auth.Reads) error { _, err := r.Ceremony(authtest.Demo, b.ID); return err }) == nil

@@ -124,7 +124,7 @@ func TestARevokedClientTokenIsRefusedOnEveryNode(t *testing.T) {
 		}
 	}
 	e.Clock.Advance(2 * time.Hour) // all of them have expired
-	if err := e.Sweep(t.Context()); err != nil {
+	if _, err := e.Sweep(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

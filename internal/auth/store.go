@@ -333,7 +333,7 @@ type Writes interface {
 	// AddEvents inserts all events in one statement; none is no statement.
 	AddEvents(...Event) error
 
-	// Sweep deletes rows that ended before the given time and no rule looks at any more, at most n of each kind; it returns how many.
+	// Sweep deletes rows that ended before the given time and no rule looks at any more, at most n; it returns how many.
 	Sweep(before time.Time, n int) (int, error)
 
 	// Clear deletes everything but the store's own notes and the signing keys, and raises the Revision: the first half of the sandbox's

@@ -205,7 +205,7 @@ func TestAssertionsAreGoodOnce(t *testing.T) {
 	same := k.assertion(t, jose.Claims{"jti": "once", "aud": tokenURL})
 	for _, after := range []time.Duration{0, time.Minute, 3 * time.Minute, time.Minute} {
 		k.Clock.Advance(after)
-		if err := k.Sweep(t.Context()); err != nil {
+		if _, err := k.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		for _, h := range []http.Handler{k, node} {

@@ -73,6 +73,9 @@ func (w writes) AddPassword(p auth.Password) error {
 	return w.added(verb, n, err)
 }
 
+// formerKept is how many former hashes of a user are kept: as many as a policy can bar.
+const formerKept = 20
+
 // SwapPassword implements auth.Writes.
 func (w writes) SwapPassword(p auth.Password, from int64, keep, endSessions bool) (bool, error) {
 	const verb = "swap password"
@@ -118,6 +121,10 @@ func (w writes) SwapPassword(p auth.Password, from int64, keep, endSessions bool
 		if err := w.added("keep password", n, err); err != nil {
 			w.h.doom(err)
 			return false, err
+		}
+		err = w.q.DropOldPasswords(w.ctx, sqlc.DropOldPasswordsParams{TenantID: string(p.Tenant), UserID: string(p.User), Keep: formerKept})
+		if err != nil {
+			return false, w.h.fail(w.ctx, verb, err)
 		}
 	}
 	if endSessions {

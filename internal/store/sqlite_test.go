@@ -88,6 +88,14 @@ func TestSQLiteClearKnowsEveryTable(t *testing.T) {
 	testClearKnowsEveryTable(t, s, &seen, raw(t, path), tables)
 }
 
+func TestSQLiteTablesEnd(t *testing.T) {
+	var seen statements
+	path := filepath.Join(t.TempDir(), "test.db")
+	s := openFile(t, path, seen.options())
+	const tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+	testEveryTableEnds(t, s, &seen, raw(t, path), tables)
+}
+
 func TestSQLiteRefusesASecondServer(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "test.db")

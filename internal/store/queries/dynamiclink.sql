@@ -13,3 +13,9 @@ UPDATE links SET version = sqlc.arg(version), identity_type = sqlc.arg(identity_
     account = sqlc.arg(account), text = sqlc.arg(text), created_at = sqlc.arg(created_at), updated_at = sqlc.arg(updated_at),
     challenge_id = sqlc.arg(challenge_id)
 WHERE tenant_id = sqlc.arg(tenant_id) AND type = sqlc.arg(type) AND id = sqlc.arg(id) AND version = sqlc.arg(from_version);
+
+-- name: SweepLinks :execrows
+DELETE FROM links WHERE (tenant_id, type, id) IN (
+    SELECT l.tenant_id, l.type, l.id FROM links l
+    WHERE l.status <> 'CHALLENGE_COMPLETED' AND l.updated_at < sqlc.arg(before) ORDER BY l.updated_at LIMIT sqlc.arg(n)
+);

@@ -30,6 +30,13 @@ SELECT CAST(tenant_id AS TEXT) AS tenant_id, CAST(shape AS TEXT) AS shape FROM u
 -- name: KeepPassword :execrows
 INSERT INTO password_history (tenant_id, user_id, version, hash, replaced_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING;
 
+-- name: DropOldPasswords :exec
+DELETE FROM password_history
+WHERE password_history.tenant_id = sqlc.arg(tenant_id) AND password_history.user_id = sqlc.arg(user_id) AND password_history.version <= (
+    SELECT h.version FROM password_history h WHERE h.tenant_id = sqlc.arg(tenant_id) AND h.user_id = sqlc.arg(user_id)
+    ORDER BY h.version DESC LIMIT 1 OFFSET sqlc.arg(keep)
+);
+
 -- name: PasswordHistory :many
 SELECT hash FROM password_history
 WHERE tenant_id = sqlc.arg(tenant_id) AND user_id = sqlc.arg(user_id) ORDER BY version DESC LIMIT sqlc.arg(n);

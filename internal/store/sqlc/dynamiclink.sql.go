@@ -158,3 +158,23 @@ func (q *Queries) SwapLink(ctx context.Context, arg SwapLinkParams) (int64, erro
 	}
 	return result.RowsAffected()
 }
+
+const sweepLinks = `-- name: SweepLinks :execrows
+DELETE FROM links WHERE (tenant_id, type, id) IN (
+    SELECT l.tenant_id, l.type, l.id FROM links l
+    WHERE l.status <> 'CHALLENGE_COMPLETED' AND l.updated_at < $1 ORDER BY l.updated_at LIMIT $2
+)
+`
+
+type SweepLinksParams struct {
+	Before int64
+	N      int32
+}
+
+func (q *Queries) SweepLinks(ctx context.Context, arg SweepLinksParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, sweepLinks, arg.Before, arg.N)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}

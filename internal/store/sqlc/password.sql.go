@@ -45,6 +45,25 @@ func (q *Queries) AddPassword(ctx context.Context, arg AddPasswordParams) (int64
 	return result.RowsAffected()
 }
 
+const dropOldPasswords = `-- name: DropOldPasswords :exec
+DELETE FROM password_history
+WHERE password_history.tenant_id = $1 AND password_history.user_id = $2 AND password_history.version <= (
+    SELECT h.version FROM password_history h WHERE h.tenant_id = $1 AND h.user_id = $2
+    ORDER BY h.version DESC LIMIT 1 OFFSET $3
+)
+`
+
+type DropOldPasswordsParams struct {
+	TenantID string
+	UserID   string
+	Keep     int32
+}
+
+func (q *Queries) DropOldPasswords(ctx context.Context, arg DropOldPasswordsParams) error {
+	_, err := q.db.ExecContext(ctx, dropOldPasswords, arg.TenantID, arg.UserID, arg.Keep)
+	return err
+}
+
 const keepPassword = `-- name: KeepPassword :execrows
 INSERT INTO password_history (tenant_id, user_id, version, hash, replaced_at) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING
 `

@@ -117,7 +117,7 @@ func testSweepBound(t *testing.T, s auth.Store) {
 		}
 		return nil
 	})
-	for i, want := range []int{4, 4, 2, 0} {
+	for i, want := range []int{2, 2, 2, 2, 2, 0} {
 		var n int
 		write(t, s, func(tx auth.Writes) (err error) { n, err = tx.Sweep(at(9), 2); return err })
 		if n != want {
@@ -172,6 +172,55 @@ func testSweepOpen(t *testing.T, s auth.Store) {
 				step.challenges, step.parcels)
 		}
 	}
+}
+
+// links counts what testSweepLinks has made.
+func links(r auth.Reads) (n int, err error) {
+	for _, id := range []auth.LinkStatus{auth.LinkPending, auth.LinkFailed, auth.LinkExempt, auth.LinkConfirmed, "young"} {
+		_, err := r.Link("demo", auth.LinkRef{Type: "t", ID: string(id)})
+		if err == nil {
+			n++
+		} else if !errors.Is(err, auth.ErrNotFound) {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// testSweepLinks leaves what was confirmed, and what was not for three months.
+func testSweepLinks(t *testing.T, s auth.Store) {
+	added(t, s, newWorld("demo"))
+	write(t, s, func(tx auth.Writes) error {
+		for status, at := range map[auth.LinkStatus]time.Time{
+			auth.LinkPending: at(4), auth.LinkFailed: at(4), auth.LinkExempt: at(4), auth.LinkConfirmed: at(4), "young": at(6),
+		} {
+			l := auth.DynamicLink{Tenant: "demo", Ref: auth.LinkRef{Type: "t", ID: string(status)}, Version: 1, Status: status, UpdatedAt: at}
+			if _, err := tx.PutLink(l, 0); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	const kept = 90 * 24 * time.Hour
+	for _, step := range []struct {
+		before time.Time
+		want   int
+	}{{at(4).Add(kept), 0}, {at(5).Add(kept), 3}, {at(5).Add(kept), 0}, {at(7).Add(kept), 1}} {
+		had := read(t, s, links)
+		write(t, s, func(tx auth.Writes) error {
+			for {
+				if n, err := tx.Sweep(step.before, 9); err != nil || n == 0 {
+					return err
+				}
+			}
+		})
+		if went := had - read(t, s, links); went != step.want {
+			t.Errorf("before %v: %d of what was to be confirmed went, want %d", step.before, went, step.want)
+		}
+	}
+	view(t, s, func(r auth.Reads) error {
+		return found(r.Link("demo", auth.LinkRef{Type: "t", ID: string(auth.LinkConfirmed)}))
+	})
 }
 
 // testClear clears two tenants, and leaves notes and signing keys.

@@ -238,6 +238,23 @@ func testPasswordChanges(t *testing.T, s auth.Store) {
 	}
 }
 
+// testPasswordHistoryEnds keeps no more former hashes than a policy may ask for.
+func testPasswordHistoryEnds(t *testing.T, s auth.Store) {
+	w := added(t, s, newWorld("demo"))
+	const most = 20
+	for version := w.password.Version; version < w.password.Version+30; version++ {
+		p := w.password
+		p.Version, p.Hash = version+1, fmt.Sprint("hash ", version+1)
+		if !move(t, s, func(tx auth.Writes) (bool, error) { return tx.SwapPassword(p, version, true, false) }) {
+			t.Fatalf("version %d is not there", version)
+		}
+	}
+	history := read(t, s, func(r auth.Reads) ([]string, error) { return r.PasswordHistory("demo", "17", 99) })
+	if last := fmt.Sprint("hash ", w.password.Version+29); len(history) != most || history[0] != last {
+		t.Errorf("got %d hashes, %q first, want %d, and %q", len(history), history[0], most, last)
+	}
+}
+
 // testUserStatus moves a user between statuses.
 func testUserStatus(t *testing.T, s auth.Store) {
 	added(t, s, newWorld("demo"))
