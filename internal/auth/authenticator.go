@@ -199,7 +199,7 @@ func (s *Service) VerifyBindPhone(ctx context.Context, by Actor, bearer string, 
 	return err
 }
 
-// bind makes a pending authenticator active. The first one that a user has steps their token up.
+// bind makes a pending authenticator active. The first one that a user has steps their token up, but for a number that cools off.
 func (s *Service) bind(tx Tx, by Actor, c Challenge, account Account, now time.Time) error {
 	u := account.User
 	bound, err := tx.Authenticators(c.Tenant, c.User)
@@ -229,7 +229,8 @@ func (s *Service) bind(tx Tx, by Actor, c Challenge, account Account, now time.T
 		return err
 	}
 	m := membershipFor(account.Memberships, c.Identity)
-	if err := s.announce(tx, c.Tenant, s.challengeNews(c, m, StatusVerified, now)...); err != nil || !first {
+	err = s.announce(tx, c.Tenant, s.challengeNews(c, m, StatusVerified, now)...)
+	if err != nil || !first || c.Channel == ChannelSMS && !s.cooling(u, now).IsZero() {
 		return err
 	}
 	method := MethodDevice

@@ -55,7 +55,7 @@ func (s *Service) own(tx Tx, by Actor, live LiveSession, kind IdentifierKind, va
 			return o, no, nil
 		}
 	}
-	o.edit = &edit{by: by, now: now, before: o.account.User, person: Person{User: o.account.User}}
+	o.edit = &edit{by: by, now: now, before: o.account.User, person: Person{User: o.account.User}, proved: live.multifactor()}
 	c, no := o.edit.contact(kind, value)
 	if o.contact, o.known = c, no == nil; o.known {
 		return o, o.unproved(now), nil

@@ -142,9 +142,12 @@ func (s *Service) sendProof(
 	if no, err := s.maySend(tx, by, c, prior, same, policy, now); err != nil || no != nil {
 		return c, no, err
 	}
-	m, no, err := s.spendSMS(tx, by, c, m, now)
+	m, withheld, no, err := s.admitSMS(tx, by, u, c, m, now)
 	if err != nil || no != nil {
 		return c, no, err
+	}
+	if withheld {
+		mint = unknowable
 	}
 	from, sends := prior.Version, prior.sent(same, now)
 	if same {

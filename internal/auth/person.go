@@ -31,6 +31,7 @@ func put(changed *[]string, name string, field, value *string) {
 type edit struct {
 	by      Actor
 	caller  acting // zero: an API key alone, for somebody new
+	proved  bool   // it is the user's own, in a session that has proved a second factor
 	now     time.Time
 	before  User
 	person  Person
@@ -222,6 +223,9 @@ func (s *Service) writeUser(tx Tx, e *edit) error {
 	p := &e.person
 	p.User.UpdatedAt = e.now
 	if p.User.Phone != e.before.Phone && e.before.Phone != "" {
+		if err := s.coolOff(tx, e); err != nil {
+			return err
+		}
 		if err := s.weaken(tx, p.User, e.now); err != nil {
 			return taken(err)
 		}
@@ -230,6 +234,17 @@ func (s *Service) writeUser(tx Tx, e *edit) error {
 		return taken(err)
 	}
 	return s.noticeContacts(tx, e)
+}
+
+// coolOff notes that a verified number was replaced (B-68). A change that the user made themself, stepped up, is the contract's own way to a
+// new number, which cools off only where the tenant says so.
+func (s *Service) coolOff(r Reads, e *edit) error {
+	own := e.proved || e.caller.User.ID == e.before.ID && s.steppedUp(e.caller.Bearer, e.now)
+	_, bound, err := s.authenticator(r, e.before, ChannelSMS)
+	if (bound || !e.before.PhoneVerifiedAt.IsZero()) && (!own || s.settings(e.before.Tenant).SMS.CoolOwn) {
+		e.person.User.PhoneChangedAt = e.now
+	}
+	return err
 }
 
 // noticeContacts tells the user of new addresses, at the former ones too.

@@ -190,7 +190,8 @@ func (s *Service) ProveReset(ctx context.Context, by Actor, in ResetProof) (Rese
 		if err := errors.Join(s.spendFirst(tx, by.Tenant, f, now), t.rows(tx)); err != nil {
 			return ResetToken{}, nil, err
 		}
-		return s.worth(by, t), nil, tx.AddEvents(t.issued)
+		enough, err := s.recovers(tx, by, a.User, methods)
+		return ResetToken{Text: t.text, More: !enough}, nil, errors.Join(err, tx.AddEvents(t.issued))
 	})
 	if err == nil {
 		s.refund(by)
@@ -250,7 +251,15 @@ func (s *Service) resetPassword(
 	if err := rules.passwords(); err != nil {
 		return "", Entry{}, err
 	}
-	if !rules.enough(r.methods) {
+	var enough bool
+	err = s.store.View(ctx, func(reads Reads) (err error) {
+		enough, err = s.recovers(reads, r.by, r.account.User, r.methods)
+		return err
+	})
+	if err != nil {
+		return "", Entry{}, err
+	}
+	if !enough {
 		return "", Entry{}, refuse(CodeStepUpRequired)
 	}
 	follow, err := prepare(r)

@@ -19,6 +19,10 @@ type SMSPolicy struct {
 	Home    []string // countries that Country does not bound, ISO 3166-1 alpha-2
 	Tenant  []Limit  // SMS to anybody
 	Alarm   SMSAlarm
+
+	CoolOff time.Duration // after a verified number was replaced: codes to the new one step up and recover nothing; zero: none
+	CoolOwn bool          // also after a change that the user made themself, stepped up
+	Alone   bool          // a code by SMS alone recovers a password also of a user who has a stronger factor
 }
 
 // SMSAlarm is when too few codes come back.
@@ -35,6 +39,7 @@ func DefaultSMSPolicy() SMSPolicy {
 		Country: []Limit{{Count: 1000, Window: time.Hour}, {Count: 5000, Window: 24 * time.Hour}},
 		Tenant:  []Limit{{Count: 2000, Window: time.Hour}, {Count: 10_000, Window: 24 * time.Hour}},
 		Alarm:   SMSAlarm{Sends: 50, Percent: 30},
+		CoolOff: 24 * time.Hour,
 	}
 }
 
@@ -230,28 +235,4 @@ func (s *Service) noteWithheld(w Writes, e Event, full *smsBudget) error {
 	s.withheld.count(full.Scope)
 	e.Reason = string(full.Scope)
 	return w.AddEvents(e)
-}
-
-// spendSMS counts the code of a challenge that goes by SMS, and says what holds it up. Who is not logged in, and must not learn whether
-// there is an account, is told of what is the same for everybody alone: the tenant's budget and the server's. Where the number's or its
-// country's is used up, nothing is sent to it, and they are answered as if it were.
-//
-// Verdict: CodeThrottled.
-func (s *Service) spendSMS(w Writes, by Actor, c Challenge, m Message, now time.Time) (Message, *Error, error) {
-	if c.Channel != ChannelSMS {
-		return m, nil, nil
-	}
-	full, err := s.countSMS(w, smsOf(c, m), now)
-	if err != nil || full == nil {
-		return m, nil, err
-	}
-	if err := s.noteWithheld(w, s.challengeEvent(by, EventSMSWithheld, c, "", now), full); err != nil {
-		return m, nil, err
-	}
-	shared := full.Scope == SMSTenant || full.Scope == SMSServer
-	if (c.Purpose == PurposeLoginCode || c.Purpose == PurposeRecovery) && !shared && !s.settings(c.Tenant).RevealAccounts {
-		m.Kind, m.To = ParcelDecoy, ""
-		return m, nil, nil
-	}
-	return m, &Error{Code: CodeThrottled, RetryAfter: full.EndsAt.Sub(now), Limits: []Limit{full.limit, full.limit}}, nil
 }

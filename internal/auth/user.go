@@ -38,6 +38,9 @@ type User struct {
 	PhoneChanges   int       // since it was last reset
 	// WeakenedAt is when a way to prove was last taken away or replaced: a step-up made before it no longer counts.
 	WeakenedAt time.Time
+	// PhoneChangedAt is when a number that was verified was last replaced by another; zero: never. For a while after it codes by SMS prove
+	// less (B-68).
+	PhoneChangedAt time.Time
 }
 
 // Profile is what we keep of a user and never act on.

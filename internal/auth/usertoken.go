@@ -66,20 +66,11 @@ func (s *Service) mayRefactor(r Reads, live LiveSession, account Account, owns b
 	if err != nil {
 		return nil, err
 	}
-	passkeys, err := r.PasskeysOf(account.User.Tenant, account.User.ID)
+	strong, err := s.stronger(r, account.User)
 	if err != nil {
 		return nil, err
 	}
-	app, err := totpOf(r, account.User)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := r.UserKeys(account.User.Tenant, account.User.ID)
-	if err != nil {
-		return nil, err
-	}
-	owns = owns || len(passkeys) > 0 || app.Version > 0 || slices.ContainsFunc(keys, func(k UserKey) bool { return k.Use == KeyBiometric }) ||
-		slices.ContainsFunc(bound, func(a Authenticator) bool { return a.usable(account.User) })
+	owns = owns || strong || slices.ContainsFunc(bound, func(a Authenticator) bool { return a.usable(account.User) })
 	if owns && !live.multifactor() {
 		return refuse(CodeStepUpRequired), nil
 	}

@@ -68,6 +68,7 @@ type person struct {
 	stopped   bool // and that because a deactivation left nobody to act for
 	epoch     int  // changes with whatever ends all sessions
 	weakened  time.Time
+	cooled    time.Time               // when a bound number was replaced by somebody else, or without a step-up
 	bound     map[auth.Channel]string // what was proved: the number of a phone, anything of a device
 	tallies   map[auth.AttemptFactor]*tally
 	acts      []auth.IdentityRef

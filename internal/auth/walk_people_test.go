@@ -100,6 +100,9 @@ func (w *walk) changeContact() *trial {
 		},
 		then: func() {
 			if phone != target.phone && target.phone != "" {
+				if target.usable(auth.ChannelSMS) && !(target == p && k.up()) {
+					target.cooled = w.now()
+				}
 				target.weakened = w.now()
 				w.endFlows(target)
 			}

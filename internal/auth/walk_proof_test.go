@@ -31,7 +31,12 @@ func (w *walk) mayProve(p *person, c auth.Channel) bool {
 	if c.Pushed() {
 		factor = auth.AttemptDevice
 	}
-	return p.usable(c) && !p.locked(auth.AttemptPassword, w.now()) && !p.locked(factor, w.now())
+	return p.usable(c) && !(c == auth.ChannelSMS && w.cools(p)) && !p.locked(auth.AttemptPassword, w.now()) && !p.locked(factor, w.now())
+}
+
+// cools reports whether the person's number is too new to step up by (B-68).
+func (w *walk) cools(p *person) bool {
+	return !p.cooled.IsZero() && w.now().Before(p.cooled.Add(24*time.Hour))
 }
 
 func (w *walk) stepUp() *trial {
@@ -167,7 +172,7 @@ func (w *walk) verifyPhone() *trial {
 
 // bind is what a proved binding does; the first one of a person steps the token up.
 func (w *walk) bind(a *asked, k *held) {
-	if !a.user.usableAny() {
+	if !a.user.usableAny() && !(a.channel == auth.ChannelSMS && w.cools(a.user)) {
 		k.upAt, k.session.seen = w.now(), w.now()
 	}
 	a.user.bound[a.channel] = a.to

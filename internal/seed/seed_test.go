@@ -36,7 +36,8 @@ tenants:
         key: [{count: 10, window: 1s}, {count: 1000000, window: 1d}]
         user: []
         message: [{count: 1, window: 1h}]
-      sms: {number: [{count: 2, window: 1h}], country: [{count: 3, window: 1d}], home: [MT, CH], tenant: [], alarm: {sends: 20, percent: 40}}
+      sms: {number: [{count: 2, window: 1h}], country: [{count: 3, window: 1d}], home: [MT, CH], tenant: [], alarm: {sends: 20, percent: 40},
+            cool_off: 2h, cool_off_own: true, recovers_alone: true}
       reveal_accounts: true
       maintenance: true
       password_grant: true
@@ -139,7 +140,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 	settings.UserLimits, settings.MessageLimits = nil, []auth.Limit{{Count: 1, Window: time.Hour}}
 	settings.SMS = auth.SMSPolicy{
 		Number: []auth.Limit{{Count: 2, Window: time.Hour}}, Country: []auth.Limit{{Count: 3, Window: day}}, Home: []string{"MT", "CH"},
-		Alarm: auth.SMSAlarm{Sends: 20, Percent: 40},
+		Alarm: auth.SMSAlarm{Sends: 20, Percent: 40}, CoolOff: 2 * time.Hour, CoolOwn: true, Alone: true,
 	}
 	settings.RateLimits, settings.RevealAccounts, settings.Maintenance = false, true, true
 	settings.PasswordGrant = true

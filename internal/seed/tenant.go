@@ -152,6 +152,9 @@ func (r *reader) sms(n *yaml.Node, p *auth.SMSPolicy) {
 		may("country", r.rateLimits("sms of a country", &p.Country)),
 		may("home", r.words("home", &p.Home, `^[A-Z]{2}$`, "a country in two capitals, such as MT")),
 		may("tenant", r.rateLimits("sms of the tenant", &p.Tenant)),
+		may("cool_off", r.span("cool_off", &p.CoolOff, 0)),
+		may("cool_off_own", r.flag("cool_off_own", &p.CoolOwn)),
+		may("recovers_alone", r.flag("recovers_alone", &p.Alone)),
 		may("alarm", func(n *yaml.Node) {
 			r.object(n, "alarm",
 				may("sends", r.count("sends", &p.Alarm.Sends, 0, 1_000_000)),

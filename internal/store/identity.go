@@ -223,7 +223,7 @@ WHERE TRUE`}
 	}
 	query := `-- name: People :many
 SELECT u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at,
-    u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at,
+    u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at, u.phone_changed_at,
     m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at,
     m.member, i.name, i.profile, i.diligence, i.created_at, i.suspended_at, i.organization, i.manager` + f.text + `
 ORDER BY u.created_at, u.id`
@@ -269,7 +269,7 @@ func (p *personRow) fields() []any {
 	u := &p.user
 	return append([]any{
 		&u.TenantID, &u.ID, &u.Status, &u.StatusChangedAt, &u.Epoch, &u.Email, &u.EmailVerifiedAt, &u.Phone, &u.PhoneVerifiedAt,
-		&u.Username, &u.Profile, &u.CreatedAt, &u.UpdatedAt, &u.EmailChangedAt, &u.PhoneChanges, &u.WeakenedAt,
+		&u.Username, &u.Profile, &u.CreatedAt, &u.UpdatedAt, &u.EmailChangedAt, &u.PhoneChanges, &u.WeakenedAt, &u.PhoneChangedAt,
 	}, p.membership.fields()...)
 }
 

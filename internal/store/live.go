@@ -16,7 +16,7 @@ const (
 	liveColumns = `s.tenant_id, s.id, s.surface, s.user_id, s.epoch, s.client_id, s.methods, s.org_type, s.org_id, s.created_at, s.auth_at, s.seen_at,
     s.idle_limit, s.ends_at, s.ended_at, s.ended_why,
     u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at, u.username, u.profile,
-    u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at,
+    u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at, u.phone_changed_at,
     (SELECT d.revision FROM directory d WHERE d.id = 1), a.locked_until, a.succeeded_at,
     m.identity_type, m.identity_id, m.credential, m.position, m.last_used_at, m.roles, m.tag, m.suspended_at, m.member,
     i.name, i.profile, i.diligence, i.created_at, i.suspended_at, i.organization, i.manager`
@@ -65,7 +65,7 @@ func (l *liveRow) fields(more ...any) []any {
 		&s.TenantID, &s.ID, &s.Surface, &s.UserID, &s.Epoch, &s.ClientID, &s.Methods, &s.OrgType, &s.OrgID, &s.CreatedAt, &s.AuthAt, &s.SeenAt,
 		&s.IdleLimit, &s.EndsAt, &s.EndedAt, &s.EndedWhy,
 		&u.Status, &u.StatusChangedAt, &u.Epoch, &u.Email, &u.EmailVerifiedAt, &u.Phone, &u.PhoneVerifiedAt, &u.Username, &u.Profile,
-		&u.CreatedAt, &u.UpdatedAt, &u.EmailChangedAt, &u.PhoneChanges, &u.WeakenedAt,
+		&u.CreatedAt, &u.UpdatedAt, &u.EmailChangedAt, &u.PhoneChanges, &u.WeakenedAt, &u.PhoneChangedAt,
 		&l.revision, &l.lockedUntil, &l.succeededAt,
 	)
 	return append(append(all, l.membership.fields()...), more...)

@@ -15,12 +15,16 @@ type smsPolicy struct {
 	Home    []string    `json:"home"`
 	Sends   int         `json:"alarm_sends"`
 	Percent int         `json:"alarm_percent"`
+
+	CoolOff time.Duration `json:"cool_off"`
+	CoolOwn bool          `json:"cool_own"`
+	Alone   bool          `json:"recovers_alone"`
 }
 
 func toSMSPolicy(p auth.SMSPolicy) smsPolicy {
 	return smsPolicy{
 		Number: mapped(p.Number, toRateLimit), Country: mapped(p.Country, toRateLimit), Tenant: mapped(p.Tenant, toRateLimit), Home: p.Home,
-		Sends: p.Alarm.Sends, Percent: p.Alarm.Percent,
+		Sends: p.Alarm.Sends, Percent: p.Alarm.Percent, CoolOff: p.CoolOff, CoolOwn: p.CoolOwn, Alone: p.Alone,
 	}
 }
 
@@ -28,6 +32,7 @@ func (p smsPolicy) auth() auth.SMSPolicy {
 	return auth.SMSPolicy{
 		Number: mapped(p.Number, rateLimit.auth), Country: mapped(p.Country, rateLimit.auth), Tenant: mapped(p.Tenant, rateLimit.auth),
 		Home: orNil(p.Home), Alarm: auth.SMSAlarm{Sends: p.Sends, Percent: p.Percent},
+		CoolOff: p.CoolOff, CoolOwn: p.CoolOwn, Alone: p.Alone,
 	}
 }
 

@@ -129,6 +129,7 @@ func user(row sqlc.User) (auth.User, error) {
 		EmailChangedAt:  moment(row.EmailChangedAt),
 		PhoneChanges:    int(row.PhoneChanges),
 		WeakenedAt:      moment(row.WeakenedAt),
+		PhoneChangedAt:  moment(row.PhoneChangedAt),
 	}, err
 }
 
@@ -243,6 +244,7 @@ func accountUser(t auth.TenantID, row sqlc.AccountByIdentifierRow) sqlc.User {
 		EmailChangedAt:  row.EmailChangedAt.Int64,
 		PhoneChanges:    row.PhoneChanges.Int64,
 		WeakenedAt:      row.WeakenedAt.Int64,
+		PhoneChangedAt:  row.PhoneChangedAt.Int64,
 	}
 }
 
@@ -270,6 +272,7 @@ func (w writes) AddUser(u auth.User, ids []auth.Identifier) error {
 		EmailChangedAt:  micros(u.EmailChangedAt),
 		PhoneChanges:    int64(u.PhoneChanges),
 		WeakenedAt:      micros(u.WeakenedAt),
+		PhoneChangedAt:  micros(u.PhoneChangedAt),
 	})
 	if err := w.added(verb, n, err); err != nil {
 		return err
@@ -303,6 +306,7 @@ func (w writes) PutUser(u auth.User, ids []auth.Identifier) error {
 		EmailChangedAt:  micros(u.EmailChangedAt),
 		PhoneChanges:    int64(u.PhoneChanges),
 		WeakenedAt:      micros(u.WeakenedAt),
+		PhoneChangedAt:  micros(u.PhoneChangedAt),
 	})
 	if err := w.replaced(verb, n, err); err != nil {
 		return err

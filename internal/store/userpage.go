@@ -13,7 +13,7 @@ import (
 
 const usersColumns = `
 SELECT u.tenant_id, u.id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at,
-    u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at,
+    u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at, u.phone_changed_at,
     p.version, p.hash, p.shape, p.set_at, p.expires_at, p.expired, p.temporary, a.succeeded_at`
 
 const (
@@ -173,7 +173,7 @@ func (u *userRow) fields() []any {
 	v := &u.user
 	return []any{
 		&v.TenantID, &v.ID, &v.Status, &v.StatusChangedAt, &v.Epoch, &v.Email, &v.EmailVerifiedAt, &v.Phone, &v.PhoneVerifiedAt,
-		&v.Username, &v.Profile, &v.CreatedAt, &v.UpdatedAt, &v.EmailChangedAt, &v.PhoneChanges, &v.WeakenedAt,
+		&v.Username, &v.Profile, &v.CreatedAt, &v.UpdatedAt, &v.EmailChangedAt, &v.PhoneChanges, &v.WeakenedAt, &v.PhoneChangedAt,
 		&u.version, &u.hash, &u.shape, &u.setAt, &u.expires, &u.expired, &u.temporary, &u.succeededAt,
 	}
 }

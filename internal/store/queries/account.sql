@@ -10,7 +10,7 @@
 SELECT
     d.revision,
     u.id AS user_id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at,
-    u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at,
+    u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at, u.phone_changed_at,
     p.version AS password_version, p.hash, p.shape, p.set_at, p.expires_at AS password_expires_at, p.expired, p.temporary,
     a.version AS attempts_version, a.failures, a.pending, a.pending_at, a.failed_at, a.locked_until, a.succeeded_at,
     a.expires_at AS attempts_expires_at,
@@ -31,7 +31,7 @@ WHERE d.id = 1;
 SELECT
     d.revision,
     u.id AS user_id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at,
-    u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at,
+    u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at, u.phone_changed_at,
     p.version AS password_version, p.hash, p.shape, p.set_at, p.expires_at AS password_expires_at, p.expired, p.temporary,
     a.version AS attempts_version, a.failures, a.pending, a.pending_at, a.failed_at, a.locked_until, a.succeeded_at,
     a.expires_at AS attempts_expires_at,

@@ -1,13 +1,13 @@
 -- AddUser gives no id that a deleted user had.
 -- name: AddUser :execrows
 INSERT INTO users (tenant_id, id, status, status_changed_at, epoch, email, email_verified_at, phone, phone_verified_at, username,
-    profile, created_at, updated_at, email_changed_at, phone_changes, weakened_at)
+    profile, created_at, updated_at, email_changed_at, phone_changes, weakened_at, phone_changed_at)
 SELECT CAST(sqlc.arg(tenant_id) AS TEXT), CAST(sqlc.arg(id) AS TEXT), CAST(sqlc.arg(status) AS TEXT),
     CAST(sqlc.arg(status_changed_at) AS BIGINT), CAST(sqlc.arg(epoch) AS BIGINT), CAST(sqlc.arg(email) AS TEXT),
     CAST(sqlc.arg(email_verified_at) AS BIGINT), CAST(sqlc.arg(phone) AS TEXT), CAST(sqlc.arg(phone_verified_at) AS BIGINT),
     CAST(sqlc.arg(username) AS TEXT), CAST(sqlc.arg(profile) AS TEXT), CAST(sqlc.arg(created_at) AS BIGINT),
     CAST(sqlc.arg(updated_at) AS BIGINT), CAST(sqlc.arg(email_changed_at) AS BIGINT), CAST(sqlc.arg(phone_changes) AS BIGINT),
-    CAST(sqlc.arg(weakened_at) AS BIGINT)
+    CAST(sqlc.arg(weakened_at) AS BIGINT), CAST(sqlc.arg(phone_changed_at) AS BIGINT)
 WHERE NOT EXISTS (
     SELECT 1 FROM former_users f WHERE f.tenant_id = CAST(sqlc.arg(tenant_id) AS TEXT) AND f.id = CAST(sqlc.arg(id) AS TEXT)
 )
@@ -38,7 +38,8 @@ WHERE tenant_id = sqlc.arg(tenant_id) AND id = sqlc.arg(id) AND username = '';
 UPDATE users SET email = sqlc.arg(email), email_verified_at = sqlc.arg(email_verified_at), phone = sqlc.arg(phone),
     phone_verified_at = sqlc.arg(phone_verified_at), username = sqlc.arg(username), profile = sqlc.arg(profile),
     created_at = sqlc.arg(created_at), updated_at = sqlc.arg(updated_at), email_changed_at = sqlc.arg(email_changed_at),
-    phone_changes = sqlc.arg(phone_changes), weakened_at = sqlc.arg(weakened_at)
+    phone_changes = sqlc.arg(phone_changes), weakened_at = sqlc.arg(weakened_at),
+    phone_changed_at = sqlc.arg(phone_changed_at)
 WHERE tenant_id = sqlc.arg(tenant_id) AND id = sqlc.arg(id);
 
 -- name: IdentifiersOf :many

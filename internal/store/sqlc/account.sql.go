@@ -15,7 +15,7 @@ const accountByIdentifier = `-- name: AccountByIdentifier :many
 SELECT
     d.revision,
     u.id AS user_id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at,
-    u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at,
+    u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at, u.phone_changed_at,
     p.version AS password_version, p.hash, p.shape, p.set_at, p.expires_at AS password_expires_at, p.expired, p.temporary,
     a.version AS attempts_version, a.failures, a.pending, a.pending_at, a.failed_at, a.locked_until, a.succeeded_at,
     a.expires_at AS attempts_expires_at,
@@ -57,6 +57,7 @@ type AccountByIdentifierRow struct {
 	EmailChangedAt      sql.NullInt64
 	PhoneChanges        sql.NullInt64
 	WeakenedAt          sql.NullInt64
+	PhoneChangedAt      sql.NullInt64
 	PasswordVersion     sql.NullInt64
 	Hash                sql.NullString
 	Shape               sql.NullString
@@ -128,6 +129,7 @@ func (q *Queries) AccountByIdentifier(ctx context.Context, arg AccountByIdentifi
 			&i.EmailChangedAt,
 			&i.PhoneChanges,
 			&i.WeakenedAt,
+			&i.PhoneChangedAt,
 			&i.PasswordVersion,
 			&i.Hash,
 			&i.Shape,
@@ -177,7 +179,7 @@ const accountByUser = `-- name: AccountByUser :many
 SELECT
     d.revision,
     u.id AS user_id, u.status, u.status_changed_at, u.epoch, u.email, u.email_verified_at, u.phone, u.phone_verified_at,
-    u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at,
+    u.username, u.profile, u.created_at, u.updated_at, u.email_changed_at, u.phone_changes, u.weakened_at, u.phone_changed_at,
     p.version AS password_version, p.hash, p.shape, p.set_at, p.expires_at AS password_expires_at, p.expired, p.temporary,
     a.version AS attempts_version, a.failures, a.pending, a.pending_at, a.failed_at, a.locked_until, a.succeeded_at,
     a.expires_at AS attempts_expires_at,
@@ -215,6 +217,7 @@ type AccountByUserRow struct {
 	EmailChangedAt      sql.NullInt64
 	PhoneChanges        sql.NullInt64
 	WeakenedAt          sql.NullInt64
+	PhoneChangedAt      sql.NullInt64
 	PasswordVersion     sql.NullInt64
 	Hash                sql.NullString
 	Shape               sql.NullString
@@ -274,6 +277,7 @@ func (q *Queries) AccountByUser(ctx context.Context, arg AccountByUserParams) ([
 			&i.EmailChangedAt,
 			&i.PhoneChanges,
 			&i.WeakenedAt,
+			&i.PhoneChangedAt,
 			&i.PasswordVersion,
 			&i.Hash,
 			&i.Shape,

@@ -589,6 +589,7 @@ type User struct {
 	EmailChangedAt  int64
 	PhoneChanges    int64
 	WeakenedAt      int64
+	PhoneChangedAt  int64
 }
 
 type UserCount struct {

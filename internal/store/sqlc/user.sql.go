@@ -69,13 +69,13 @@ func (q *Queries) AddIdentifier(ctx context.Context, arg AddIdentifierParams) (i
 
 const addUser = `-- name: AddUser :execrows
 INSERT INTO users (tenant_id, id, status, status_changed_at, epoch, email, email_verified_at, phone, phone_verified_at, username,
-    profile, created_at, updated_at, email_changed_at, phone_changes, weakened_at)
+    profile, created_at, updated_at, email_changed_at, phone_changes, weakened_at, phone_changed_at)
 SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS TEXT),
     CAST($4 AS BIGINT), CAST($5 AS BIGINT), CAST($6 AS TEXT),
     CAST($7 AS BIGINT), CAST($8 AS TEXT), CAST($9 AS BIGINT),
     CAST($10 AS TEXT), CAST($11 AS TEXT), CAST($12 AS BIGINT),
     CAST($13 AS BIGINT), CAST($14 AS BIGINT), CAST($15 AS BIGINT),
-    CAST($16 AS BIGINT)
+    CAST($16 AS BIGINT), CAST($17 AS BIGINT)
 WHERE NOT EXISTS (
     SELECT 1 FROM former_users f WHERE f.tenant_id = CAST($1 AS TEXT) AND f.id = CAST($2 AS TEXT)
 )
@@ -99,6 +99,7 @@ type AddUserParams struct {
 	EmailChangedAt  int64
 	PhoneChanges    int64
 	WeakenedAt      int64
+	PhoneChangedAt  int64
 }
 
 // AddUser gives no id that a deleted user had.
@@ -120,6 +121,7 @@ func (q *Queries) AddUser(ctx context.Context, arg AddUserParams) (int64, error)
 		arg.EmailChangedAt,
 		arg.PhoneChanges,
 		arg.WeakenedAt,
+		arg.PhoneChangedAt,
 	)
 	if err != nil {
 		return 0, err
@@ -450,8 +452,9 @@ const putUser = `-- name: PutUser :execrows
 UPDATE users SET email = $1, email_verified_at = $2, phone = $3,
     phone_verified_at = $4, username = $5, profile = $6,
     created_at = $7, updated_at = $8, email_changed_at = $9,
-    phone_changes = $10, weakened_at = $11
-WHERE tenant_id = $12 AND id = $13
+    phone_changes = $10, weakened_at = $11,
+    phone_changed_at = $12
+WHERE tenant_id = $13 AND id = $14
 `
 
 type PutUserParams struct {
@@ -466,6 +469,7 @@ type PutUserParams struct {
 	EmailChangedAt  int64
 	PhoneChanges    int64
 	WeakenedAt      int64
+	PhoneChangedAt  int64
 	TenantID        string
 	ID              string
 }
@@ -483,6 +487,7 @@ func (q *Queries) PutUser(ctx context.Context, arg PutUserParams) (int64, error)
 		arg.EmailChangedAt,
 		arg.PhoneChanges,
 		arg.WeakenedAt,
+		arg.PhoneChangedAt,
 		arg.TenantID,
 		arg.ID,
 	)

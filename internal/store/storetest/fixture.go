@@ -236,7 +236,7 @@ func tenantFixture(t auth.TenantID) auth.Tenant {
 			UserLimits:    []auth.Limit{{Count: 4, Window: time.Hour}},
 			SMS: auth.SMSPolicy{
 				Number: []auth.Limit{{Count: 5, Window: time.Hour}}, Country: []auth.Limit{{Count: 6, Window: time.Hour}}, Home: []string{"MT"},
-				Tenant: []auth.Limit{{Count: 7, Window: time.Hour}}, Alarm: auth.SMSAlarm{Sends: 8, Percent: 9},
+				Tenant: []auth.Limit{{Count: 7, Window: time.Hour}}, Alarm: auth.SMSAlarm{Sends: 8, Percent: 9}, CoolOff: time.Minute, CoolOwn: true, Alone: true,
 			},
 		},
 	}
@@ -341,7 +341,7 @@ func userFixture(t auth.TenantID) auth.User {
 			Residence: "CH", Locale: "fr-CH", Brand: "blue", Details: `{"c": [1]}`,
 			SecondaryVerified: []auth.Verified{{Value: "b@example.com", At: at(8)}}, Roles: []auth.RoleID{"role"},
 		},
-		CreatedAt: at(1), UpdatedAt: at(5), EmailChangedAt: at(6), PhoneChanges: 2, WeakenedAt: at(7),
+		CreatedAt: at(1), UpdatedAt: at(5), EmailChangedAt: at(6), PhoneChanges: 2, WeakenedAt: at(7), PhoneChangedAt: at(8),
 	}
 }
 
