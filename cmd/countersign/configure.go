@@ -8,9 +8,11 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"strings"
 	"time"
 
 	"countersign/internal/auth"
+	"countersign/internal/seal"
 	"countersign/internal/seed"
 )
 
@@ -120,6 +122,7 @@ type tenantWebhook struct {
 	configured
 	Tenant string `arg:"" help:"Tenant id."`
 	URL    string `arg:"" help:"Base URL, to which the path of each event is added; none: nowhere."`
+	Key    string `placeholder:"FILE" help:"File with the API key that signs the news, the tenant's oldest; needed if there is one."`
 }
 
 // Run changes the webhook; the next delivery goes there.
@@ -130,8 +133,19 @@ func (c tenantWebhook) Run(w *world) error {
 	} else if u, err := url.Parse(to); err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || (u.Scheme != "https" && u.Scheme != "http") {
 		return fmt.Errorf("%q: want an http or https URL without a name and password, or none", to)
 	}
+	var key []byte
+	if c.Key != "" {
+		var err error
+		if key, err = os.ReadFile(c.Key); err != nil {
+			return fmt.Errorf("read key: %w", err)
+		}
+	}
 	return c.do(w, "tenant "+c.Tenant, func(ctx context.Context, s *auth.Service) error {
-		if err := s.SetWebhook(ctx, auth.TenantID(c.Tenant), to); err != nil {
+		err := s.SetWebhook(ctx, auth.TenantID(c.Tenant), to, seal.NewSecret(strings.TrimSpace(string(key))))
+		if auth.CodeOf(err) == auth.CodeUnknownKey {
+			return errors.New("news that go elsewhere need --key FILE with the API key that signs them: the tenant's oldest that is not revoked")
+		}
+		if err != nil {
 			return err
 		}
 		return say(w.stdout, "news of tenant %s go to %s", c.Tenant, firstOf(to, "nobody"))

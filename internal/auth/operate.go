@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"countersign/internal/seal"
 )
 
 // The methods of this file are an operator's, who has the store and the master key. Each is one transaction with its event, and holds
@@ -37,10 +39,44 @@ func (s *Service) SetMaintenance(ctx context.Context, id TenantID, on bool) erro
 	return s.changeTenant(ctx, id, EventMaintenance, word, func(t *Tenant) error { t.Settings.Maintenance = on; return nil })
 }
 
-// SetWebhook says where a tenant's news go from now on, those that are waiting too; empty: nowhere, and news of before are dropped. Error:
-// ErrNotFound.
-func (s *Service) SetWebhook(ctx context.Context, id TenantID, url string) error {
-	return s.changeTenant(ctx, id, EventWebhookChanged, "", func(t *Tenant) error { t.Webhook.URL = url; return nil })
+// SetWebhook says where a tenant's news go from now on, those that are waiting too; empty: nowhere, and news of before are dropped. Who sends
+// them elsewhere has to hold the API key that signs them, if there is one: a key that is kept here does not go to a new place by the word of
+// somebody who has never had it (B-55).
+//
+// Errors: ErrNotFound; CodeUnknownKey for another key, one that is revoked, or none.
+func (s *Service) SetWebhook(ctx context.Context, id TenantID, url string, key seal.Secret) error {
+	hash := s.mac.Sum("api key", []byte(key.Reveal()))
+	return s.operate(ctx, id, EventWebhookChanged, "", func(tx Tx, d Directory) error {
+		t, err := d.tenant(id)
+		if err != nil {
+			return err
+		}
+		if k := signsNews(d.APIKeys, id); k != nil && url != "" && url != t.Webhook.URL && k.Hash != hash {
+			return refuse(CodeUnknownKey)
+		}
+		t.Webhook.URL = url
+		return tx.PutTenant(t)
+	})
+}
+
+// signsNews is the key that signs a tenant's news, its oldest that is not revoked (contract/multi §4.1); nil: there is none.
+func signsNews(keys []APIKey, t TenantID) *APIKey {
+	var oldest *APIKey
+	for i := range keys {
+		k := &keys[i]
+		if k.Tenant == t && k.RevokedAt.IsZero() && (oldest == nil || k.CreatedAt.Before(oldest.CreatedAt)) {
+			oldest = k
+		}
+	}
+	return oldest
+}
+
+func (d Directory) tenant(id TenantID) (Tenant, error) {
+	i := slices.IndexFunc(d.Tenants, func(t Tenant) bool { return t.ID == id })
+	if i < 0 {
+		return Tenant{}, ErrNotFound
+	}
+	return d.Tenants[i], nil
 }
 
 // ChangeSettings replaces a tenant's settings; they hold for the next request on every node. change gets the present ones; its error is
@@ -54,11 +90,10 @@ func (s *Service) ChangeSettings(ctx context.Context, id TenantID, change func(S
 
 func (s *Service) changeTenant(ctx context.Context, id TenantID, kind EventKind, note string, change func(*Tenant) error) error {
 	return s.operate(ctx, id, kind, note, func(tx Tx, d Directory) error {
-		i := slices.IndexFunc(d.Tenants, func(t Tenant) bool { return t.ID == id })
-		if i < 0 {
-			return ErrNotFound
+		t, err := d.tenant(id)
+		if err != nil {
+			return err
 		}
-		t := d.Tenants[i]
 		if err := change(&t); err != nil {
 			return err
 		}

@@ -338,13 +338,7 @@ func (s *Service) delivery(p Parcel) (Delivery, error) {
 	if d.Webhook.URL == "" {
 		return d, errNoWebhook
 	}
-	var oldest *APIKey
-	for i := range dir.APIKeys {
-		k := &dir.APIKeys[i]
-		if k.Tenant == p.Tenant && k.RevokedAt.IsZero() && (oldest == nil || k.CreatedAt.Before(oldest.CreatedAt)) {
-			oldest = k
-		}
-	}
+	oldest := signsNews(dir.APIKeys, p.Tenant)
 	if oldest == nil {
 		return d, errNoKey
 	}
