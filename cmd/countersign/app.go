@@ -44,6 +44,7 @@ type settings struct {
 	keys          [][]byte
 	mode          string // modeLive or modeSandbox
 	clock         *sandbox.Clock
+	steady        *auth.Steady // where clock is nil
 	hash          passhash.Config
 	limits        []auth.Limit
 	smsLimits     []auth.Limit
@@ -149,7 +150,7 @@ func (s settings) now() func() time.Time {
 	if s.clock != nil {
 		return s.clock.Now
 	}
-	return time.Now
+	return s.steady.Now
 }
 
 // marked makes the sandbox say in every answer that it is one.
@@ -229,7 +230,7 @@ func openService(ctx context.Context, s settings, hasher *passhash.Hasher) (*sto
 		return nil, nil, errors.Join(err, db.Close())
 	}
 	service, err := auth.New(ctx, auth.Config{
-		Store: db, Hasher: hasher, Ring: ring, Now: s.now(), Issuer: s.issuer, Limits: s.limits, SMSLimits: s.smsLimits, PublicURL: s.publicURL,
+		Store: db, Hasher: hasher, Ring: ring, Now: s.now(), Steady: s.steady, Issuer: s.issuer, Limits: s.limits, SMSLimits: s.smsLimits, PublicURL: s.publicURL,
 		Sandbox: s.mode == modeSandbox,
 	})
 	if err != nil {
@@ -276,10 +277,21 @@ func (a *app) Close() {
 
 func (a *app) health(w *httpx.Response, r *http.Request) error {
 	status, word := http.StatusOK, "ok"
-	if err := a.store.Ping(r.Context()); err != nil {
-		status, word, w.Cause = http.StatusServiceUnavailable, "the database does not answer", err
+	if problem, cause := a.unready(r.Context()); cause != nil {
+		status, word, w.Cause = http.StatusServiceUnavailable, problem, cause
 	}
 	return w.JSON(status, map[string]string{"status": word})
+}
+
+// unready says in a few words why no call can be answered, if none can.
+func (a *app) unready(ctx context.Context) (problem string, cause error) {
+	if err := a.store.Ping(ctx); err != nil {
+		return "the database does not answer", err
+	}
+	if err := a.auth.ClockTrusted(); err != nil {
+		return "the clock was set back", err
+	}
+	return "", nil
 }
 
 func document(yaml func() []byte) httpx.Handler {
@@ -450,18 +462,21 @@ func warnings(tenants []auth.Tenant) []warning {
 	return all
 }
 
-// expire tells of the challenges that nobody answered, soon after their time.
+// expire tells of the challenges that nobody answered, soon after their time. It notes the time, too, and says when the clock cannot be relied
+// on.
 func (a *app) expire(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
+	trusted := true
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		if err := a.auth.ExpireChallenges(ctx); err != nil && ctx.Err() == nil {
-			a.logger.Error("expire challenges", "error", err.Error())
+		trusted = a.watchClock(trusted)
+		if err := errors.Join(a.auth.KeepTime(ctx), a.auth.ExpireChallenges(ctx)); err != nil && ctx.Err() == nil {
+			a.logger.Error("note the time, expire challenges", "error", err.Error())
 		}
 	}
 }

@@ -18,11 +18,15 @@ func (a *app) opsHandler() http.Handler {
 	registerHasher(registry, a.hasher)
 	registerThrottles(registry, a.auth)
 	registerSMS(registry, a.auth)
+	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "countersign_clock_behind_seconds",
+		Help: "How far the system's clock is behind the time that was shown before. Beyond a minute no call is taken.",
+	}, func() float64 { return a.auth.ClockBehind().Seconds() }))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		if err := a.store.Ping(r.Context()); err != nil {
-			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+		if problem, cause := a.unready(r.Context()); cause != nil {
+			http.Error(w, problem, http.StatusServiceUnavailable)
 		}
 	})
 	return mux

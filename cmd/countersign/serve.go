@@ -77,7 +77,7 @@ func (c Config) settings(w *world) (settings, error) {
 	s := settings{
 		listen: c.Listen, ops: c.OpsListen, publicURL: strings.TrimSuffix(c.PublicURL, "/"), issuer: c.Issuer, database: c.Database,
 		maxConns: c.MaxConnections, patience: c.DatabaseWait, keys: keys, mode: modeLive, limits: c.limits(), smsLimits: c.smsLimits(),
-		proxies: proxies, shutdownLimit: c.ShutdownLimit, log: w.stderr, messages: messages, webhooks: webhooks,
+		proxies: proxies, shutdownLimit: c.ShutdownLimit, steady: systemClock(), log: w.stderr, messages: messages, webhooks: webhooks,
 		hash: passhash.Config{
 			Params: passhash.Params{Memory: c.Hash.MemoryKiB, Time: c.Hash.Passes, Threads: 1}, Slots: c.Hash.Slots, Wait: c.Hash.Wait,
 			Beside: c.MaxConnections,

@@ -20,7 +20,8 @@ type Config struct {
 	Store  Store
 	Hasher *passhash.Hasher
 	Ring   *seal.Ring       // seals signing keys, API keys and the root secret in the store
-	Now    func() time.Time // the one clock of every rule
+	Now    func() time.Time // the one clock of every rule; nil: Steady's
+	Steady *Steady          // a real clock; nil: Now may be set back, as that of the sandbox and of tests
 	Issuer string           // iss of the tokens of /cis, without a trailing slash
 	Limits []Limit          // refused attempts by address; nil: DefaultLimits, empty: none
 	// SMSLimits bound the SMS of all tenants together; empty: nothing does.
@@ -46,6 +47,8 @@ type Service struct {
 	ring        *seal.Ring
 	mac         *seal.MAC
 	clock       func() time.Time
+	steady      *Steady      // nil: clock may be set back
+	noted       atomic.Int64 // the time of the latest note of it, Unix microseconds
 	issuer      string
 	attemptWait time.Duration
 	publicURL   string
@@ -113,6 +116,12 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	s := &Service{
 		store: c.Store, hasher: c.Hasher, ring: c.Ring, clock: c.Now, issuer: c.Issuer, attemptWait: c.AttemptWait,
 		turns: newTurnstile(), publicURL: c.PublicURL, sandbox: c.Sandbox, smsLimits: c.SMSLimits, wake: make(chan struct{}, 1),
+	}
+	if s.steady = c.Steady; s.steady != nil {
+		s.clock = s.steady.Now
+	}
+	if err := s.readMark(ctx); err != nil {
+		return nil, err
 	}
 	if c.Limits == nil {
 		c.Limits = DefaultLimits()

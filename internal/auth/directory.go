@@ -29,6 +29,8 @@ type directory struct {
 	public     *jose.Set
 
 	clientKeys map[ClientID]*jose.Set // of those that prove themselves by keys
+
+	clock func() error // why the clock cannot be relied on, if it cannot
 }
 
 type keyRef struct {
@@ -62,7 +64,7 @@ func (s *Service) Reload(ctx context.Context) error {
 		clients:   make(map[ClientID]*Client, len(raw.Clients)),
 		origins:   make(map[string]bool, len(raw.Clients)),
 
-		clientKeys: make(map[ClientID]*jose.Set),
+		clientKeys: make(map[ClientID]*jose.Set), clock: s.ClockTrusted,
 	}
 	for i := range raw.Tenants {
 		d.tenants[raw.Tenants[i].ID] = &raw.Tenants[i]
@@ -129,8 +131,11 @@ func (s *Service) admitted(by Actor) error {
 	return d.open(by.Tenant)
 }
 
-// open reports whether the tenant takes calls.
+// open reports whether the tenant takes calls. None does while the clock cannot be relied on.
 func (d *directory) open(t TenantID) error {
+	if err := d.clock(); err != nil {
+		return &Error{Code: CodeMaintenance, Cause: err}
+	}
 	if tenant := d.tenants[t]; tenant == nil || tenant.Settings.Maintenance {
 		return refuse(CodeMaintenance)
 	}

@@ -46,7 +46,7 @@ const (
 	CodeBusy             // too many attempts on one account in flight; see Error.RetryAfter
 	CodeThrottled        // too often: refused attempts, requests or messages; see Error.Limits, Error.RetryAfter
 	CodeOverloaded       // no slot for a hash within the deadline; see Error.RetryAfter
-	CodeMaintenance      // the tenant is in maintenance mode
+	CodeMaintenance      // the tenant is in maintenance mode, or the clock is not to be relied on
 	CodePasswordExpired  // right password, expired; see Error.Token
 	CodePasswordTemp     // right password, temporary; see Error.Token
 	CodeForeignIdentity  // the identity is not one of the user's, or does not exist

@@ -175,8 +175,10 @@ type Writes interface {
 	PutClient(Client) error
 	PutSigningKey(SigningKey) error
 	PutAppKey(AppKey) error
-	// SetMeta sets a value; AddMeta sets it only if the key is new and reports whether it did.
+	// SetMeta sets a value; AddMeta sets it only if the key is new and reports whether it did; RaiseMeta sets it unless there is one that is
+	// as great: both are digits, as many of them.
 	SetMeta(key, value string) error
+	RaiseMeta(key, digits string) error
 	AddMeta(key, value string) (bool, error)
 
 	// AddUser inserts a user and all of their identifiers; ErrExists when the id or any identifier is taken.

@@ -23,11 +23,14 @@ import (
 // stage is a domain with a number of users, each for one history.
 type stage struct {
 	*auth.Service
-	store  *store.Store
-	faulty *authtest.FaultyStore
-	clock  *authtest.Clock
-	hasher *passhash.Hasher
-	dir    string
+	store   *store.Store
+	faulty  *authtest.FaultyStore
+	machine *authtest.System
+	clock   *auth.Steady // of the latest service
+	naive   bool         // the service believes whatever time the machine shows
+	hasher  *passhash.Hasher
+	ring    *seal.Ring
+	dir     string
 }
 
 const (
@@ -91,7 +94,7 @@ func someone(n int) *person {
 // newStage makes a domain over a store. plant, if set, puts a store with a planted fault in its place.
 func newStage(ctx context.Context, db *store.Store, dir string, plant func(auth.Store) auth.Store) (*stage, error) {
 	s := &stage{
-		store: db, dir: dir, clock: authtest.NewClock(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)),
+		store: db, dir: dir, machine: authtest.NewSystem(authtest.Start()),
 	}
 	var under auth.Store = db
 	if plant != nil {
@@ -105,15 +108,27 @@ func newStage(ctx context.Context, db *store.Store, dir string, plant func(auth.
 	if err != nil {
 		return nil, err
 	}
-	ring, err := seal.NewRing([]byte("a key of tests, 32 bytes of it.."))
-	if err != nil {
+	if s.ring, err = seal.NewRing([]byte("a key of tests, 32 bytes of it..")); err != nil {
 		return nil, err
 	}
-	s.Service, err = auth.New(ctx, auth.Config{
-		Store: s.faulty, Hasher: s.hasher, Ring: ring, Now: s.clock.Now, Issuer: "https://auth.example/cis/oidc",
+	return s, s.start(ctx)
+}
+
+// now is the service's time, at the grain that it keeps.
+func (s *stage) now() time.Time { return s.clock.Now().Truncate(time.Microsecond) }
+
+// start makes the service, as a start of the program does.
+func (s *stage) start(ctx context.Context) (err error) {
+	s.clock = s.machine.Steady()
+	c := auth.Config{
+		Store: s.faulty, Hasher: s.hasher, Ring: s.ring, Steady: s.clock, Issuer: "https://auth.example/cis/oidc",
 		PublicURL: "https://auth.example", Sandbox: true, Limits: []auth.Limit{}, AttemptWait: time.Millisecond,
-	})
-	return s, err
+	}
+	if s.naive {
+		c.Now, c.Steady = s.machine.Wall, nil
+	}
+	s.Service, err = auth.New(ctx, c)
+	return err
 }
 
 // openStage makes a stage of its own from the image.
@@ -241,7 +256,7 @@ func classOf(err error) class {
 		return locked
 	case auth.CodeInvalidToken, auth.CodeInvalidRefresh, auth.CodeReusedRefresh, auth.CodeSessionNotFound:
 		return dead
-	case auth.CodeBusy, auth.CodeOverloaded, auth.CodeThrottled:
+	case auth.CodeBusy, auth.CodeOverloaded, auth.CodeThrottled, auth.CodeMaintenance:
 		return busy
 	}
 	return no

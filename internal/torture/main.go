@@ -123,6 +123,7 @@ func experiments() []experiment {
 		{"failover", "`kill -9` of the primary, its synchronous standby takes over", "PostgreSQL, two servers", "C-06, C-16",
 			nil, (*env).failover},
 		{"skew", "clocks of two nodes 40 s apart", "PostgreSQL", "C-15", nil, (*env).skewed},
+		{"clock", "the clock is an hour behind the one of before a restart", "SQLite", "C-14", nil, (*env).clockBack},
 		{"memory", "1,000 logins at once in 300 MiB", "SQLite", "C-20", nil, (*env).scarceMemory},
 		{"versions", "two versions on one database, the older from before its schema changed", "PostgreSQL", "C-24",
 			needsHistory, (*env).twoVersions},

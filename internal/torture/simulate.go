@@ -22,6 +22,7 @@ type simulation struct {
 	first     uint64
 	histories int
 	plant     func(auth.Store) auth.Store // a fault for the simulation to find; nil: none
+	naive     bool                        // another: the service believes whatever time the machine shows
 }
 
 // simulated is what came of it.
@@ -94,6 +95,11 @@ func (s simulation) batch(ctx context.Context, from []byte, first uint64, n int)
 		return out, err
 	}
 	defer func() { err = errors.Join(err, st.close()) }()
+	if st.naive = s.naive; s.naive {
+		if err := st.start(ctx); err != nil {
+			return out, err
+		}
+	}
 	for i := range n {
 		seed := first + uint64(i)
 		h := newHistory(someone(int(seed%usersEach)), contract())
@@ -124,9 +130,11 @@ const faultsIn100 = 12
 
 func (p *play) run(ctx context.Context) error {
 	for range stepsEach {
-		p.clock.Advance(p.pause(p.history, p.clock.Now()))
+		if err := p.wait(ctx, p.pause(p.history, p.now())); err != nil || p.broken != "" {
+			return err
+		}
 		if p.crowded() { // the call would wait for an attempt that nobody makes any more
-			p.clock.Advance(time.Minute + time.Millisecond)
+			p.machine.Pass(time.Minute + 10*time.Second) // which may be a tenth less for the service
 		}
 		c := p.next(p.history)
 		armed := p.chance(faultsIn100)
@@ -141,7 +149,7 @@ func (p *play) run(ctx context.Context) error {
 		} else if a.class == lost {
 			p.breaks("a fault of the server's own%s", a.detail)
 		}
-		now := p.clock.Now()
+		now := p.now()
 		p.observe([]call{c}, []answer{a}, now, now, 0)
 		if a.class == ok {
 			p.out.reached[c.kind]++
@@ -153,10 +161,47 @@ func (p *play) run(ctx context.Context) error {
 	return p.look(ctx, call{kind: askCode}, ok, true)
 }
 
+// wait lets time pass, or has somebody set the machine's clock back, while the service runs or before it is started anew. A service whose clock
+// is too far behind serves nobody until it is set right.
+func (p *play) wait(ctx context.Context, d time.Duration) error {
+	if d >= 0 {
+		p.machine.Pass(d)
+		return nil
+	}
+	p.machine.Pass(6 * time.Second) // so that there is something to note
+	if err := p.KeepTime(ctx); err != nil {
+		return err
+	}
+	shown := p.now()
+	p.machine.Set(d)
+	if p.chance(50) {
+		if err := p.start(ctx); err != nil {
+			return err
+		}
+	}
+	if now := p.now(); now.Before(shown) {
+		p.breaks("the clock went back from %s to %s", shown, now)
+	}
+	behind := p.clock.Behind()
+	if behind <= auth.ClockTolerance {
+		return nil
+	}
+	for _, c := range []call{{kind: login, word: p.worlds[0].word}, {kind: look, in: p.pick(p.history, false)}} {
+		if c.in < 0 {
+			continue
+		}
+		if a := p.do(ctx, p.person, c); a.class != busy {
+			p.breaks("%s: %s%s by a clock that is %s behind", c, a.class, a.detail, behind)
+		}
+	}
+	p.machine.Set(behind)
+	return nil
+}
+
 // crowded reports whether more attempts may be under way than the user has left.
 func (p *play) crowded() bool {
 	for _, w := range p.worlds {
-		if c := w.password; c.pending > 0 && c.failures+c.pending >= p.limits.failures && p.clock.Now().Before(c.pendingAt.Add(time.Minute)) {
+		if c := w.password; c.pending > 0 && c.failures+c.pending >= p.limits.failures && p.now().Before(c.pendingAt.Add(time.Minute)) {
 			return true
 		}
 	}

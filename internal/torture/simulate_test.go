@@ -60,6 +60,18 @@ func TestSimulationFindsResetTokensThatAreGoodTwice(t *testing.T) { // C-03
 	}
 }
 
+// TestSimulationFindsAClockThatIsSetBack plants a service that believes its machine's clock.
+func TestSimulationFindsAClockThatIsSetBack(t *testing.T) { // C-14
+	t.Parallel()
+	s, err := simulation{first: 1, histories: 3000, naive: true}.run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.broken == nil {
+		t.Fatalf("%d histories found nothing", s.histories)
+	}
+}
+
 type rereading struct{ auth.Store }
 
 func (s rereading) View(ctx context.Context, fn func(auth.Reads) error) error {

@@ -50,13 +50,17 @@ func (n *node) ready(ctx context.Context, ahead time.Duration) error {
 
 // signIn gets the client a token of its own.
 func (n *node) signIn(ctx context.Context) error {
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {clientID}, "client_secret": {clientSecret}}
-	r := n.send(ctx, "POST", "/oidc/token", strings.NewReader(form.Encode()), "Content-Type", "application/x-www-form-urlencoded")
+	r := n.askToken(ctx)
 	if r.status != http.StatusOK {
 		return fmt.Errorf("token of the client: %v", r)
 	}
 	n.client.Store(r.field("access_token"))
 	return nil
+}
+
+func (n *node) askToken(ctx context.Context) reply {
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {clientID}, "client_secret": {clientSecret}}
+	return n.send(ctx, "POST", "/oidc/token", strings.NewReader(form.Encode()), "Content-Type", "application/x-www-form-urlencoded")
 }
 
 // reply is what came back; err is set when nothing did.

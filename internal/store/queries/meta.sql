@@ -6,3 +6,6 @@ INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET 
 
 -- name: AddMeta :execrows
 INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+
+-- name: RaiseMeta :exec
+INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE meta.value < excluded.value;

@@ -53,6 +53,20 @@ func (q *Queries) Meta(ctx context.Context, name string) ([]string, error) {
 	return items, nil
 }
 
+const raiseMeta = `-- name: RaiseMeta :exec
+INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE meta.value < excluded.value
+`
+
+type RaiseMetaParams struct {
+	Name  string
+	Value string
+}
+
+func (q *Queries) RaiseMeta(ctx context.Context, arg RaiseMetaParams) error {
+	_, err := q.db.ExecContext(ctx, raiseMeta, arg.Name, arg.Value)
+	return err
+}
+
 const setMeta = `-- name: SetMeta :exec
 INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value
 `

@@ -271,3 +271,13 @@ func testEmptyDirectory(t *testing.T, s auth.Store) {
 		t.Errorf("got %+v, want nothing but a revision", d)
 	}
 }
+
+// testRaisedMeta has a note of digits that is never lowered.
+func testRaisedMeta(t *testing.T, s auth.Store) {
+	for _, c := range []struct{ by, want string }{{"1000", "1000"}, {"0990", "1000"}, {"1000", "1000"}, {"2000", "2000"}, {"1999", "2000"}} {
+		write(t, s, func(tx auth.Writes) error { return tx.RaiseMeta("raised", c.by) })
+		if got := read(t, s, func(r auth.Reads) (string, error) { return r.Meta("raised") }); got != c.want {
+			t.Errorf("after %s: got %s, want %s", c.by, got, c.want)
+		}
+	}
+}

@@ -30,6 +30,7 @@ type part = func(*testing.T, auth.Store)
 func ofAll() map[string]part {
 	return map[string]part{
 		"RoundTrip":              testRoundTrip,
+		"RaisedMeta":             testRaisedMeta,
 		"RoundTripOfZeroValues":  testZeroValues,
 		"NotFound":               testNotFound,
 		"Nothing":                testNothing,

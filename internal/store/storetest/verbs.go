@@ -40,6 +40,7 @@ func testRevision(t *testing.T, s auth.Store) {
 		{"PutSigningKey", true, func(tx auth.Writes) error { return tx.PutSigningKey(w.signingKey) }},
 		{"PutAppKey", true, func(tx auth.Writes) error { return tx.PutAppKey(w.appKey) }},
 		{"SetMeta", false, func(tx auth.Writes) error { return tx.SetMeta("k", "v") }},
+		{"RaiseMeta", false, func(tx auth.Writes) error { return tx.RaiseMeta("n", "17") }},
 		{"AddUser", false, func(tx auth.Writes) error {
 			return steps(
 				func() error { return tx.AddUser(auth.User{Tenant: "demo", ID: "18"}, nil) },
