@@ -59,7 +59,11 @@ func (s *Service) readAccess(d *directory, token, audience string) (accessToken,
 // Error: CodeInvalidToken.
 func (s *Service) liveToken(ctx context.Context, by Actor, t accessToken, now time.Time) (LiveSession, error) {
 	var live LiveSession
-	err := s.store.View(ctx, func(r Reads) (err error) { live, err = r.Session(t.client.Tenant, t.session); return err })
+	revoked := false
+	err := s.store.View(ctx, func(r Reads) (err error) {
+		live, revoked, err = r.TokenSession(t.client.Tenant, t.session, t.id, t.family)
+		return err
+	})
 	if errors.Is(err, ErrNotFound) {
 		return live, refuse(CodeInvalidToken)
 	}
@@ -69,13 +73,10 @@ func (s *Service) liveToken(ctx context.Context, by Actor, t accessToken, now ti
 	if err := s.current(ctx, by, live.Revision); err != nil {
 		return live, err
 	}
-	if !s.clientLives(t.client) || !live.carriesTokens() || !live.alive(now) || string(live.User.ID) != t.subject {
+	if revoked || !s.clientLives(t.client) || !live.carriesTokens() || !live.alive(now) || string(live.User.ID) != t.subject {
 		return live, refuse(CodeInvalidToken)
 	}
-	if err := live.bearerFor(s.dir.Load().clients[t.client.ID], t.org().ID); err != nil {
-		return live, err
-	}
-	return live, s.unrevoked(ctx, t)
+	return live, live.bearerFor(s.dir.Load().clients[t.client.ID], t.org().ID)
 }
 
 // unrevoked refuses a token that was revoked, itself or with its family.

@@ -129,6 +129,8 @@ type Reads interface {
 	Bearer(hash TokenHash) (Bearer, error)
 	// Session returns a session with what its liveness depends on, in one statement.
 	Session(t TenantID, id SessionID) (LiveSession, error)
+	// TokenSession is Session for one of its access tokens, and RevokedToken, in one statement.
+	TokenSession(t TenantID, session SessionID, id string, family TokenHash) (live LiveSession, revoked bool, err error)
 	// SessionsOf lists the user's sessions of a surface that have not been ended, the latest seen first, at most n.
 	SessionsOf(t TenantID, id UserID, surface Surface, n int) ([]Session, error)
 	// Party returns the party whose tokens live in a session.

@@ -27,9 +27,15 @@ LEFT JOIN memberships m ON m.tenant_id = u.tenant_id AND m.user_id = u.id
 LEFT JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id`
 )
 
-// The statements that read one, by its id, a token of /multi and a refresh token.
+// The statements that read one: by its id, with one of its access tokens, by a token of /multi and by a refresh token.
 const (
 	sessionQuery = "-- name: Session :many\nSELECT " + liveColumns + `
+FROM sessions s` + liveTables + `
+WHERE s.tenant_id = $1 AND s.id = $2`
+
+	tokenSessionQuery = "-- name: TokenSession :many\nSELECT " + liveColumns + `,
+    EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.tenant_id = $1 AND r.id = $3)
+        OR EXISTS (SELECT 1 FROM refresh_tokens f WHERE f.hash = $4 AND f.tenant_id = $1 AND f.revoked_at > 0)
 FROM sessions s` + liveTables + `
 WHERE s.tenant_id = $1 AND s.id = $2`
 
@@ -105,6 +111,26 @@ func (r reads) Session(t auth.TenantID, id auth.SessionID) (auth.LiveSession, er
 		return auth.LiveSession{}, err
 	}
 	return live(verb, rows, func(l *liveRow) *liveRow { return l })
+}
+
+// tokenSessionRow is a row of tokenSessionQuery.
+type tokenSessionRow struct {
+	liveRow
+	revoked bool
+}
+
+func (t *tokenSessionRow) fields() []any { return t.liveRow.fields(&t.revoked) }
+
+// TokenSession implements auth.Reads.
+func (r reads) TokenSession(t auth.TenantID, session auth.SessionID, id string, family auth.TokenHash) (auth.LiveSession, bool, error) {
+	const verb = "read session of a token"
+	f := filter{args: []any{string(t), string(session), id, family[:]}}
+	rows, err := read(r, verb, tokenSessionQuery, f, (*tokenSessionRow).fields)
+	if err := some(r, verb, rows, err); err != nil {
+		return auth.LiveSession{}, false, err
+	}
+	l, err := live(verb, rows, func(t *tokenSessionRow) *liveRow { return &t.liveRow })
+	return l, rows[0].revoked, err
 }
 
 // bearerRow is a row of bearerQuery.

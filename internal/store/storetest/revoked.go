@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -12,7 +14,20 @@ func testRevokedTokens(t *testing.T, s auth.Store) {
 	w, other := added(t, s, live("demo")), added(t, s, live("other"))
 	revoked := func(tenant auth.TenantID, id string, family auth.TokenHash) bool {
 		t.Helper()
-		return read(t, s, func(r auth.Reads) (bool, error) { return r.RevokedToken(tenant, id, family) })
+		alone := read(t, s, func(r auth.Reads) (bool, error) { return r.RevokedToken(tenant, id, family) })
+		live, with := auth.LiveSession{}, false
+		err := s.View(t.Context(), func(r auth.Reads) (err error) {
+			live, with, err = r.TokenSession(tenant, w.session.ID, id, family)
+			return err
+		})
+		if err != nil || with != alone {
+			t.Errorf("%s of %s: got %t, with its session %t, %v", id, tenant, alone, with, err)
+		}
+		want := read(t, s, func(r auth.Reads) (auth.LiveSession, error) { return r.Session(tenant, w.session.ID) })
+		if !reflect.DeepEqual(live, want) {
+			t.Errorf("TokenSession: got %+v, want %+v", live, want)
+		}
+		return alone
 	}
 	check := func(when string, token, family bool) {
 		t.Helper()
@@ -31,6 +46,15 @@ func testRevokedTokens(t *testing.T, s auth.Store) {
 		}
 	}
 	check("at first", false, false)
+	for tenant, session := range map[auth.TenantID]auth.SessionID{"demo": "none", "none": w.session.ID} {
+		err := s.View(t.Context(), func(r auth.Reads) error {
+			_, _, err := r.TokenSession(tenant, session, "jti-2", w.root.Hash)
+			return err
+		})
+		if !errors.Is(err, auth.ErrNotFound) {
+			t.Errorf("a session that is not there, in %s: got %v, want ErrNotFound", tenant, err)
+		}
+	}
 	for i, want := range []bool{true, false} {
 		if got := move(t, s, func(tx auth.Writes) (bool, error) { return tx.RevokeToken("demo", "jti-2", at(20+i)) }); got != want {
 			t.Errorf("revoke token, %d: got %t, want %t", i, got, want)
