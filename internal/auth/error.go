@@ -142,7 +142,6 @@ const (
 	CodeRootUnverified   // …of one whose address is not verified
 	CodeRootProfile      // …of one with another profile
 	CodeDiligenceMissing // …of one whose due diligence is not approved
-	CodeProfileNotFound  // the tenant does not have the profile
 	CodeConsumerExists
 	CodeConsumerVerified // frozen since due diligence was approved
 	CodeRootVerified     // the same, of a corporate
@@ -304,7 +303,6 @@ var codeNames = [codeEnd]string{
 	CodeRootUnverified:      "root_unverified",
 	CodeRootProfile:         "root_profile",
 	CodeDiligenceMissing:    "diligence_missing",
-	CodeProfileNotFound:     "profile_not_found",
 	CodeConsumerExists:      "consumer_exists",
 	CodeConsumerVerified:    "consumer_verified",
 	CodeRootVerified:        "root_verified",

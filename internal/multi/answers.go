@@ -122,7 +122,6 @@ var answers = map[auth.Code]wire{
 	auth.CodeRootUnverified:   conflict("ROOT_EMAIL_NOT_VERIFIED"),
 	auth.CodeRootProfile:      conflict("PROFILE_MISMATCH"),
 	auth.CodeDiligenceMissing: conflict("KYC_APPROVAL_MISSING"),
-	auth.CodeProfileNotFound:  conflict("PROFILE_NOT_FOUND"),
 	auth.CodeCountryInvalid:   conflict("COUNTRY_INVALID"),
 	auth.CodeConsumerExists:   conflict("CONSUMER_ALREADY_EXISTS"),
 	auth.CodeConsumerVerified: conflict("CONSUMER_VERIFIED"),
