@@ -79,7 +79,7 @@ func proveKillAmidGuesses(t *testing.T, data string) {
 		if round == 0 {
 			guess(20) // what the crash left in flight is still waited for here, in vain
 		}
-		on.advance(t, 61*time.Second)
+		on.advance(t, 121*time.Second)
 		guess(20)
 		if verified > 5 {
 			t.Errorf("round %d: %v guesses were verified over both lives, want at most 5", round, verified)
@@ -92,7 +92,7 @@ func proveKillAmidGuesses(t *testing.T, data string) {
 			t.Errorf("round %d: right password after the guesses: %s, want %s", round, got, held)
 		}
 		on.advance(t, 31*time.Minute)
-		ahead += 61*time.Second + 31*time.Minute
+		ahead += 121*time.Second + 31*time.Minute
 		if got := w.verdict(on.login(t, w, w.identifier(victim), rightWord)); got != admitted {
 			t.Errorf("round %d: right password when the lock is over: %s, want %s", round, got, admitted)
 		}
@@ -157,7 +157,7 @@ func proveInFlightCounts(t *testing.T, data string) {
 	first.Kill()
 	guessers.Wait()
 	second := life(t, data, seed)
-	second.advance(t, 61*time.Second)
+	second.advance(t, 121*time.Second)
 	for _, word := range []string{wrongWord, rightWord} {
 		for _, w := range ways {
 			if got := w.verdict(second.login(t, w, w.identifier(victim), word)); got != held {

@@ -62,7 +62,7 @@
 //	   └────────────────────────────────────────────────────────────────────┘
 //	                  LockPolicy.For after the locking failure
 //
-// A reservation that a crash left behind becomes a failure after a minute. An identifier that nobody has is counted and locked in the same
+// A reservation that a crash left behind becomes a failure after two minutes. An identifier that nobody has is counted and locked in the same
 // way, under a keyed hash.
 //
 // # A challenge

@@ -111,8 +111,9 @@ type Attempts struct {
 	ExpiresAt   time.Time // when nothing here matters any more; zero: never
 }
 
-// pendingLimit is how long a reservation may go unsettled. It is far above the longest wait and hash, so only a crash exceeds it.
-const pendingLimit = time.Minute
+// pendingLimit is how long a reservation may go unsettled. It is far above the longest wait and hash, together with what the clocks of two
+// nodes may be apart, so only a crash exceeds it.
+const pendingLimit = 2 * time.Minute
 
 // outcome is how an attempt ended.
 type outcome int

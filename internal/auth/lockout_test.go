@@ -119,7 +119,7 @@ func checkRow(t interface{ Errorf(string, ...any) }, before, after auth.Attempts
 func TestALockLastsFromTheLastFailure(t *testing.T) {
 	t.Parallel()
 	a := auth.Attempts{Failures: 4, Pending: 1, FailedAt: noon.Add(-20 * time.Second), PendingAt: noon.Add(-auth.PendingLimit)}
-	locked := a.Settle(auth.Withdrawn, noon, policy) // the reservation is a minute old, and so has become a failure
+	locked := a.Settle(auth.Withdrawn, noon, policy) // the reservation is too old, and so has become a failure
 	if got, want := locked.LockedUntil, a.FailedAt.Add(policy.For); !got.Equal(want) {
 		t.Errorf("got %v, want %v: the latest failure is not the one that a crash left behind", got, want)
 	}

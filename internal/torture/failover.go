@@ -57,7 +57,7 @@ func (e *env) failOverOnce(ctx context.Context, seed uint64) (_ *lives, err erro
 // skewed has two nodes whose clocks differ.
 func (e *env) skewed(ctx context.Context) (result, error) {
 	return e.sideBySide(ctx, 12, func(l *lives) error {
-		l.skew = 20 * time.Second // a minute apart they would take each other's attempts under way for those of a crash
+		l.skew = 20 * time.Second // two minutes apart they would take each other's attempts under way for those of a crash
 		return l.rise(ctx)
 	})
 }

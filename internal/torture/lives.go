@@ -77,7 +77,7 @@ func (l *lives) fall() {
 
 // advance moves the clocks: as a rule so far that what a crash left under way counts as a failure, sometimes beyond the end of a lock.
 func (l *lives) advance(ctx context.Context) error {
-	l.ahead += time.Minute + 2*time.Second
+	l.ahead += contract().reservation + 2*time.Second
 	if l.IntN(4) == 0 {
 		l.ahead += 31 * time.Minute
 	}

@@ -56,7 +56,7 @@ func contract() limits {
 		otpFor: 5 * time.Minute, wait: 15 * time.Second, tries: 3, sends: 3,
 		mailFor: 30 * time.Minute, mailPause: time.Hour, mailTries: 3,
 		pushFor: 2 * time.Minute, pushWindow: 10 * time.Minute, pushCount: 3, maxDenials: 2,
-		resetFor: 5 * time.Minute, replay: 10 * time.Second, reservation: time.Minute, backendIdle: 14 * 24 * time.Hour,
+		resetFor: 5 * time.Minute, replay: 10 * time.Second, reservation: 2 * time.Minute, backendIdle: 14 * 24 * time.Hour,
 	}
 }
 

@@ -134,7 +134,7 @@ func (p *play) run(ctx context.Context) error {
 			return err
 		}
 		if p.crowded() { // the call would wait for an attempt that nobody makes any more
-			p.machine.Pass(time.Minute + 10*time.Second) // which may be a tenth less for the service
+			p.machine.Pass(p.limits.reservation * 7 / 6) // which may be a tenth less for the service
 		}
 		c := p.next(p.history)
 		armed := p.chance(faultsIn100)
@@ -201,7 +201,8 @@ func (p *play) wait(ctx context.Context, d time.Duration) error {
 // crowded reports whether more attempts may be under way than the user has left.
 func (p *play) crowded() bool {
 	for _, w := range p.worlds {
-		if c := w.password; c.pending > 0 && c.failures+c.pending >= p.limits.failures && p.now().Before(c.pendingAt.Add(time.Minute)) {
+		if c := w.password; c.pending > 0 && c.failures+c.pending >= p.limits.failures &&
+			p.now().Before(c.pendingAt.Add(p.limits.reservation)) {
 			return true
 		}
 	}
