@@ -3,7 +3,6 @@ package apitest
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,7 +12,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -24,101 +22,6 @@ import (
 	"countersign/internal/device/deviceclient"
 	"countersign/internal/jose"
 )
-
-// canaries are values that were each sent once, in one place of one call, and belong nowhere else.
-type canaries struct {
-	sent map[string]canary
-	rand *rand.Rand
-}
-
-// canary says where a value was sent.
-type canary struct {
-	where  string
-	secret bool // what stands there is a secret: nobody keeps it, and no message and no webhook has it
-}
-
-// secretPlace are the members and headers that hold secrets.
-var secretPlace = regexp.MustCompile(`(?i)(^(value|nonce|code|pin|salt|proof|answer|ticket|api-key|authorization|programme-key)$|password|passcode|token|secret|verificationCode|inviteCode|assertion|otp)`)
-
-// at makes a value for a place. It looks like a word, so that it passes where any text does.
-func (c *canaries) at(where, member string) string {
-	text := "Canary7!"
-	for range 16 {
-		text += string(rune('a' + c.rand.IntN(26)))
-	}
-	c.sent[text] = canary{where + " " + member, secretPlace.MatchString(member)}
-	return text
-}
-
-// bodies are a body with one of its values after the other replaced, and with all of them: by a text, whatever the type was.
-func (c *canaries) bodies(where string, body []byte) [][]byte {
-	if body == nil {
-		return nil
-	}
-	var places []string // of the values, in the order in which the walk comes to them
-	replace := func(which int) []byte {
-		var v any
-		if json.Unmarshal(body, &v) != nil {
-			return body
-		}
-		places = places[:0]
-		text, err := json.Marshal(c.replace(where, "", v, which, &places))
-		if err != nil {
-			panic(err)
-		}
-		return text
-	}
-	all := [][]byte{replace(-1)}
-	for i := range len(places) {
-		all = append(all, replace(i))
-	}
-	quoted := fmt.Sprintf("%q", c.at(where, "body"))
-	return append(all, []byte(quoted), []byte(`{"`+c.at(where, "name")+`":1}`), []byte(`{"x":"`+c.at(where, "broken JSON")),
-		[]byte(c.at(where, "no JSON")), slices.Concat(body, []byte(c.at(where, "behind the body"))))
-}
-
-// replace puts a canary in the place of the value of a number, or of every one for -1.
-func (c *canaries) replace(where, member string, v any, which int, places *[]string) any {
-	switch v := v.(type) {
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			out[name] = c.replace(where, name, v[name], which, places)
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i := range v {
-			out[i] = c.replace(where, member, v[i], which, places)
-		}
-		return out
-	}
-	*places = append(*places, member)
-	if which == -1 || which == len(*places)-1 {
-		return c.at(where, member)
-	}
-	return v
-}
-
-// found are the canaries of which a text has one, as it is or in another spelling.
-func (c *canaries) found(text []byte, secretsOnly bool) []string {
-	var all []string
-	for value, of := range c.sent {
-		if secretsOnly && !of.secret {
-			continue
-		}
-		for how, form := range map[string]string{
-			"as it is": value, "in hex": hex.EncodeToString([]byte(value)), "escaped": url.QueryEscape(value),
-			"in base64": base64.RawStdEncoding.EncodeToString([]byte(value))[:24],
-		} {
-			if bytes.Contains(text, []byte(form)) {
-				all = append(all, of.where+", "+how)
-			}
-		}
-	}
-	slices.Sort(all)
-	return all
-}
 
 // aviary is a server to which canaries are sent, with the ways to be let in.
 type aviary struct {
@@ -158,9 +61,16 @@ func canarySeed(t *testing.T, hook string) string {
 // program has one level of logging; there is no other to turn on.
 func TestCanaries(t *testing.T) {
 	t.Parallel()
+	data := filepath.Join(t.TempDir(), "test.db")
+	proveCanaries(t, data, map[string]func() []byte{"the database": func() []byte { return files(t, data) }})
+}
+
+// proveCanaries sends canaries to a server on a database, and looks for them in its log, in what it answers and tells, and in what is kept.
+func proveCanaries(t *testing.T, data string, kept map[string]func() []byte) {
 	a := &aviary{
 		canaries: &canaries{sent: make(map[string]canary), rand: rand.New(rand.NewPCG(58, 131))}, t: t, refusals: make(map[string][]byte),
 	}
+	a.checkSpellings()
 	hooks := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		a.mu.Lock()
@@ -168,23 +78,9 @@ func TestCanaries(t *testing.T) {
 		a.hooked = append(a.hooked, body...)
 	}))
 	t.Cleanup(hooks.Close)
-	data := filepath.Join(t.TempDir(), "test.db")
 	s := Start(t, Options{Data: data, Seed: canarySeed(t, hooks.URL)})
 	a.base = s.URL
-	operations := 0
-	for _, path := range []string{multiDoc, cisDoc, deviceDoc} {
-		doc, err := openapi3.NewLoader().LoadFromData(a.get(path))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, path := range slices.Sorted(maps.Keys(doc.Paths.Map())) {
-			for method, op := range doc.Paths.Value(path).Operations() {
-				a.prepare()
-				a.release(doc, method, path, op)
-				operations++
-			}
-		}
-	}
+	operations := a.releaseAll()
 	t.Logf("%d calls of %d operations with %d canaries", a.calls, operations, len(a.sent))
 	if operations < 200 || a.calls < 2500 || len(a.hooked) == 0 {
 		t.Errorf("%d calls of %d operations, %d bytes of news: no run to speak of", a.calls, operations, len(a.hooked))
@@ -203,8 +99,10 @@ func TestCanaries(t *testing.T) {
 	if err := s.Stop(t); err != nil {
 		t.Fatal(err)
 	}
-	for _, where := range a.found(files(t, data), true) {
-		t.Errorf("the database holds what was sent in %s", where)
+	for sink, text := range kept {
+		for _, where := range a.found(text(), true) {
+			t.Errorf("%s holds what was sent in %s", sink, where)
+		}
 	}
 	for line := range strings.Lines(s.Log()) {
 		for _, where := range a.found([]byte(line), false) {
@@ -214,6 +112,25 @@ func TestCanaries(t *testing.T) {
 	if !bytes.Contains([]byte(s.Log()), []byte(`"route":"/multi/login_with_password"`)) || strings.Contains(s.Log(), `"stack"`) {
 		t.Error("the log is not what it should be")
 	}
+}
+
+// releaseAll sends canaries to every operation, and returns how many there are.
+func (a *aviary) releaseAll() (operations int) {
+	a.t.Helper()
+	for _, path := range []string{multiDoc, cisDoc, deviceDoc} {
+		doc, err := openapi3.NewLoader().LoadFromData(a.get(path))
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		for _, path := range slices.Sorted(maps.Keys(doc.Paths.Map())) {
+			for method, op := range doc.Paths.Value(path).Operations() {
+				a.prepare()
+				a.release(doc, method, path, op)
+				operations++
+			}
+		}
+	}
+	return operations
 }
 
 func (a *aviary) get(path string) []byte {

@@ -242,6 +242,15 @@ func (s *Server) withLog(err error) error {
 	return fmt.Errorf("%w\n%s", err, text)
 }
 
+// Dump returns all of a database as text.
+func (s *Server) Dump(name string) ([]byte, error) {
+	out, err := s.command("pg_dump", "--host="+s.dir, "--username="+superuser, name).Output()
+	if err != nil {
+		return nil, fmt.Errorf("pg_dump: %w", err)
+	}
+	return out, nil
+}
+
 // Stop ends the server and removes its directory.
 func (s *Server) Stop() error {
 	s.dismiss()
