@@ -2,12 +2,15 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/pressly/goose/v3"
@@ -17,7 +20,7 @@ import (
 var migrations embed.FS
 
 // Migrate brings the schema of the database that dsn names up to date and returns the versions before and after. Several processes may
-// do so at once. A schema that is newer than this binary knows is an error and stays as it is.
+// do so at once. A schema that is newer than this binary knows stays as it is, and is an error unless it leaves room for this one.
 func Migrate(ctx context.Context, dsn string, o Options) (from, to int64, err error) {
 	s, err := connect(ctx, dsn, o)
 	if err != nil {
@@ -27,7 +30,7 @@ func Migrate(ctx context.Context, dsn string, o Options) (from, to int64, err er
 	return s.migrate(ctx)
 }
 
-// ready returns s if its schema is the one this binary was built for, and else closes it.
+// ready returns s if its schema is one that this binary can serve, and else closes it.
 func (s *Store) ready(ctx context.Context) (*Store, error) {
 	if err := s.checkSchema(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -51,14 +54,59 @@ func (s *Store) checkSchema(ctx context.Context) error {
 	if want := newest(p); have < want {
 		return fmt.Errorf("open store: the schema is at version %d and this binary needs %d: run countersign migrate", have, want)
 	} else if have > want {
-		return tooNew(have, want)
+		return s.leavesRoom(ctx, have, want)
 	}
 	return nil
 }
 
-func tooNew(have, know int64) error {
-	return fmt.Errorf("open store: the schema is at version %d and this binary knows %d: use the one that migrated it, or a newer one",
-		have, know)
+// servesOf names the note of a version of the schema that tells the oldest version whose binary can serve it. Whoever migrates leaves it.
+func servesOf(version int64) string { return fmt.Sprintf("schema %d serves", version) }
+
+// leavesRoom returns nil if a schema that is newer than this binary knows says that this one can serve it, as an earlier version has to after
+// an upgrade that went wrong.
+func (s *Store) leavesRoom(ctx context.Context, have, know int64) error {
+	var serves int64
+	err := s.writer.QueryRowContext(ctx, "SELECT CAST(value AS BIGINT) FROM meta WHERE name = $1", servesOf(have)).Scan(&serves)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		serves = have
+	case err != nil:
+		return blame(ctx, "read which versions the schema serves", err)
+	}
+	if know >= serves {
+		return nil
+	}
+	return fmt.Errorf("open store: the schema is at version %d, which serves binaries from version %d on, and this one knows %d: "+
+		"use the one that migrated it, or a newer one", have, serves, know)
+}
+
+func servesLine() *regexp.Regexp { return regexp.MustCompile(`(?m)^-- serves: (\d+)$`) }
+
+// serves returns the oldest version whose binary can serve the schema after all migrations of a directory. One that an earlier binary need not
+// know of says so by a line "-- serves: N", with the version of the earliest.
+func serves(dir fs.FS) (oldest int64, err error) {
+	files, err := fs.Glob(dir, "*.sql")
+	line := servesLine()
+	for _, name := range files {
+		text, rerr := fs.ReadFile(dir, name)
+		number, _, _ := strings.Cut(name, "_")
+		if m := line.FindSubmatch(text); m != nil {
+			number = string(m[1])
+		}
+		n, nerr := strconv.ParseInt(number, 10, 64)
+		err = errors.Join(err, rerr, nerr)
+		oldest = max(oldest, n)
+	}
+	return oldest, err
+}
+
+// noteServes leaves the note of a version.
+func (s *Store) noteServes(ctx context.Context, version, oldest int64) error {
+	const add = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+	if _, err := s.writer.ExecContext(ctx, add, servesOf(version), strconv.FormatInt(oldest, 10)); err != nil {
+		return blame(ctx, "note which versions the schema serves", err)
+	}
+	return nil
 }
 
 func (s *Store) migrate(ctx context.Context) (from, to int64, err error) {
@@ -70,15 +118,26 @@ func (s *Store) migrate(ctx context.Context) (from, to int64, err error) {
 		return 0, 0, err
 	}
 	if to = newest(p); from > to {
-		return from, from, tooNew(from, to)
+		return from, from, s.leavesRoom(ctx, from, to)
 	}
 	if from == to {
 		return from, to, nil
 	}
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return from, from, err
+	}
+	oldest, err := serves(dir)
+	if err == nil && from > 0 { // else there is nothing to note it in yet
+		err = s.noteServes(ctx, to, oldest)
+	}
+	if err != nil {
+		return from, from, err
+	}
 	if _, err := p.Up(ctx); err != nil {
 		return from, from, fmt.Errorf("migrate schema from version %d to %d: %w", from, to, err)
 	}
-	return from, to, nil
+	return from, to, s.noteServes(ctx, to, oldest)
 }
 
 // provider returns goose for this database. Goose has a registry of its own for the whole process, which is left out.

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"database/sql"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -207,6 +208,19 @@ func testSchemaVersions(t *testing.T, dsn string, query func(*testing.T, string)
 	}
 	if _, _, err := store.Migrate(t.Context(), dsn, store.Options{}); err == nil || !strings.Contains(err.Error(), "99999") {
 		t.Errorf("migrate a younger database: got %v, want it refused", err)
+	}
+	for serves, works := range map[int64]bool{newest - 1: true, newest: true, newest + 1: false} {
+		query(t, fmt.Sprintf("INSERT INTO meta (name, value) VALUES ('schema 99999 serves', '%d') "+
+			"ON CONFLICT (name) DO UPDATE SET value = excluded.value", serves))
+		_, to, err := store.Migrate(t.Context(), dsn, store.Options{})
+		for _, err := range []error{open(), err} {
+			if works != (err == nil) {
+				t.Errorf("a younger database that serves from %d on, for %d: got %v", serves, newest, err)
+			}
+		}
+		if to != 99999 {
+			t.Errorf("migrate a younger database: to %d", to)
+		}
 	}
 }
 

@@ -127,6 +127,7 @@ func experiments() []experiment {
 		{"memory", "1,000 logins at once in 300 MiB", "SQLite", "C-20", nil, (*env).scarceMemory},
 		{"versions", "two versions on one database, the older from before its schema changed", "PostgreSQL", "C-24",
 			needsHistory, (*env).twoVersions},
+		{"rollback", "the next version has migrated the database, and this one takes over again", "PostgreSQL", "C-24", nil, (*env).rolledBack},
 		{"restore", "a backup restored, from before logouts, changes and used tokens; then `countersign restored`", "SQLite", "C-27",
 			nil, (*env).restored},
 	}
