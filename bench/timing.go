@@ -53,9 +53,13 @@ const (
 	lockedSet = 4 // locked accounts of a route, asked in turn
 )
 
-// address is that of the account for the n-th sample.
-func (k kind) address(route, n int) string {
-	account := n / triesEach
+// stride spreads the accounts that are asked one after the other over the database: known ones would else lie side by side, as those of nobody
+// do not. It is a prime, so that each is asked as often as before.
+const stride = 7919
+
+// address is that of the account for the n-th of so many samples.
+func (k kind) address(route, n, samples int) string {
+	account := n / triesEach * stride % ((samples + triesEach - 1) / triesEach)
 	if k == locked {
 		account = n % lockedSet
 	}
@@ -66,7 +70,7 @@ func (k kind) address(route, n int) string {
 func (k kind) addresses(route, samples int) []string {
 	var all []string
 	for n := range samples {
-		if a := k.address(route, n); !slices.Contains(all[max(0, len(all)-lockedSet):], a) {
+		if a := k.address(route, n, samples); !slices.Contains(all[max(0, len(all)-lockedSet):], a) {
 			all = append(all, a)
 		}
 	}
@@ -199,7 +203,7 @@ func (t *timing) sample(c *client, r *timedRoute, route int) error {
 	for n := range t.samples {
 		rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		for _, k := range order {
-			ask := r.ask(k.address(route, n))
+			ask := r.ask(k.address(route, n, t.samples))
 			begin := time.Now()
 			status, body, err := c.do(ask)
 			if err != nil {

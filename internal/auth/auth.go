@@ -58,6 +58,7 @@ type Service struct {
 	reloading sync.Mutex
 	turns     *turnstile
 	decoyKey  publicKey
+	decoyTOTP TOTP    // whose codes are computed for whoever has no app
 	limits    []Limit // refused attempts by address
 	smsLimits []Limit // of all tenants together
 	throttles throttles
@@ -138,6 +139,9 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		return nil, err
 	}
 	if s.decoyKey, err = newDecoyKey(); err != nil {
+		return nil, err
+	}
+	if s.decoyTOTP, err = newDecoyTOTP(s.ring); err != nil {
 		return nil, err
 	}
 	return s, s.Reload(ctx)

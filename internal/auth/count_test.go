@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"countersign/internal/auth"
 	"countersign/internal/auth/authtest"
@@ -345,6 +348,29 @@ func TestRefusalsCostTheSameWhileTheCostIsRaised(t *testing.T) { // A-029 B-10 B
 			if got := work(p, c.name, c.password, c.want); got != 2 {
 				t.Errorf("%v of %s costs %d hashes at %s, want one of each shape", c.want, c.name, got, p.name)
 			}
+		}
+	}
+}
+
+// TestCodesOfNobodyRunTheSameStatements: who has no app, and who is not there, is asked about like one who has.
+func TestCodesOfNobodyRunTheSameStatements(t *testing.T) {
+	t.Parallel()
+	e, m := metered(t, sqliteFile(t), authtest.Start)
+	e.Clock = authtest.NewClock(authtest.Start())
+	key := newApp(t, e, "ada")
+	wrong := noCode(t, e, key)
+	var want []string
+	for _, name := range []string{"ada", "charles", "nobody"} {
+		m.of(func() {
+			_, err := e.AuthenticateTOTP(t.Context(), e.App(), byCode(name, wrong))
+			wantCode(t, err, auth.CodeWrongOTP)
+		})
+		got := slices.Clone(m.trail)
+		if want == nil {
+			want = got
+		}
+		if diff := cmp.Diff(want, got); diff != "" || len(got) < 4 {
+			t.Errorf("%s, against one who has an app (-want +got):\n%s", name, diff)
 		}
 	}
 }

@@ -3,7 +3,9 @@ package auth
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/subtle"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"strings"
@@ -12,6 +14,8 @@ import (
 	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/hotp"
 	"github.com/pquerna/otp/totp"
+
+	"countersign/internal/seal"
 )
 
 const (
@@ -119,6 +123,17 @@ func (s *Service) ownTOTP(tx Tx, live LiveSession) (Account, TOTP, *Error, error
 	}
 	no, err := s.mayRefactor(tx, live, account, had.Version > 0)
 	return account, had, no, err
+}
+
+// newDecoyTOTP makes the app whose codes are computed for whoever has none. No code of it is good.
+func newDecoyTOTP(ring *seal.Ring) (TOTP, error) {
+	m := DefaultTOTPMethod()
+	a := TOTP{User: "decoy", Algorithm: m.Algorithm, Digits: m.Digits, Period: m.Period}
+	secret := make([]byte, totpSecret)
+	rand.Read(secret) // it does not fail
+	var err error
+	a.Sealed, err = ring.Seal(a.place(), []byte(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(secret)))
+	return a, err
 }
 
 func totpOf(r Reads, u User) (TOTP, error) {
@@ -237,21 +252,26 @@ func (s *Service) proveTOTP(tx Tx, by Actor, account Account, accept acceptance,
 
 // acceptTOTP returns the user's authenticator with the code's time step spent; or why the code is not accepted, for the event alone.
 func (s *Service) acceptTOTP(r Reads, by Actor, account Account, code string, now time.Time) (TOTP, *Error, error) {
-	if !account.Found {
-		return TOTP{}, refuse(CodeUnknownUser), nil
-	}
-	a, err := totpOf(r, account.User)
-	if err != nil || a.Version == 0 {
-		return a, refuse(CodeChannelUnbound), err
-	}
-	secret, err := s.ring.Open(a.place(), a.Sealed)
+	a, err := totpOf(r, account.User) // of nobody, too: whoever has none costs what others do
 	if err != nil {
 		return a, nil, err
 	}
-	step, err := a.stepOf(string(secret), code, s.rules(by).totp().Window, now)
+	tried := a
+	if a.Version == 0 {
+		tried = s.decoyTOTP
+	}
+	secret, err := s.ring.Open(tried.place(), tried.Sealed)
+	if err != nil {
+		return a, nil, err
+	}
+	step, err := tried.stepOf(string(secret), code, s.rules(by).totp().Window, now)
 	switch {
 	case err != nil:
 		return a, nil, err
+	case !account.Found:
+		return a, refuse(CodeUnknownUser), nil
+	case a.Version == 0:
+		return a, refuse(CodeChannelUnbound), nil
 	case step <= a.Step:
 		return a, refuse(CodeWrongOTP), nil
 	case account.User.Status == UserSuspended:

@@ -75,6 +75,16 @@ func testUserListPlans(t *testing.T, s *store.Store, seen *statements, db *sql.D
 			t.Errorf("%s: reads or sorts all there are:\n%s\n%s", name, query, text)
 		}
 	}
+	seen.take()
+	for _, canonical := range []string{"user7@example.com", "nobody@example.com"} {
+		if err := s.View(t.Context(), func(r auth.Reads) error {
+			_, err := r.AccountByIdentifier("demo", auth.ByEmail, canonical, "none:12")
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		check("the account of "+canonical, seen.texts[len(seen.texts)-1], []any{"demo", "email", canonical, "12", "none:12"}, false)
+	}
 	for name, l := range listings() {
 		seen.take()
 		err := s.View(t.Context(), func(r auth.Reads) error {

@@ -82,6 +82,7 @@ func ofSome() map[string]part {
 		"PutUser":          testPutUser,
 		"Users":            testUsers,
 		"CountUsers":       testCountUsers,
+		"Nobody":           testNobody,
 		"DeleteUser":       testDeleteUser,
 		"PutIdentity":      testPutIdentity,
 		"People":           testPeople,

@@ -127,6 +127,36 @@ func testCountUsers(t *testing.T, s auth.Store) {
 	}
 }
 
+// testNobody looks for whom nobody is, and finds nothing of those who were read in their place.
+func testNobody(t *testing.T, s auth.Store) {
+	added(t, s, live("demo"))
+	added(t, s, live("other"))
+	write(t, s, func(tx auth.Writes) error {
+		for _, id := range []auth.UserID{"2", "9"} {
+			if err := tx.AddUser(auth.User{Tenant: "demo", ID: id, Email: "somebody@example.com"}, nil); err != nil {
+				return err
+			}
+		}
+		_, err := tx.PutAttempts("demo", "none:0f", auth.AttemptPassword, auth.Attempts{Version: 3}, 0)
+		return err
+	})
+	revision := read(t, s, auth.Reads.Revision)
+	for _, phantom := range []auth.Subject{"none:00", "none:0f", "none:1a", "none:99ffff", "none:", "phantom"} {
+		for _, tenant := range []auth.TenantID{"demo", "nowhere"} {
+			want := auth.Account{Revision: revision, Subject: phantom}
+			if phantom == "none:0f" && tenant == "demo" {
+				want.Attempts.Version = 3
+			}
+			got := read(t, s, func(r auth.Reads) (auth.Account, error) {
+				return r.AccountByIdentifier(tenant, auth.ByEmail, "nobody@example.com", phantom)
+			})
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s of %s (-want +got):\n%s", phantom, tenant, diff)
+			}
+		}
+	}
+}
+
 // testDeleteUser looks for what is left of a user: nothing but an id that is nobody's again.
 func testDeleteUser(t *testing.T, s auth.Store) {
 	w := added(t, s, live("demo"))
