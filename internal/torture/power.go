@@ -67,7 +67,7 @@ func (e *env) powerPostgres(ctx context.Context) (result, error) {
 			return e.cutPostgres(ctx, settings, n, seed)
 		}
 	}
-	return e.outages(ctx, e.scale(8, 1000), with(), with("synchronous_commit=off"))
+	return e.outages(ctx, e.scale(6, 1000), with(), with("synchronous_commit=off"))
 }
 
 // cutSQLite is an outage of a server with a SQLite database.

@@ -27,7 +27,7 @@ func (e *env) sickSQLite(ctx context.Context) (out result, err error) {
 			return e.onSickDisk(ctx, program, n, seed, &ends)
 		}
 	}
-	rounds := e.scale(8, 600)
+	rounds := e.scale(6, 600)
 	out, err = e.outages(ctx, rounds, with(e.site.program), with(careless))
 	if err == nil && out.broken == "" && ends < rounds/2 {
 		err = fmt.Errorf("the disk failed under %d of %d servers only", ends, rounds)
