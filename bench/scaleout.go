@@ -46,6 +46,7 @@ func (p plan) scaleouts(ctx context.Context, nodes []int) (_ *scaleout, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	db.SetMaxOpenConns(1) // which alone tells from the backends of the nodes
 	for _, n := range nodes {
 		pt, err := s.scale(d, db, n)
 		if err != nil {
@@ -60,11 +61,14 @@ func (p plan) scaleouts(ctx context.Context, nodes []int) (_ *scaleout, err erro
 func (s *scaleout) scale(d database, db *sql.DB, nodes int) (_ scale, err error) {
 	pt := scale{nodes: nodes, waits: make(map[string]int)}
 	servers := make([]*server, 0, nodes)
-	defer func() {
+	stop := func() (err error) {
 		for _, server := range servers {
 			err = errors.Join(err, server.stop())
 		}
-	}()
+		servers = nil
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	for range nodes {
 		server, err := s.start(s.program, "serve", "--config", d.config)
 		if err != nil {
@@ -76,12 +80,28 @@ func (s *scaleout) scale(d database, db *sql.DB, nodes int) (_ scale, err error)
 	if err != nil {
 		return pt, err
 	}
+	if err := s.load(&pt, db, servers); err != nil {
+		return pt, err
+	}
+	if err := stop(); err != nil {
+		return pt, err
+	}
+	if err := alone(s.ctx, db); err != nil {
+		return pt, err
+	}
+	after, err := totals(db)
+	pt.commits, pt.rows = after[0]-before[0], after[1]-before[1]
+	return pt, err
+}
+
+// load has mostConns connections log in, the same number at each node, and counts what comes of it.
+func (s *scaleout) load(pt *scale, db *sql.DB, servers []*server) error {
 	ctx, stop := context.WithCancel(s.ctx)
 	var sampled error
 	var sampler, loads sync.WaitGroup
 	sampler.Go(func() { sampled = pt.sample(ctx, db) })
-	results, failed := make([]load, nodes), make([]error, nodes)
-	conns := mostConns / nodes
+	results, failed := make([]load, len(servers)), make([]error, len(servers))
+	conns := mostConns / len(servers)
 	for i, server := range servers {
 		w := func(c *client, n int) (func() error, error) {
 			return loginMulti(spread{s.plan.users, mostConns})(c, i*conns+n)
@@ -93,10 +113,6 @@ func (s *scaleout) scale(d database, db *sql.DB, nodes int) (_ scale, err error)
 	loads.Wait()
 	stop()
 	sampler.Wait()
-	after, err := totals(db)
-	if err := errors.Join(append(failed, err, sampled)...); err != nil {
-		return pt, err
-	}
 	for i, l := range results {
 		pt.logins += l.rate
 		pt.count += l.right
@@ -106,8 +122,20 @@ func (s *scaleout) scale(d database, db *sql.DB, nodes int) (_ scale, err error)
 			pt.spent.database, pt.spent.load = l.spent.database, l.spent.load
 		}
 	}
-	pt.commits, pt.rows = after[0]-before[0], after[1]-before[1]
-	return pt, nil
+	return errors.Join(append(failed, sampled)...)
+}
+
+// alone waits for the backends of the nodes to end: until then a backend may keep to itself for ten seconds what it did.
+func alone(ctx context.Context, db *sql.DB) error {
+	for {
+		var others int
+		err := db.QueryRowContext(ctx, `SELECT COUNT(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`).Scan(&others)
+		if err != nil || others == 0 {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // totals reads the commits and the written rows of a database so far.
