@@ -397,9 +397,9 @@ func (a *app) tend(ctx context.Context) {
 	}
 }
 
-// sweep deletes what there is to be swept. It rests for as long as it works, so that requests have at least half of the machine, however
-// much that is.
+// sweep deletes what there is to be swept, with rests between.
 func (a *app) sweep(ctx context.Context) error {
+	started := time.Now()
 	for {
 		begun := time.Now()
 		if more, err := a.auth.Sweep(ctx); err != nil || !more {
@@ -408,9 +408,15 @@ func (a *app) sweep(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(time.Since(begun)):
+		case <-time.After(sweepRest(time.Since(begun), time.Since(started))):
 		}
 	}
+}
+
+// sweepRest is how long a sweep rests after it has worked for some time: at first nine times as long, so that requests hardly notice; and less with
+// every minute in which no end came, since more may end than is swept, but always as long, so that they have half of the machine.
+func sweepRest(worked, since time.Duration) time.Duration {
+	return worked * max(9-since/time.Minute, 1)
 }
 
 // tended logs what could not be tended to.
