@@ -28,7 +28,7 @@ const (
 	// longestToken bounds the life of a token that a retired key signed.
 	longestToken = 24 * time.Hour
 	// rememberedTokens bounds the access tokens whose signature is not verified again, some 3 KB each, to twice as many.
-	rememberedTokens = 256
+	rememberedTokens = 1024
 )
 
 func sealPlace(kid string) string { return "signing_keys/sealed/" + kid }
