@@ -179,10 +179,10 @@ func seedOf(users int, encoded string) string {
 	fmt.Fprintf(&b, `tenants:
   - id: bench
     mode: live
-    settings: {rate_limits: false}
+    settings: {rate_limits: false, password_grant: true}
     api_keys: [{name: bench, key: %s}]
-    clients: [{id: %s, secret: %s, kind: application, app_name: Bench}]
-`, apiKey, clientID, clientSecret)
+    clients: [{id: %s, secret: %s, kind: application, app_name: Bench, redirect_uris: [%q]}]
+`, apiKey, clientID, clientSecret, redirectURI)
 	if users > 0 {
 		b.WriteString("    identities:\n")
 	}

@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,9 +28,10 @@ type timing struct {
 
 // timedRoute is a route that takes a secret, and how long it took for each kind of account.
 type timedRoute struct {
-	name  string
-	ask   func(address string) []byte
-	taken map[kind][]float64 // ms
+	name     string
+	ask      func(address string) []byte
+	taken    map[kind][]float64    // ms
+	statuses map[kind]map[int]bool // of the answers
 }
 
 // kind is a kind of account. The accounts of a kind on a route are numbered, for each is asked fewer times than lock it.
@@ -113,24 +116,35 @@ func (p plan) timings(ctx context.Context, samples int) (_ *timing, err error) {
 	return t, nil
 }
 
-// timedRoutes are the routes that take a secret of a user who is named, each with a secret that is wrong.
+// timedRoutes are the routes that name a user and take a secret of theirs, which is wrong, or send them one. Those that take a session, a ticket
+// or a link have nobody's name.
 func timedRoutes(bearer string) []*timedRoute {
-	multi := func(path, body string) *timedRoute {
-		return &timedRoute{name: path, ask: func(a string) []byte {
-			return request("POST", path, fmt.Sprintf(body, a), "api-key: "+apiKey, asJSON)
-		}}
+	as := func(header, path, body string) *timedRoute {
+		return &timedRoute{name: path, ask: func(a string) []byte { return request("POST", path, fmt.Sprintf(body, a), header, asJSON) }}
 	}
-	cis := func(path, body string) *timedRoute {
-		return &timedRoute{name: path, ask: func(a string) []byte { return request("POST", path, fmt.Sprintf(body, a), bearer, asJSON) }}
-	}
+	multi := func(path, body string) *timedRoute { return as("api-key: "+apiKey, "/multi"+path, body) }
+	cis := func(path, body string) *timedRoute { return as(bearer, "/cis/v1/auth"+path, body) }
 	return []*timedRoute{
-		multi("/multi/login_with_password", `{"email":%q,"password":{"value":"wrong"}}`),
-		cis("/cis/v1/auth/password/authenticate", `{"username":%q,"username_type":"email","password":"wrong"}`),
-		multi("/multi/passwords/lost_password/start", `{"email":%q}`),
-		multi("/multi/passwords/lost_password/resume", `{"email":%q,"nonce":"000000","newPassword":{"value":"N3w-Pa55word!"}}`),
-		cis("/cis/v1/auth/otp/send", `{"identifier":%q,"identifier_type":"email","channel":"email"}`),
-		cis("/cis/v1/auth/otp/authenticate", `{"identifier":%q,"identifier_type":"email","passcode":"000000"}`),
-		cis("/cis/v1/auth/totp/authenticate", `{"identifier":%q,"identifier_type":"email","token":"000000"}`),
+		multi("/login_with_password", `{"email":%q,"password":{"value":"wrong"}}`),
+		multi("/login_via_biometrics", `{"email":%q}`),
+		multi("/passwords/lost_password/start", `{"email":%q}`),
+		multi("/passwords/lost_password/resume", `{"email":%q,"nonce":"000000","newPassword":{"value":"N3w-Pa55word!"}}`),
+		multi("/users/verification/email/send", `{"email":%q}`),
+		multi("/users/verification/email/verify", `{"email":%q,"verificationCode":"000000"}`),
+		cis("/password/authenticate", `{"username":%q,"username_type":"email","password":"wrong"}`),
+		cis("/password/login", `{"email":%q,"password":"wrong","client_id":"`+clientID+`","redirect_uri":"`+redirectURI+`"}`),
+		cis("/password/reset/email/link", `{"email":%q,"redirect_uri":"`+redirectURI+`"}`),
+		cis("/password/reset/email/otp", `{"email":%q}`),
+		cis("/password/reset/email/otp/validate", `{"email":%q,"passcode":"000000"}`),
+		cis("/password/reset/password/validate", `{"email":%q,"password":"wrong","client_id":"`+clientID+`"}`),
+		cis("/link/email/send", `{"email":%q,"redirect_uri":"`+redirectURI+`"}`),
+		cis("/otp/send", `{"identifier":%q,"identifier_type":"email","channel":"email"}`),
+		cis("/otp/authenticate", `{"identifier":%q,"identifier_type":"email","passcode":"000000"}`),
+		cis("/totp/authenticate", `{"identifier":%q,"identifier_type":"email","token":"000000"}`),
+		cis("/mobile-biometrics/start", `{"identifier":%q,"identifier_type":"email"}`),
+		{name: "/oidc/token, password grant", ask: func(a string) []byte {
+			return tokenRequest(url.Values{"grant_type": {"password"}, "username": {a}, "password": {"wrong"}})
+		}},
 	}
 }
 
@@ -198,7 +212,7 @@ func (t *timing) prepareRoute(c *client, r *timedRoute, route int) error {
 
 // sample asks a route about all kinds in a random order, round after round.
 func (t *timing) sample(c *client, r *timedRoute, route int) error {
-	r.taken = make(map[kind][]float64)
+	r.taken, r.statuses = make(map[kind][]float64), make(map[kind]map[int]bool)
 	order := kinds()
 	for n := range t.samples {
 		rand.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
@@ -210,6 +224,10 @@ func (t *timing) sample(c *client, r *timedRoute, route int) error {
 				return err
 			}
 			r.taken[k] = append(r.taken[k], time.Since(begin).Seconds()*1000)
+			if r.statuses[k] == nil {
+				r.statuses[k] = make(map[int]bool)
+			}
+			r.statuses[k][status] = true
 			if status >= http.StatusInternalServerError {
 				return fmt.Errorf("%s: status %d: %s", k, status, body)
 			}
@@ -220,7 +238,7 @@ func (t *timing) sample(c *client, r *timedRoute, route int) error {
 
 func (t *timing) table() table {
 	out := table{title: "Refusals, by the kind of account, against accounts that do not exist", words: 2, head: []string{
-		"route", "account", "samples", "median ms", "unknown", "Welch's t", "tells them apart (AUC)",
+		"route", "account", "samples", "status", "of unknown", "median ms", "unknown", "Welch's t", "tells them apart (AUC)",
 	}}
 	for _, r := range t.routes {
 		base := r.taken[unknown]
@@ -229,11 +247,20 @@ func (t *timing) table() table {
 				continue
 			}
 			x := r.taken[k]
-			out.add(r.name, string(k), fmt.Sprint(len(x)), fmt.Sprintf("%.3f", middle(x)), fmt.Sprintf("%.3f", middle(base)),
+			out.add(r.name, string(k), fmt.Sprint(len(x)), r.answered(k), r.answered(unknown), fmt.Sprintf("%.3f", middle(x)), fmt.Sprintf("%.3f", middle(base)),
 				fmt.Sprintf("%.2f", welch(trim(x), trim(base))), fmt.Sprintf("%.3f", auc(x, base)))
 		}
 	}
 	return out
+}
+
+// answered lists the statuses that a kind of account got.
+func (r *timedRoute) answered(k kind) string {
+	var words []string
+	for _, status := range slices.Sorted(maps.Keys(r.statuses[k])) {
+		words = append(words, fmt.Sprint(status))
+	}
+	return strings.Join(words, ", ")
 }
 
 // welch is Welch's t of the difference of two means. Below 4.5 either way nothing was found, by the custom of leakage tests (ISO/IEC 17825).

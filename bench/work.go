@@ -15,6 +15,7 @@ const (
 	apiKey       = "sk_bench"
 	clientID     = "bench"
 	clientSecret = "bench-secret"
+	redirectURI  = "https://bench.example/back"
 )
 
 const asJSON, asForm = "Content-Type: application/json", "Content-Type: application/x-www-form-urlencoded"
