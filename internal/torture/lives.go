@@ -126,11 +126,16 @@ func (l *lives) round(ctx context.Context, fault func(context.Context) error, me
 	if err := l.rise(ctx); err != nil {
 		return err
 	}
+	return l.goOn(ctx, 6)
+}
+
+// goOn has the clients repeat what was not answered, sets the clock forward and checks what is left.
+func (l *lives) goOn(ctx context.Context, calls int) error {
 	l.retry(ctx)
 	if err := l.advance(ctx); err != nil {
 		return err
 	}
-	l.check(ctx, 6)
+	l.check(ctx, calls)
 	return nil
 }
 

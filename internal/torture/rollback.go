@@ -66,16 +66,8 @@ func (e *env) rolledBack(ctx context.Context) (out result, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(filepath.Dir(next))) }()
 	return e.sideBySide(ctx, 6, func(l *lives) error {
-		for i, program := range []string{e.site.program, next} {
-			l.program = program
-			if l.servers[i], err = l.start(i); err != nil {
-				return fmt.Errorf("start version %d of 2: %w", i+1, err)
-			}
-			l.nodes = append(l.nodes, dial(l.servers[i]))
-			if err := l.ready(ctx); err != nil {
-				return err
-			}
-			l.check(ctx, 6)
+		if err := l.join(ctx, 6, e.site.program, next); err != nil {
+			return err
 		}
 		l.fall()
 		l.program = e.site.program

@@ -95,12 +95,7 @@ func (l *lives) sicken(ctx context.Context, d *sickDisk, ends *int) error {
 	if err := l.rise(ctx); err != nil {
 		return err
 	}
-	l.retry(ctx)
-	if err := l.advance(ctx); err != nil {
-		return err
-	}
-	l.check(ctx, 5)
-	return nil
+	return l.goOn(ctx, 5)
 }
 
 // during runs a fault while the crowd works.

@@ -80,22 +80,27 @@ func (e *env) twoVersions(ctx context.Context) (out result, err error) {
 	}
 	out, err = e.sideBySide(ctx, 10, func(l *lives) error {
 		l.single = true // what two at once may come to is not for the older to have known
-		for i, program := range []string{older, e.site.program} {
-			l.program = program
-			if l.servers[i], err = l.start(i); err != nil {
-				return fmt.Errorf("start version %d of 2: %w", i+1, err)
-			}
-			l.nodes = append(l.nodes, dial(l.servers[i]))
-			if err := l.ready(ctx); err != nil {
-				return err
-			}
-			l.check(ctx, 10)
-		}
-		return nil
+		return l.join(ctx, 10, older, e.site.program)
 	})
 	if err != nil {
 		return out, err
 	}
 	out.note = "the older is " + commit[:12]
 	return out, nil
+}
+
+// join starts a node of each program, one after the other, with calls between.
+func (l *lives) join(ctx context.Context, calls int, programs ...string) (err error) {
+	for i, program := range programs {
+		l.program = program
+		if l.servers[i], err = l.start(i); err != nil {
+			return fmt.Errorf("start version %d of %d: %w", i+1, len(programs), err)
+		}
+		l.nodes = append(l.nodes, dial(l.servers[i]))
+		if err := l.ready(ctx); err != nil {
+			return err
+		}
+		l.check(ctx, calls)
+	}
+	return nil
 }

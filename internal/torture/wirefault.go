@@ -160,10 +160,5 @@ func (l *lives) healing(ctx context.Context, direct string, fault wireFault) err
 	if err := errors.Join(settled(ctx, direct), l.audit(ctx, direct)); err != nil {
 		return err
 	}
-	l.retry(ctx)
-	if err := l.advance(ctx); err != nil {
-		return err
-	}
-	l.check(ctx, 5)
-	return nil
+	return l.goOn(ctx, 5)
 }
