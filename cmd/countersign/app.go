@@ -308,6 +308,7 @@ func (a *app) serve(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	var workers sync.WaitGroup
 	workers.Go(func() { a.tend(work) })
+	workers.Go(func() { a.sweeps(work) })
 	workers.Go(func() { a.expire(work) })
 	workers.Go(func() { a.outbox.Run(work) })
 	public := httpx.NewServer(a.handler, a.logger)
@@ -366,7 +367,7 @@ func (a *app) secure(ln net.Listener) net.Listener {
 const recountEvery = 60
 
 // tend makes the signing keys that are missing, RSA's in the background because it is slow to make, and from then on keeps the
-// directory young, sweeps rows that no rule looks at any more, and sees to it that the number of users is right.
+// directory young and sees to it that the number of users is right.
 func (a *app) tend(ctx context.Context) {
 	warned := make(map[auth.TenantID]bool)
 	a.warn(warned)
@@ -384,39 +385,17 @@ func (a *app) tend(ctx context.Context) {
 			if err := giveBack(); err != nil {
 				a.logger.Warn("give back the memory of the start", "error", err.Error())
 			}
-			a.tended(ctx, a.auth.Recount(ctx), a.sweep(ctx))
+			a.tended(ctx, a.auth.Recount(ctx))
 			continue
 		case <-ticker.C:
 		}
-		a.tended(ctx, a.auth.Reload(ctx), a.sweep(ctx))
+		a.tended(ctx, a.auth.Reload(ctx))
 		if minute%recountEvery == 0 {
 			a.tended(ctx, a.auth.Recount(ctx))
 		}
 		a.warn(warned)
 		a.watchSMS(ctx)
 	}
-}
-
-// sweep deletes what there is to be swept, with rests between.
-func (a *app) sweep(ctx context.Context) error {
-	started := time.Now()
-	for {
-		begun := time.Now()
-		if more, err := a.auth.Sweep(ctx); err != nil || !more {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(sweepRest(time.Since(begun), time.Since(started))):
-		}
-	}
-}
-
-// sweepRest is how long a sweep rests after it has worked for some time: at first nine times as long, so that requests hardly notice; and less with
-// every minute in which no end came, since more may end than is swept, but always as long, so that they have half of the machine.
-func sweepRest(worked, since time.Duration) time.Duration {
-	return worked * max(9-since/time.Minute, 1)
 }
 
 // tended logs what could not be tended to.
