@@ -123,7 +123,7 @@ func startCommand(ts *testscript.TestScript, binary string, denied bool, args []
 		if !denied || err == nil {
 			ts.Fatalf("it ended with %v:\n%s", err, log)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		ts.Fatalf("it neither serves nor ends")
 	}
 }
@@ -151,7 +151,7 @@ func signalCommand(ts *testscript.TestScript, name string) {
 	select {
 	case log := <-s.log:
 		ts.Check(os.WriteFile(ts.MkAbs("log"), []byte(log), 0o600))
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		ts.Fatalf("it does not end")
 	}
 	err := s.command.Wait()

@@ -338,7 +338,7 @@ func (n *node) advance(t testing.TB, d time.Duration) {
 // await returns when the condition holds.
 func await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	tick, limit := time.NewTicker(5*time.Millisecond), time.After(30*time.Second)
+	tick, limit := time.NewTicker(5*time.Millisecond), time.After(time.Minute)
 	defer tick.Stop()
 	for !holds() {
 		select {

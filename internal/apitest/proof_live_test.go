@@ -111,7 +111,7 @@ webhooks: {allow: [127.0.0.1]}
 // until waits for what workers do beside the requests.
 func until[T any](t *testing.T, o *outside, what string, look func() (T, bool)) T {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		o.mu.Lock()
 		got, ok := look()
 		o.mu.Unlock()

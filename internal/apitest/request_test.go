@@ -102,7 +102,7 @@ func (w *wire) settle(server *Server) {
 	}
 	_, _ = io.Copy(io.Discard, got.Body)
 	got.Body.Close()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !strings.Contains(server.Log(), got.Header.Get("request-ref")) {
 		if time.Now().After(deadline) {
 			w.s.tb.Errorf("the server does not log its requests")

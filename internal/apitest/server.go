@@ -114,7 +114,7 @@ func (s *Server) Stop(t testing.TB) error {
 // Metric reads a counter or gauge of the operators' listener.
 func (s *Server) Metric(t testing.TB, name string) float64 {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, "GET", s.Ops+"/metrics", nil)
 	if err != nil {

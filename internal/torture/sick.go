@@ -110,7 +110,7 @@ func (l *lives) during(ctx context.Context, fault func() error) error {
 }
 
 // endsWithin is how long a server may take to end whose disk fails, and meanwhile refuses everybody.
-const endsWithin = 8 * time.Second
+const endsWithin = 30 * time.Second
 
 // fail has an operation on the log fail, and waits for the server to end by that. A control may never sync, and is left alone then.
 func (l *lives) fail(d *sickDisk, ends *int) error {
