@@ -101,7 +101,7 @@ func grown(blob string) []copied {
 	return []copied{
 		{"identities", "id = '10001'", map[string]string{"id": identity}},
 		{"users", "id = '2'", map[string]string{"id": user, "email": "'grown' || %s || '@example.com'"}},
-		{"identifiers", "user_id = '2'", map[string]string{"user_id": user, "canonical": "'grown' || %s || '@example.com'"}},
+		{"identifiers", "user_id = '2' AND kind = 'email'", map[string]string{"user_id": user, "canonical": "'grown' || %s || '@example.com'"}},
 		{"memberships", "user_id = '2'", map[string]string{"user_id": user, "identity_id": identity}},
 		{"passwords", "user_id = '2'", map[string]string{"user_id": user}},
 		{"attempts", "subject = 'user:2'", map[string]string{"subject": "'user:9' || %s"}},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -18,11 +19,12 @@ import (
 const answerLimit = 30 * time.Second
 
 // client is one keep-alive connection. It speaks just enough HTTP/1.1 to read what the server sends, since it shares the cores with it:
-// requests are bytes made beforehand, and of an answer's header only the length is looked at.
+// requests are bytes made beforehand, and of an answer's header only the length is looked at, and when to come back.
 type client struct {
-	conn net.Conn
-	r    *bufio.Reader
-	body []byte
+	conn       net.Conn
+	r          *bufio.Reader
+	body       []byte
+	retryAfter int // of the latest answer, seconds; 0: it did not say
 }
 
 func dial(address string) (*client, error) {
@@ -64,8 +66,7 @@ func (c *client) do(request []byte) (status int, body []byte, err error) {
 
 // header reads to the end of the header and returns the length of the body.
 func (c *client) header() (length int, err error) {
-	const name = "content-length:"
-	for {
+	for c.retryAfter = 0; ; {
 		line, err := c.r.ReadSlice('\n')
 		if err != nil {
 			return 0, err
@@ -73,12 +74,18 @@ func (c *client) header() (length int, err error) {
 		if len(line) <= 2 {
 			return length, nil
 		}
-		if len(line) > len(name) && strings.EqualFold(string(line[:len(name)]), name) {
-			if length, err = strconv.Atoi(textproto.TrimString(string(line[len(name):]))); err != nil {
-				return 0, err
-			}
+		if err := cmp.Or(whole(line, "content-length:", &length), whole(line, "retry-after:", &c.retryAfter)); err != nil {
+			return 0, err
 		}
 	}
+}
+
+// whole reads the number in a line of a header if it has the name.
+func whole(line []byte, name string, into *int) (err error) {
+	if len(line) > len(name) && strings.EqualFold(string(line[:len(name)]), name) {
+		*into, err = strconv.Atoi(textproto.TrimString(string(line[len(name):])))
+	}
+	return err
 }
 
 // want sends a request and fails unless the answer has the status.

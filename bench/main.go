@@ -42,7 +42,7 @@ func fail(err error) {
 
 // subjects are what can be measured, in the order of the report.
 func subjects() []string {
-	return []string{"rates", "overload", "growth", "sweep", "scaleout", "timing"}
+	return []string{"rates", "overload", "herd", "growth", "sweep", "scaleout", "timing"}
 }
 
 // orders is what the command line asks for.
@@ -54,6 +54,7 @@ type orders struct {
 	sizes    []int
 	samples  int
 	expired  int
+	herd     int
 }
 
 // command is the program without the process around it.
@@ -100,6 +101,7 @@ func read(args []string, stderr io.Writer) (o orders, err error) {
 	flags.BoolVar(&o.loginsOnly, "logins", false, "of the rates nothing but logins")
 	flags.IntVar(&o.samples, "samples", 2000, "of each kind of account, for timing")
 	flags.IntVar(&o.expired, "expired", 200_000, "rows of each kind that are to be swept")
+	flags.IntVar(&o.herd, "herd", 5000, "users who come at once")
 	many := flags.Int("users", 1_000_000, "the larger of the two databases of growth")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -115,7 +117,7 @@ func read(args []string, stderr io.Writer) (o orders, err error) {
 		}
 	}
 	few := min(10_000, *many)
-	if *seconds <= 0 || o.rounds < 1 || o.samples < 20 || few < 400 || o.expired < 1 {
+	if *seconds <= 0 || o.rounds < 1 || o.samples < 20 || few < 400 || o.expired < 1 || o.herd < 1 {
 		flags.Usage()
 		return o, errors.New("bad arguments")
 	}
@@ -145,6 +147,12 @@ func (o orders) measure(ctx context.Context, subject string, into *report) error
 		if o.picture != "" {
 			return os.WriteFile(o.picture, []byte(r.picture()), 0o644)
 		}
+	case "herd":
+		r, err := o.herds(ctx, o.herd)
+		if err != nil {
+			return err
+		}
+		into.add([]table{r.table()}, nil)
 	case "growth":
 		r, err := o.growths(ctx, o.sizes)
 		if err != nil {

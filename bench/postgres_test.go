@@ -8,6 +8,8 @@ func TestEverythingIsMeasuredOnPostgreSQL(t *testing.T) {
 	checkResults(t, miniature(t, true), 2)
 }
 
+func TestHerdOnPostgreSQL(t *testing.T) { testHerd(t, true) }
+
 func TestGrowthOnPostgreSQL(t *testing.T) { testGrowth(t, true) }
 
 func TestSweepOnPostgreSQL(t *testing.T) { testSweep(t, true) }

@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,29 @@ func TestOverload(t *testing.T) {
 	}
 	if lines != 2 {
 		t.Errorf("%d lines in the picture, want 2", lines)
+	}
+}
+
+func TestHerdOnSQLite(t *testing.T) { testHerd(t, false) }
+
+func testHerd(t *testing.T, postgres bool) {
+	t.Helper()
+	const users = 200
+	h, err := small(postgres).herds(t.Context(), users)
+	if err != nil {
+		t.Fatal(err)
+	}
+	databases := 1
+	if postgres {
+		databases = 2
+	}
+	if len(h.table().rows) != databases {
+		t.Errorf("%d rows, want %d", len(h.table().rows), databases)
+	}
+	for _, r := range h.herded {
+		if r.wrong != nil || len(r.in) != users || slices.Min(r.came) == 0 || r.capacity <= 0 {
+			t.Errorf("%s: %d users are in, error %v", r.place, len(r.in), r.wrong)
+		}
 	}
 }
 

@@ -208,7 +208,7 @@ func (s *Service) settle(ctx context.Context, a *attempt, o outcome, rows func(W
 // counted.
 func outOfTime(ctx context.Context, err error) error {
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return &Error{Code: CodeOverloaded, RetryAfter: time.Second, Cause: err}
+		return noTime(err)
 	}
 	return err
 }

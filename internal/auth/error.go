@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
@@ -411,9 +412,15 @@ func RefusalOf(err error) *Error {
 	case errors.As(err, &code):
 		return refuse(code)
 	case errors.Is(err, ErrUnavailable):
-		return &Error{Code: CodeOverloaded, RetryAfter: time.Second, Cause: err}
+		return noTime(err)
 	}
 	return refuse(CodeInternal)
+}
+
+// noTime is the refusal of a call that the database has had no time for. Nobody knows when it will, so those who are refused together are
+// not told the same: they would be back together.
+func noTime(err error) *Error {
+	return &Error{Code: CodeOverloaded, RetryAfter: time.Duration(1+rand.N(5)) * time.Second, Cause: err}
 }
 
 // CodeOf returns the Code of err: that of RefusalOf.

@@ -3,7 +3,9 @@ package auth_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -53,8 +55,16 @@ func TestCodeOf(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	if no := auth.RefusalOf(fmt.Errorf("write: %w", auth.ErrUnavailable)); no.RetryAfter != time.Second || !errors.Is(no, auth.ErrUnavailable) {
-		t.Errorf("got %+v, want a time to come back, and the cause", no)
+	times := map[time.Duration]bool{} // C-21: not the same for all
+	for range 500 {
+		no := auth.RefusalOf(fmt.Errorf("write: %w", auth.ErrUnavailable))
+		if !errors.Is(no, auth.ErrUnavailable) {
+			t.Fatalf("got %+v, want the cause", no)
+		}
+		times[no.RetryAfter] = true
+	}
+	if want := []time.Duration{1e9, 2e9, 3e9, 4e9, 5e9}; !slices.Equal(slices.Sorted(maps.Keys(times)), want) {
+		t.Errorf("times to come back: got %v, want %v", times, want)
 	}
 	if !errors.Is(fmt.Errorf("x: %w", locked), auth.CodeLocked) || errors.Is(locked, auth.CodeBusy) {
 		t.Error("errors.Is does not tell codes apart")

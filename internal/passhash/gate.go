@@ -17,8 +17,9 @@ var ErrClosed = errors.New("password hashing is closed")
 // A BusyError says that a caller was not let in: too many were waiting, or it
 // waited for too long.
 type BusyError struct {
-	// RetryAfter is when it may be worth to try again: whole seconds, the
-	// time that the callers now waiting need, between 1 s and 60 s.
+	// RetryAfter is when to try again: whole seconds between 1 s and 60 s. It
+	// is not the same for all, who are to come back spread over the time that
+	// they need.
 	RetryAfter time.Duration
 }
 
@@ -49,11 +50,12 @@ type gate struct {
 	pace     time.Duration // moving average of how long slots are held
 	interval time.Duration // moving average of the times between departures while there is no room
 	still    time.Time     // since when there has been no room and no departure; zero: there is room
+	returns  *diary        // of those who were turned away
 	closed   bool
 }
 
 func newGate(slots, room, queue int, wait time.Duration, words int) *gate {
-	g := &gate{room: room, queue: queue, wait: wait, slots: slots}
+	g := &gate{room: room, queue: queue, wait: wait, slots: slots, returns: newDiary(wait)}
 	for range slots {
 		g.free = append(g.free, &slot{size: words})
 	}
@@ -161,17 +163,25 @@ func (g *gate) comeIn() bool {
 // ahead estimates when the next to come would have left. A standstill is
 // expected to last as long again.
 func (g *gate) ahead() time.Duration {
-	each := max(g.interval, g.pace/time.Duration(g.slots))
-	all := time.Duration(g.inside+g.door.len()+1) * each
+	all := time.Duration(g.inside+g.door.len()+1) * g.each()
 	if !g.still.IsZero() {
 		all += time.Since(g.still)
 	}
 	return all
 }
 
+// each estimates how often a caller leaves; 0: it cannot be told yet.
+func (g *gate) each() time.Duration { return max(g.interval, g.pace/time.Duration(g.slots)) }
+
+// busy turns a caller away, and says when there will be room: not before those
+// who wait now are gone, and when those who were told to come back make a queue
+// that is well within the wait.
 func (g *gate) busy() *BusyError {
-	after := (g.ahead() + time.Second - 1).Truncate(time.Second)
-	return &BusyError{RetryAfter: min(max(after, time.Second), time.Minute)}
+	each := g.each()
+	if each == 0 {
+		each = 20 * time.Millisecond // about a hash
+	}
+	return &BusyError{RetryAfter: g.returns.book(time.Now(), g.ahead(), each, g.wait/3, g.inside+g.door.len())}
 }
 
 // leave ends the stay of a caller, and measures how often that happens while
@@ -240,7 +250,11 @@ func (g *gate) take(ctx context.Context) (*slot, error) {
 func (g *gate) give(s *slot) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.pace += (time.Since(s.since) - g.pace) / 8
+	took := time.Since(s.since)
+	if g.pace == 0 {
+		g.pace = took
+	}
+	g.pace += (took - g.pace) / 8
 	switch {
 	case g.closed:
 		g.running--
