@@ -20,13 +20,14 @@ import (
 )
 
 type sandboxCommand struct {
-	Listen string `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Loopback address to listen on."`
-	Expose bool   `help:"Take any address of this machine: for your own network alone, since whoever reaches the sandbox reads its codes. Needs TLS."`
-	Cert   string `name:"tls-cert" placeholder:"FILE" help:"Certificate, PEM, for the name that links lead to."`
-	Key    string `name:"tls-key" placeholder:"FILE" help:"Its key, PEM."`
-	Data   string `placeholder:"FILE" help:"Database; by default a temporary file that goes with the process."`
-	Seed   string `placeholder:"FILE" help:"Seed file; by default a built-in demo."`
-	Ops    string `placeholder:"ADDRESS" help:"Loopback address for /metrics."`
+	Listen string        `default:"127.0.0.1:8080" placeholder:"ADDRESS" help:"Loopback address to listen on."`
+	Expose bool          `help:"Take any address of this machine: for your own network alone, since whoever reaches the sandbox reads its codes. Needs TLS."`
+	Cert   string        `name:"tls-cert" placeholder:"FILE" help:"Certificate, PEM, for the name that links lead to."`
+	Key    string        `name:"tls-key" placeholder:"FILE" help:"Its key, PEM."`
+	Data   string        `placeholder:"FILE" help:"Database; by default a temporary file that goes with the process."`
+	Seed   string        `placeholder:"FILE" help:"Seed file; by default a built-in demo."`
+	Ops    string        `placeholder:"ADDRESS" help:"Loopback address for /metrics."`
+	Wait   time.Duration `name:"database-wait" default:"2s" placeholder:"TIME" help:"How long PostgreSQL may leave a call without an answer (${default})."`
 }
 
 // Run serves the sandbox until it is told to stop.
@@ -57,7 +58,7 @@ func (c sandboxCommand) Run(w *world) error {
 	a, err := newApp(w.ctx, settings{
 		listen: c.Listen, ops: c.Ops, database: c.Data, migrate: true, keys: [][]byte{sandboxKey()}, mode: modeSandbox,
 		webhooks: loopback(), clock: &sandbox.Clock{}, shutdownLimit: 5 * time.Second, log: w.stderr, certificate: pair,
-		hash: passhash.Config{Kernel: lookup(w.env, envKernel)},
+		hash: passhash.Config{Kernel: lookup(w.env, envKernel)}, patience: c.Wait,
 	})
 	if err != nil {
 		return err

@@ -55,6 +55,9 @@ type Server struct {
 	Config string // path of the configuration of `serve`
 }
 
+// patience is how long a server waits for PostgreSQL: one on a slow machine is no outage.
+const patience = "1m"
+
 // Start starts a server and waits until it is ready. It is stopped when the test ends.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
@@ -64,7 +67,7 @@ func Start(t testing.TB, o Options) *Server {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
 	}
-	args := []string{"sandbox", "--listen", o.Listen, "--ops", "127.0.0.1:0", "--data", o.Data}
+	args := []string{"sandbox", "--listen", o.Listen, "--ops", "127.0.0.1:0", "--data", o.Data, "--database-wait", patience}
 	if o.Seed != "" {
 		args = append(args, "--seed", o.Seed)
 	}
@@ -98,6 +101,7 @@ func writeConfig(t testing.TB, o Options) string {
 	if !strings.Contains(o.Config, "hash:") { // crowds on a slow machine are no overload
 		o.Config += "\nhash: {wait: 30s}\n"
 	}
+	o.Config += "\ndatabase_wait: " + patience + "\n"
 	path := filepath.Join(t.TempDir(), "countersign.yaml")
 	if err := os.WriteFile(path, []byte(launch.Config(o.Listen, o.Data, o.Seed, o.Config)), 0o600); err != nil {
 		t.Fatal(err)

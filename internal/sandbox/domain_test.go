@@ -1,6 +1,8 @@
 package sandbox_test
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -364,4 +366,30 @@ func TestReset(t *testing.T) {
 		}
 	}
 	s.push(t)
+}
+
+// leaving is a store whose database does not answer any more, once it has left.
+type leaving struct {
+	auth.Store
+	left bool
+}
+
+func (l *leaving) View(ctx context.Context, fn func(auth.Reads) error) error {
+	if l.left {
+		return fmt.Errorf("view: %w", auth.ErrUnavailable)
+	}
+	return l.Store.View(ctx, fn)
+}
+
+// TestNoDatabase is C-18: whoever asks is told that it is no fault of theirs, and when to ask again.
+func TestNoDatabase(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	db := &leaving{Store: s.Store}
+	h := serve(t, sandbox.Config{Auth: s.Another(t, func(c *auth.Config) { c.Sandbox, c.Store = true, db })})
+	db.left = true
+	got := get("/sandbox/inbox").Do(h)
+	if got.Code != http.StatusServiceUnavailable || got.Header().Get("Retry-After") != "1" || !strings.Contains(got.Body.String(), "the database does not answer") {
+		t.Errorf("got %d, %v, %s", got.Code, got.Header(), got.Body)
+	}
 }

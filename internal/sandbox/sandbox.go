@@ -132,6 +132,9 @@ type problemBody struct {
 // writeProblem answers with an RFC 9457 document whose detail says what to do about it: the caller is a test or its author.
 func writeProblem(w *httpx.Response, _ *http.Request, err error) {
 	status, detail := statusOf(err)
+	if status == http.StatusServiceUnavailable {
+		httpx.RetryAfter(w.Header(), auth.RefusalOf(err).RetryAfter)
+	}
 	w.Code = strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "_")
 	w.Header().Set("Content-Type", "application/problem+json")
 	// The body always encodes, and there is no one left to tell of a connection that broke.
@@ -150,6 +153,8 @@ func statusOf(err error) (status int, detail string) {
 		return http.StatusNotFound, "what the sandbox serves is in /docs/sandbox.yaml"
 	case errors.Is(err, auth.CodeNotFound):
 		return http.StatusNotFound, "there is no such thing"
+	case errors.Is(err, auth.ErrUnavailable):
+		return http.StatusServiceUnavailable, "the database does not answer: ask again"
 	}
 	return httpx.StatusOf(err), ""
 }

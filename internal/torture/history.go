@@ -42,6 +42,7 @@ type answer struct {
 	refresh string
 	asked   string // the challenge
 	detail  string // for people
+	away    bool   // the server cannot do its work now, and said so
 }
 
 // history is what one client did, and in which worlds that can have happened.

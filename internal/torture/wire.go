@@ -77,6 +77,7 @@ type reply struct {
 	status int
 	body   []byte
 	err    error
+	away   bool // the server cannot do its work, and said when to come back
 }
 
 func (r reply) String() string {
@@ -110,10 +111,11 @@ func (n *node) send(ctx context.Context, method, path string, body io.Reader, he
 	}
 	defer got.Body.Close()
 	text, err := io.ReadAll(got.Body)
-	if got.StatusCode == http.StatusServiceUnavailable && got.Header.Get("Retry-After") != "" {
+	away := got.StatusCode == http.StatusServiceUnavailable && got.Header.Get("Retry-After") != ""
+	if away {
 		n.away.Add(1)
 	}
-	return reply{got.StatusCode, text, err}
+	return reply{got.StatusCode, text, err, away}
 }
 
 // post sends a JSON body, none when it is nil.
@@ -185,7 +187,7 @@ func (n *node) do(ctx context.Context, p *person, c call) answer {
 	default:
 		r.err = fmt.Errorf("nobody may %s over HTTP", c.kind)
 	}
-	a.class = c.read(r)
+	a.class, a.away = c.read(r), r.away
 	if a.class != ok {
 		a.detail = ": " + r.String()
 	}
