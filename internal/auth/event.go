@@ -2,7 +2,8 @@ package auth
 
 import "time"
 
-// EventID orders events: by time, and within a millisecond by the order in which one server began them.
+// EventID orders events: by time, and within a millisecond by the order in which one server began them. That is not the order in which they
+// are committed: an event may yet appear before one that was read (docs/decisions/0020-clock.md).
 type EventID string
 
 // EventKind is what happened.

@@ -154,7 +154,8 @@ type Reads interface {
 	Logo(id string) (Logo, error)
 	// Consents returns what a user has allowed clients.
 	Consents(t TenantID, id UserID) ([]Consent, error)
-	// Events returns events of a tenant after the given id (empty: from the first) in order of id, at most n.
+	// Events returns events of a tenant after the given id (empty: from the first) in order of id, at most n. Those of the last five minutes
+	// may not be all there yet, so nobody may go on from one of them; see EventID.
 	Events(t TenantID, after EventID, n int) ([]Event, error)
 }
 

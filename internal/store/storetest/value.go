@@ -221,7 +221,8 @@ func testTime(t *testing.T, s auth.Store) {
 	}
 }
 
-// testEventPages reads pages while events are added before and behind the reader.
+// testEventPages reads pages while events are added before and behind the reader. What is added behind it is not read: a reader may go on only
+// from where nothing is added any more (decision 20).
 func testEventPages(t *testing.T, s auth.Store) {
 	add := func(ids ...string) {
 		var events []auth.Event
