@@ -1,7 +1,6 @@
 package passhash
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"sync"
@@ -33,87 +32,36 @@ func (e *BusyError) Unwrap() error { return ErrBusy }
 // Callers wait outside, where they hold nothing that others need. Those inside
 // may have other work than to hash, before and after it; there are more of them
 // than slots, so that the slots need not stand empty meanwhile. Whatever they
-// are slowed down by, they leave more slowly, and so fewer are let in.
+// are slowed down by, they leave more slowly, and so fewer are let in. Who waits
+// and will not be let in soon enough after all is told so when that is known.
 type gate struct {
 	room  int
 	slots int
 	queue int
 	wait  time.Duration
 
-	mu       sync.Mutex
-	inside   int
-	door     line[struct{}] // empty if there is room
-	free     []*slot        // the last one is the last used, so the others can go idle
-	waiters  line[*slot]    // of those inside; empty if any slot is free
-	running  int
-	refused  uint64
-	pace     time.Duration // moving average of how long slots are held
-	interval time.Duration // moving average of the times between departures while there is no room
-	still    time.Time     // since when there has been no room and no departure; zero: there is room
-	returns  *diary        // of those who were turned away
-	closed   bool
+	mu      sync.Mutex
+	inside  int
+	door    line[struct{}] // empty if there is room
+	free    []*slot        // the last one is the last used, so the others can go idle
+	waiters line[*slot]    // of those inside; empty if any slot is free
+	running int
+	refused uint64
+	holds   pace      // of the slots
+	leaves  pace      // of departures while others wait at the door
+	still   time.Time // since when there has been no room and no departure; zero: there is room
+	served  time.Time // when the last departure let somebody in from the door; zero: it did not
+	returns *diary    // of those who were turned away
+	closed  bool
 }
 
 func newGate(slots, room, queue int, wait time.Duration, words int) *gate {
 	g := &gate{room: room, queue: queue, wait: wait, slots: slots, returns: newDiary(wait)}
+	g.holds.window, g.leaves.window = wait/2, wait/2
 	for range slots {
 		g.free = append(g.free, &slot{size: words})
 	}
 	return g
-}
-
-// A line is of callers who wait for a T.
-type line[T any] struct{ turns list.List } // of chan T with room for one
-
-func (l *line[T]) len() int { return l.turns.Len() }
-
-// serve hands v to the first in line.
-func (l *line[T]) serve(v T) { l.turns.Remove(l.turns.Front()).(chan T) <- v }
-
-// dismiss tells all that there is nothing to wait for any more.
-func (l *line[T]) dismiss() {
-	for l.len() > 0 {
-		close(l.turns.Remove(l.turns.Front()).(chan T))
-	}
-}
-
-// await waits for the turn of the caller, who holds mu before and after. The
-// error is ErrClosed, that of ctx, or errLate when late comes first.
-func (l *line[T]) await(ctx context.Context, mu *sync.Mutex, first bool, late <-chan time.Time) (T, error) {
-	turn := make(chan T, 1)
-	place := l.turns.PushBack(turn)
-	if first {
-		l.turns.MoveToFront(place)
-	}
-	mu.Unlock()
-	var err error
-	select {
-	case v, served := <-turn:
-		mu.Lock()
-		return v, closedUnless(served)
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-late:
-		err = errLate
-	}
-	mu.Lock()
-	l.turns.Remove(place)
-	select {
-	case v, served := <-turn: // while we gave up
-		return v, closedUnless(served)
-	default:
-		var none T
-		return none, err
-	}
-}
-
-var errLate = errors.New("waited for too long")
-
-func closedUnless(served bool) error {
-	if served {
-		return nil
-	}
-	return ErrClosed
 }
 
 // enter lets a caller in, who has to leave.
@@ -122,9 +70,7 @@ func (g *gate) enter(ctx context.Context) error {
 	defer g.mu.Unlock()
 	err := g.admit(ctx)
 	if err == nil && !g.comeIn() {
-		late := time.NewTimer(g.wait)
-		defer late.Stop()
-		if _, err = g.door.await(ctx, &g.mu, false, late.C); errors.Is(err, errLate) {
+		if _, err = g.door.await(ctx, &g.mu, false, g.wait); errors.Is(err, errLate) {
 			err = g.busy()
 		}
 	}
@@ -170,8 +116,11 @@ func (g *gate) ahead() time.Duration {
 	return all
 }
 
-// each estimates how often a caller leaves; 0: it cannot be told yet.
-func (g *gate) each() time.Duration { return max(g.interval, g.pace/time.Duration(g.slots)) }
+// each estimates the time from one departure to the next while there is no
+// room; zero: it cannot be said yet. Slots bound it from below.
+func (g *gate) each() time.Duration {
+	return max(g.leaves.each(), g.holds.guess()/time.Duration(g.slots))
+}
 
 // busy turns a caller away, and says when there will be room: not before those
 // who wait now are gone, and when those who were told to come back make a queue
@@ -189,20 +138,24 @@ func (g *gate) busy() *BusyError {
 func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.still.IsZero() {
-		g.interval += (min(time.Since(g.still), g.wait) - g.interval) / 32 // during a longer one all were refused anyway
+	if !g.served.IsZero() {
+		g.leaves.add(time.Now(), time.Since(g.served))
 	}
 	g.makeRoom()
+	for each := g.leaves.each(); each > 0 && g.door.hopeless(time.Duration(g.inside+g.door.len())*each); {
+		g.door.giveUp()
+	}
 }
 
 func (g *gate) makeRoom() {
 	if g.door.len() > 0 && !g.closed {
 		g.still = time.Now()
+		g.served = g.still
 		g.door.serve(struct{}{})
 		return
 	}
 	g.inside--
-	g.still = time.Time{}
+	g.still, g.served = time.Time{}, time.Time{}
 }
 
 // stepOut and stepIn are leave and enter of a caller who waits for something in
@@ -222,7 +175,7 @@ func (g *gate) stepIn(ctx context.Context) error {
 	if g.comeIn() {
 		return nil
 	}
-	_, err := g.door.await(ctx, &g.mu, true, nil)
+	_, err := g.door.await(ctx, &g.mu, true, 0)
 	return err
 }
 
@@ -243,18 +196,14 @@ func (g *gate) take(ctx context.Context) (*slot, error) {
 		s.begin()
 		return s, nil
 	}
-	return g.waiters.await(ctx, &g.mu, false, nil)
+	return g.waiters.await(ctx, &g.mu, false, 0)
 }
 
 // give hands a slot to the next caller, or keeps it.
 func (g *gate) give(s *slot) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	took := time.Since(s.since)
-	if g.pace == 0 {
-		g.pace = took
-	}
-	g.pace += (took - g.pace) / 8
+	g.holds.add(time.Now(), time.Since(s.since))
 	switch {
 	case g.closed:
 		g.running--

@@ -15,6 +15,15 @@ func testGate(slots, room, queue int) *gate {
 	return newGate(slots, room, queue, 5*time.Second, 1024)
 }
 
+// known is a pace that has been seen for long.
+func known(g *gate, each time.Duration) pace {
+	p := pace{window: g.wait / 2}
+	for range 1000 {
+		p.add(time.Time{}.Add(time.Hour), each)
+	}
+	return p
+}
+
 func mustEnter(t *testing.T, g *gate) {
 	t.Helper()
 	if err := g.enter(t.Context()); err != nil {
@@ -157,7 +166,7 @@ func TestDoorRefusesWhenTheQueueIsFull(t *testing.T) { // A-145
 func TestDoorRefusesWhoWouldWaitTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := testGate(2, 4, 100)
-		g.pace = time.Second // so with two slots eight callers are as much as the wait allows
+		g.holds = known(g, time.Second) // so with two slots eight callers are as much as the wait allows
 		for range 4 {
 			mustEnter(t, g)
 		}
@@ -287,9 +296,9 @@ func TestGateSaysWhenToRetry(t *testing.T) {
 		{time.Second, 0, 1000, time.Minute},
 	} {
 		g := testGate(2, 1, 10)
-		g.pace, g.interval = test.pace, test.interval
+		g.holds, g.leaves = known(g, test.pace), known(g, test.interval)
 		for range test.waiting {
-			g.door.turns.PushBack(nil)
+			g.door.places.PushBack(nil)
 		}
 		if got := g.busy().RetryAfter; got != test.want {
 			t.Errorf("pace %v, interval %v, %d waiting: got %v, want %v", test.pace, test.interval, test.waiting, got, test.want)
