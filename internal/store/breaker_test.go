@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"countersign/internal/auth"
@@ -122,7 +123,7 @@ func TestEveryWayToTheDiskIsWatched(t *testing.T) {
 				t.Errorf("%s after %s: got %v", next, first, err)
 			}
 		}
-		if _, err := (sqliteConnector{"file::memory:", b}).Connect(context.Background()); !errors.Is(err, b.closed()) {
+		if _, err := (sqliteConnector{"file::memory:", &sqlite.Driver{}, b}).Connect(context.Background()); !errors.Is(err, b.closed()) {
 			t.Errorf("connect after %s: got %v", first, err)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+
+	"modernc.org/sqlite"
 )
 
 // groupTest is a group over a table of numbers, in a bubble: synctest.Wait returns when all writers wait.
@@ -25,7 +27,7 @@ func withGroup(t *testing.T, fn func(g *groupTest)) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "test.db")
 	synctest.Test(t, func(t *testing.T) {
-		db := (&Store{breaker: newBreaker()}).sqlitePool(path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)")
+		db := (&Store{breaker: newBreaker()}).sqlitePool(&sqlite.Driver{}, path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)")
 		defer db.Close()
 		if _, err := db.Exec("CREATE TABLE numbers (n INTEGER PRIMARY KEY)"); err != nil {
 			t.Fatal(err)

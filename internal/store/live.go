@@ -27,32 +27,31 @@ LEFT JOIN memberships m ON m.tenant_id = u.tenant_id AND m.user_id = u.id
 LEFT JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id`
 )
 
-// The statements that read one: by its id, with one of its access tokens, by a token of /multi and by a refresh token.
-const (
-	sessionQuery = "-- name: Session :many\nSELECT " + liveColumns + `
-FROM sessions s` + liveTables + `
-WHERE s.tenant_id = $1 AND s.id = $2`
+// liveQueries are the statements that read one: by its id, with one of its access tokens, by a token of /multi and by a refresh token.
+type liveQueries struct{ session, tokenSession, bearer, refresh string }
 
-	tokenSessionQuery = "-- name: TokenSession :many\nSELECT " + liveColumns + `,
+// newLiveQueries puts the statements together, with each list of columns as row makes it.
+func newLiveQueries(row func(columns string) string) liveQueries {
+	query := func(name, more, from, where string) string {
+		return "-- name: " + name + " :many\nSELECT " + row(liveColumns+more) + "\nFROM " + from + liveTables + "\nWHERE " + where
+	}
+	return liveQueries{
+		session: query("Session", "", "sessions s", "s.tenant_id = $1 AND s.id = $2"),
+		tokenSession: query("TokenSession", `,
     EXISTS (SELECT 1 FROM revoked_tokens r WHERE r.tenant_id = $1 AND r.id = $3)
-        OR EXISTS (SELECT 1 FROM refresh_tokens f WHERE f.hash = $4 AND f.tenant_id = $1 AND f.revoked_at > 0)
-FROM sessions s` + liveTables + `
-WHERE s.tenant_id = $1 AND s.id = $2`
-
-	bearerQuery = "-- name: Bearer :many\nSELECT " + liveColumns + `,
-    t.kind, t.identity_type, t.identity_id, t.credential, t.issued_at, t.expires_at, t.used_at, t.stepped_up_at
-FROM tokens t
-JOIN sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id` + liveTables + `
-WHERE t.hash = $1`
-
-	refreshQuery = "-- name: Refresh :many\nSELECT " + liveColumns + `,
+        OR EXISTS (SELECT 1 FROM refresh_tokens f WHERE f.hash = $4 AND f.tenant_id = $1 AND f.revoked_at > 0)`,
+			"sessions s", "s.tenant_id = $1 AND s.id = $2"),
+		bearer: query("Bearer", `,
+    t.kind, t.identity_type, t.identity_id, t.credential, t.issued_at, t.expires_at, t.used_at, t.stepped_up_at`,
+			"tokens t\nJOIN sessions s ON s.tenant_id = t.tenant_id AND s.id = t.session_id", "t.hash = $1"),
+		refresh: query("Refresh", `,
     r.root, r.user_id, r.client_id, r.jkt, r.audience, r.scope, r.org_type, r.org_id, r.claims, r.userinfo, r.issued_at, r.expires_at,
-    r.rotated_at, f.expires_at, f.revoked_at
-FROM refresh_tokens r
+    r.rotated_at, f.expires_at, f.revoked_at`,
+			`refresh_tokens r
 JOIN refresh_tokens f ON f.hash = r.root AND f.tenant_id = r.tenant_id
-JOIN sessions s ON s.tenant_id = r.tenant_id AND s.id = r.session_id` + liveTables + `
-WHERE r.hash = $1`
-)
+JOIN sessions s ON s.tenant_id = r.tenant_id AND s.id = r.session_id`, "r.hash = $1"),
+	}
+}
 
 // liveRow is a row of liveColumns.
 type liveRow struct {
@@ -106,14 +105,14 @@ func live[R any](verb string, rows []R, row func(*R) *liveRow) (auth.LiveSession
 // Session implements auth.Reads.
 func (r reads) Session(t auth.TenantID, id auth.SessionID) (auth.LiveSession, error) {
 	const verb = "read session"
-	rows, err := read(r, verb, sessionQuery, filter{args: []any{string(t), string(id)}}, func(l *liveRow) []any { return l.fields() })
+	rows, err := read(r, verb, r.h.store.live.session, filter{args: []any{string(t), string(id)}}, func(l *liveRow) []any { return l.fields() })
 	if err := some(r, verb, rows, err); err != nil {
 		return auth.LiveSession{}, err
 	}
 	return live(verb, rows, func(l *liveRow) *liveRow { return l })
 }
 
-// tokenSessionRow is a row of tokenSessionQuery.
+// tokenSessionRow is a row of liveQueries.tokenSession.
 type tokenSessionRow struct {
 	liveRow
 	revoked bool
@@ -125,7 +124,7 @@ func (t *tokenSessionRow) fields() []any { return t.liveRow.fields(&t.revoked) }
 func (r reads) TokenSession(t auth.TenantID, session auth.SessionID, id string, family auth.TokenHash) (auth.LiveSession, bool, error) {
 	const verb = "read session of a token"
 	f := filter{args: []any{string(t), string(session), id, family[:]}}
-	rows, err := read(r, verb, tokenSessionQuery, f, (*tokenSessionRow).fields)
+	rows, err := read(r, verb, r.h.store.live.tokenSession, f, (*tokenSessionRow).fields)
 	if err := some(r, verb, rows, err); err != nil {
 		return auth.LiveSession{}, false, err
 	}
@@ -133,7 +132,7 @@ func (r reads) TokenSession(t auth.TenantID, session auth.SessionID, id string, 
 	return l, rows[0].revoked, err
 }
 
-// bearerRow is a row of bearerQuery.
+// bearerRow is a row of liveQueries.bearer.
 type bearerRow struct {
 	liveRow
 	token sqlc.Token
@@ -147,7 +146,7 @@ func (b *bearerRow) fields() []any {
 // Bearer implements auth.Reads.
 func (r reads) Bearer(hash auth.TokenHash) (auth.Bearer, error) {
 	const verb = "read token"
-	rows, err := read(r, verb, bearerQuery, filter{args: []any{hash[:]}}, (*bearerRow).fields)
+	rows, err := read(r, verb, r.h.store.live.bearer, filter{args: []any{hash[:]}}, (*bearerRow).fields)
 	if err := some(r, verb, rows, err); err != nil {
 		return auth.Bearer{}, err
 	}
@@ -170,7 +169,7 @@ func (r reads) Bearer(hash auth.TokenHash) (auth.Bearer, error) {
 	}}, nil
 }
 
-// refreshRow is a row of refreshQuery.
+// refreshRow is a row of liveQueries.refresh.
 type refreshRow struct {
 	liveRow
 	token         sqlc.RefreshToken
@@ -187,7 +186,7 @@ func (f *refreshRow) fields() []any {
 // Refresh implements auth.Reads.
 func (r reads) Refresh(hash auth.TokenHash) (auth.LiveRefresh, error) {
 	const verb = "read refresh token"
-	rows, err := read(r, verb, refreshQuery, filter{args: []any{hash[:]}}, (*refreshRow).fields)
+	rows, err := read(r, verb, r.h.store.live.refresh, filter{args: []any{hash[:]}}, (*refreshRow).fields)
 	if err := some(r, verb, rows, err); err != nil {
 		return auth.LiveRefresh{}, err
 	}

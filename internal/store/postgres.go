@@ -57,6 +57,7 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 		locker:    advisoryLock{patience},
 		versions:  "SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('goose_db_version')",
 	}}
+	s.live = newLiveQueries(func(columns string) string { return columns })
 	var encoding string
 	if err := db.QueryRowContext(ctx, "SHOW server_encoding").Scan(&encoding); err != nil {
 		return nil, errors.Join(blame(ctx, "connect", err), db.Close())

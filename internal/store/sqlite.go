@@ -16,6 +16,7 @@ import (
 	"syscall"
 
 	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -69,10 +70,15 @@ func lockSQLite(ctx context.Context, path string, o Options) (_ *Store, err erro
 		adapt:     func(text string) string { return strings.ReplaceAll(text, ` COLLATE "C"`, "") },
 		versions:  "SELECT COUNT(*) FROM sqlite_master WHERE name = 'goose_db_version'",
 	}}
+	s.live = newLiveQueries(packColumns)
 	s.breaker = newBreaker()
-	s.writer = s.sqlitePool(path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)")
+	driver, err := packingDriver()
+	if err != nil {
+		return nil, err
+	}
+	s.writer = s.sqlitePool(driver, path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)")
 	s.group = newGroup(s.writer)
-	s.reader = s.sqlitePool(path, cmp.Or(o.MaxConns, 8), "_pragma=query_only(1)")
+	s.reader = s.sqlitePool(driver, path, cmp.Or(o.MaxConns, 8), "_pragma=query_only(1)")
 	if err := checkSQLite(ctx, s.writer); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -89,7 +95,7 @@ func detachShort(ctx context.Context, query string) context.Context {
 }
 
 // sqlitePool returns a pool of connections that are kept once they are made.
-func (s *Store) sqlitePool(path string, conns int, params ...string) *sql.DB {
+func (s *Store) sqlitePool(driver *sqlite.Driver, path string, conns int, params ...string) *sql.DB {
 	params = append(params,
 		"_pragma=busy_timeout(5000)",
 		"_pragma=synchronous("+synchronous+")",
@@ -99,7 +105,7 @@ func (s *Store) sqlitePool(path string, conns int, params ...string) *sql.DB {
 		"_dqs=0",
 	)
 	name := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + strings.Join(params, "&")
-	db := sql.OpenDB(sqliteConnector{name, s.breaker})
+	db := sql.OpenDB(sqliteConnector{name, driver, s.breaker})
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	return db

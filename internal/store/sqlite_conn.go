@@ -11,6 +11,7 @@ import (
 // sqliteConnector opens connections that keep their prepared statements: SQLite takes longer to parse a statement than to run it.
 type sqliteConnector struct {
 	name    string // of the file, with parameters
+	driver  *sqlite.Driver
 	breaker *breaker
 }
 
@@ -19,11 +20,10 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := c.breaker.closed(); err != nil {
 		return nil, err
 	}
-	inner, err := sqlite.NewConnector(c.name)
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	conn, err := inner.Connect(ctx)
+	conn, err := c.driver.Open(c.name)
 	if err != nil {
 		return nil, c.breaker.see(err)
 	}
@@ -31,7 +31,7 @@ func (c sqliteConnector) Connect(ctx context.Context) (driver.Conn, error) {
 }
 
 // Driver implements driver.Connector.
-func (c sqliteConnector) Driver() driver.Driver { return &sqlite.Driver{} }
+func (c sqliteConnector) Driver() driver.Driver { return c.driver }
 
 // baseConn and statement are what the driver's connection and its statements can do.
 type (
@@ -119,7 +119,7 @@ func (c *sqliteConn) QueryContext(ctx context.Context, query string, args []driv
 	if s == nil {
 		rows, err = c.baseConn.QueryContext(ctx, query, args)
 	} else {
-		rows, err = s.QueryContext(ctx, args)
+		rows, err = unpack(s.QueryContext(ctx, args))
 	}
 	return rows, c.breaker.see(err)
 }

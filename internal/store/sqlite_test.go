@@ -315,7 +315,9 @@ func TestSQLiteReadsByIndex(t *testing.T) {
 	scan := regexp.MustCompile(`^SCAN (d|directory|CONSTANT ROW)$`)
 	for _, query := range seen.texts {
 		name := strings.Fields(query)[2]
-		for _, detail := range explain(t, db, query, make([]any, 40)) {
+		// Who opens the file without us has not the function that packs a row; this one is planned as it is.
+		plain := strings.ReplaceAll(query, "countersign_pack(", "json_array(")
+		for _, detail := range explain(t, db, plain, make([]any, 40)) {
 			if strings.HasPrefix(detail, "SCAN") && !scan.MatchString(detail) || strings.Contains(detail, "AUTOMATIC") {
 				t.Errorf("%s: %s", name, detail)
 			}

@@ -50,6 +50,7 @@ type Options struct {
 // Store is an auth.Store. Its methods may be called concurrently.
 type Store struct {
 	dialect dialect
+	live    liveQueries
 	reader  *sql.DB
 	writer  *sql.DB  // on PostgreSQL the same as reader
 	group   *group   // of the writers of a SQLite file; nil on PostgreSQL
