@@ -349,7 +349,8 @@ func (s *Service) family(c *Client, audience string, i issuance) (TokenSet, Refr
 	}
 	return set, RefreshToken{
 		Tenant: c.Tenant, Key: bound, Hash: hash, Root: hash, Session: i.session.ID, User: i.user.ID, Client: c.ID, Audience: audience, Scope: i.scope,
-		Org: i.session.Org, Claims: i.claims, UserInfo: i.userInfo, IssuedAt: i.now, ExpiresAt: i.now.Add(s.lives(c, audience).Rotate),
+		Org: i.session.Org, Claims: i.claims, UserInfo: i.userInfo, IssuedAt: i.now,
+		ExpiresAt: earlier(i.now.Add(s.lives(c, audience).Rotate), i.session.EndsAt), // it is good for nothing afterwards, and swept
 	}, err
 }
 

@@ -230,7 +230,12 @@ const sweepBatch = 200
 // Sweep deletes some rows that no rule looks at any more, and reports whether there may be more of them. It only tidies: expiry is decided on
 // use.
 func (s *Service) Sweep(ctx context.Context) (more bool, err error) {
+	if s.sandbox {
+		if more, err = s.settleUnseen(ctx); err != nil {
+			return false, err
+		}
+	}
 	swept := 0
 	err = s.store.Write(ctx, func(w Writes) (err error) { swept, err = w.Sweep(s.now().Add(-24*time.Hour), sweepBatch); return err })
-	return swept == sweepBatch, err
+	return more || swept == sweepBatch, err
 }

@@ -260,3 +260,25 @@ func TestSessionsForOrganizationsEndWithTheOthers(t *testing.T) {
 		t.Error("its tokens are active")
 	}
 }
+
+// TestRefreshTokenEndsWithItsSession: where sessions end early, no refresh token says that it lives on, or is kept for as long as its client's may
+// (RFC 7662 §2.2, C-34).
+func TestRefreshTokenEndsWithItsSession(t *testing.T) {
+	t.Parallel()
+	e := steppers(t, func(s *auth.Settings) {
+		s.BackendSession = auth.SessionPolicy{IdleLimit: 2 * time.Hour, AbsoluteLimit: 2 * time.Hour}
+	})
+	ends := e.Clock.Now().Add(2 * time.Hour)
+	token := authenticate(t, e, "ada").RefreshToken
+	for n := range 3 {
+		if got := sees(t, e.Service, e.App(), token).ExpiresAt; !got.Equal(ends) {
+			t.Errorf("token %d: got an end at %v, want %v, that of its session", n, got, ends)
+		}
+		e.Clock.Advance(20 * time.Minute)
+		set, err := e.Refresh(t.Context(), e.App(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token = set.RefreshToken
+	}
+}

@@ -453,37 +453,3 @@ func (s *Service) ReplayParcel(ctx context.Context, t TenantID, id ParcelID) err
 		return tx.AddEvents(e)
 	})
 }
-
-// InboxItem is a message that the sandbox kept instead of sending it.
-type InboxItem struct {
-	Tenant TenantID
-	ID     ParcelID
-	At     time.Time
-	Message
-}
-
-// inboxScan bounds what one look into the inbox reads.
-const inboxScan = 1000
-
-// Inbox lists the latest messages to an address (empty: to anybody), newest first, at most n. Only the sandbox keeps them.
-func (s *Service) Inbox(ctx context.Context, to string, n int) ([]InboxItem, error) {
-	if !s.sandbox {
-		return nil, refuse(CodeNotFound)
-	}
-	var parcels []Parcel
-	f := ParcelFilter{Kinds: []ParcelKind{ParcelSMS, ParcelEmail, ParcelPush, ParcelWake}}
-	if err := s.store.View(ctx, func(r Reads) (err error) { parcels, err = r.Parcels(f, inboxScan); return err }); err != nil {
-		return nil, err
-	}
-	items := []InboxItem{}
-	for _, p := range parcels {
-		item := InboxItem{Tenant: p.Tenant, ID: p.ID, At: p.CreatedAt}
-		if err := s.open(p, &item.Message); err != nil {
-			return nil, err
-		}
-		if (to == "" || item.To == to) && len(items) < n {
-			items = append(items, item)
-		}
-	}
-	return items, nil
-}
