@@ -72,6 +72,18 @@ func onMachine(t *testing.T, e *authtest.Env, m *authtest.System) *auth.Service 
 	return e.Another(t, func(c *auth.Config) { c.Now, c.Steady = nil, m.Steady() })
 }
 
+// loggedInOnMachine is a server on a machine of its own, with a token of Ada's.
+func loggedInOnMachine(t *testing.T) (e *authtest.Env, m *authtest.System, s *auth.Service, token string) {
+	t.Helper()
+	e, m = authtest.New(t), authtest.NewSystem(authtest.Start())
+	s = onMachine(t, e, m)
+	in, err := s.LoginPassword(t.Context(), e.Key(), byEmail("ada", authtest.Password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e, m, s, in.Token
+}
+
 // TestClockSetBackProlongsNothing is C-14: a session of five idle minutes and a lock of thirty end in their time, though the clock was set
 // back, while the server runs or before it is started anew.
 func TestClockSetBackProlongsNothing(t *testing.T) {
@@ -79,13 +91,7 @@ func TestClockSetBackProlongsNothing(t *testing.T) {
 	for name, restart := range map[string]bool{"running": false, "started anew": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := authtest.New(t)
-			m := authtest.NewSystem(authtest.Start())
-			s := onMachine(t, e, m)
-			in, err := s.LoginPassword(t.Context(), e.Key(), byEmail("ada", authtest.Password))
-			if err != nil {
-				t.Fatal(err)
-			}
+			e, m, s, token := loggedInOnMachine(t)
 			for range 5 {
 				_, err := s.LoginPassword(t.Context(), e.Key(), byEmail("charles", "wrong"))
 				wantCode(t, err, auth.CodeWrongPassword)
@@ -99,7 +105,7 @@ func TestClockSetBackProlongsNothing(t *testing.T) {
 				s = onMachine(t, e, m)
 			}
 			m.Pass(6 * time.Second) // less a tenth
-			_, err = s.Identities(t.Context(), e.Key(), in.Token)
+			_, err := s.Identities(t.Context(), e.Key(), token)
 			wantCode(t, err, auth.CodeInvalidToken)
 			m.Pass(26 * time.Minute) // the minute is for what the clock gives back
 			if _, err := s.LoginPassword(t.Context(), e.Key(), byEmail("charles", authtest.Password)); err != nil {
@@ -113,13 +119,7 @@ func TestClockSetBackProlongsNothing(t *testing.T) {
 // operator has accepted it, which voids what was open.
 func TestNoCallIsTakenByAClockThatIsWrong(t *testing.T) {
 	t.Parallel()
-	e := authtest.New(t)
-	m := authtest.NewSystem(authtest.Start())
-	s := onMachine(t, e, m)
-	in, err := s.LoginPassword(t.Context(), e.Key(), byEmail("ada", authtest.Password))
-	if err != nil {
-		t.Fatal(err)
-	}
+	e, m, s, token := loggedInOnMachine(t)
 	if err := s.KeepTime(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestNoCallIsTakenByAClockThatIsWrong(t *testing.T) {
 			t.Errorf("%s: the clock is trusted, %s behind", when, s.ClockBehind())
 		}
 		_, login := s.LoginPassword(t.Context(), e.Key(), byEmail("ada", authtest.Password))
-		_, use := s.Identities(t.Context(), e.Key(), in.Token)
+		_, use := s.Identities(t.Context(), e.Key(), token)
 		_, let := s.AuthenticateKey(t.Context(), "test key of demo", auth.Via{})
 		for _, err := range []error{login, use, let} {
 			if !errors.Is(err, auth.CodeMaintenance) {
@@ -144,7 +144,7 @@ func TestNoCallIsTakenByAClockThatIsWrong(t *testing.T) {
 	m.Set(-time.Second)
 	refused("beyond the tolerance")
 	m.Set(time.Second)
-	if _, err := s.Identities(t.Context(), e.Key(), in.Token); err != nil {
+	if _, err := s.Identities(t.Context(), e.Key(), token); err != nil {
 		t.Errorf("set right: %v", err)
 	}
 	m.Set(-time.Hour)
@@ -157,7 +157,7 @@ func TestNoCallIsTakenByAClockThatIsWrong(t *testing.T) {
 	if err := s.ClockTrusted(); err != nil {
 		t.Errorf("accepted: %v", err)
 	}
-	_, err = s.Identities(t.Context(), e.Key(), in.Token)
+	_, err := s.Identities(t.Context(), e.Key(), token)
 	wantCode(t, err, auth.CodeInvalidToken)
 	if _, err := s.LoginPassword(t.Context(), e.Key(), byEmail("ada", authtest.Password)); err != nil {
 		t.Errorf("accepted: %v", err)
