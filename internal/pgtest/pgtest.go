@@ -19,7 +19,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -166,8 +165,7 @@ func (s *Server) Create(name string) (string, error) {
 	if err := s.client("createdb", "--template=template0", "--locale-provider=icu", "--icu-locale=en-US", name); err != nil {
 		return "", err
 	}
-	u := url.URL{Scheme: "postgres", Path: "/" + name, RawQuery: url.Values{"host": {s.dir}, "user": {superuser}}.Encode()}
-	return u.String(), nil
+	return s.URL(name), nil
 }
 
 // PID is the process that all others of the server come from.

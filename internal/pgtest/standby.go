@@ -12,6 +12,25 @@ import (
 // Standby makes a second server that follows this one, and has this one's commits wait until the second has them on its disk. The
 // caller stops it.
 func (s *Server) Standby(settings ...string) (_ *Server, err error) {
+	t, err := s.Follower(append(settings, "cluster_name="+waitedFor)...) // which is how it is known to the other
+	if err != nil {
+		return nil, err
+	}
+	set := "ALTER SYSTEM SET synchronous_standby_names = '" + waitedFor + "'"
+	if _, err = s.ask(set); err == nil {
+		err = s.reload("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'", "1")
+	}
+	if err != nil {
+		return nil, errors.Join(err, t.Stop())
+	}
+	return t, nil
+}
+
+// waitedFor is the name of a standby whose primary waits for it.
+const waitedFor = "waited_for"
+
+// Follower makes a second server that follows this one, which does not wait for it. The caller stops it.
+func (s *Server) Follower(settings ...string) (_ *Server, err error) {
 	t := &Server{bin: s.bin, ended: make(chan error, 1), settings: settings}
 	if t.dir, t.as, err = directory(); err != nil {
 		return nil, err
@@ -29,20 +48,43 @@ func (s *Server) Standby(settings ...string) (_ *Server, err error) {
 	if err := t.resume(); err != nil {
 		return nil, err
 	}
-	for _, text := range []string{"ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"} {
-		if _, err := s.ask(text); err != nil {
-			return nil, err
-		}
-	}
+	return t, t.until("SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'", "1")
+}
+
+// until waits until a statement says what it shall.
+func (s *Server) until(statement, want string) error {
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		state, err := s.ask("SELECT string_agg(sync_state, ' ') FROM pg_stat_replication")
-		if err != nil || state == "sync" {
-			return t, err
+		got, err := s.ask(statement)
+		if err != nil || got == want {
+			return err
 		}
 		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("the standby is not in step: %q", state)
+			return fmt.Errorf("%s: still %q, want %q", statement, got, want)
 		}
 	}
+}
+
+// reload has the server read its settings anew, and waits until that shows.
+func (s *Server) reload(shows, want string) error {
+	if _, err := s.ask("SELECT pg_reload_conf()"); err != nil {
+		return err
+	}
+	return s.until(shows, want)
+}
+
+// Cut waits until a follower has all that its primary has written, and then cuts the line between them, so that what comes later is not there.
+func (s *Server) Cut(primary *Server) error {
+	at, err := primary.ask("SELECT pg_current_wal_insert_lsn()")
+	if err != nil {
+		return err
+	}
+	if err := s.until("SELECT pg_last_wal_replay_lsn() >= '"+at+"'", "t"); err != nil {
+		return err
+	}
+	if _, err := s.ask("ALTER SYSTEM SET primary_conninfo = ''"); err != nil {
+		return err
+	}
+	return s.reload("SELECT count(*) FROM pg_stat_wal_receiver", "0")
 }
 
 // Promote makes a standby the one that is written to. Its commits wait for nobody, until it gets a standby of its own.
@@ -63,11 +105,21 @@ func (s *Server) Kill() error {
 	return err
 }
 
-// Either returns the URL of a database for clients that shall find the one of two servers that is written to.
-func (s *Server) Either(other *Server, name string) string {
+// Either returns the URL of a database for clients that shall find the one of several servers that is written to.
+func (s *Server) Either(name string, others ...*Server) string {
+	hosts := s.dir
+	for _, o := range others {
+		hosts += "," + o.dir
+	}
 	u := url.URL{Scheme: "postgres", Path: "/" + name, RawQuery: url.Values{
-		"host": {s.dir + "," + other.dir}, "user": {superuser}, "target_session_attrs": {"read-write"},
+		"host": {hosts}, "user": {superuser}, "target_session_attrs": {"read-write"},
 	}.Encode()}
+	return u.String()
+}
+
+// URL returns the URL of a database of this server alone, whether it is written to or not.
+func (s *Server) URL(name string) string {
+	u := url.URL{Scheme: "postgres", Path: "/" + name, RawQuery: url.Values{"host": {s.dir}, "user": {superuser}}.Encode()}
 	return u.String()
 }
 

@@ -37,7 +37,7 @@ func (e *env) failOverOnce(ctx context.Context, seed uint64) (_ *lives, err erro
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, standby.Stop()) }()
-	database := primary.Either(standby, "torture")
+	database := primary.Either("torture", standby)
 	l, err := e.site.begin(database, 2, seed)
 	if err != nil {
 		return nil, err
