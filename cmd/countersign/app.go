@@ -226,6 +226,9 @@ func openService(ctx context.Context, s settings, hasher *passhash.Hasher) (*sto
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := s.makeWhole(ctx, db, hasher, slog.New(slog.NewJSONHandler(s.log, nil))); err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
 	if err := claim(ctx, db, s.mode); err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
@@ -285,6 +288,9 @@ func (a *app) health(w *httpx.Response, r *http.Request) error {
 
 // unready says in a few words why no call can be answered, if none can.
 func (a *app) unready(ctx context.Context) (problem string, cause error) {
+	if err := a.store.Behind(); err != nil {
+		return "the database lacks what was acknowledged", err
+	}
 	if err := a.store.Ping(ctx); err != nil {
 		return "the database does not answer", err
 	}
@@ -307,6 +313,7 @@ func document(yaml func() []byte) httpx.Handler {
 func (a *app) serve(ctx context.Context) error {
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	var workers sync.WaitGroup
+	workers.Go(func() { a.guard(work) })
 	workers.Go(func() { a.tend(work) })
 	workers.Go(func() { a.sweeps(work) })
 	workers.Go(func() { a.expire(work) })
@@ -371,6 +378,7 @@ const recountEvery = 60
 func (a *app) tend(ctx context.Context) {
 	warned := make(map[auth.TenantID]bool)
 	a.warn(warned)
+	cautioned := a.caution(ctx, "")
 	if err := a.auth.EnsureKeys(ctx, jose.ES256, jose.RS256); err != nil && ctx.Err() == nil {
 		a.logger.Error("make signing keys", "error", err.Error())
 	}
@@ -394,6 +402,7 @@ func (a *app) tend(ctx context.Context) {
 			a.tended(ctx, a.auth.Recount(ctx))
 		}
 		a.warn(warned)
+		cautioned = a.caution(ctx, cautioned)
 		a.watchSMS(ctx)
 	}
 }

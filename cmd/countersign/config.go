@@ -37,7 +37,8 @@ type Config struct {
 	PublicURL string `yaml:"public_url"`
 	// Issuer is iss of the tokens of /cis. Default: public_url + /cis/oidc, where discovery stands.
 	Issuer string `yaml:"issuer"`
-	// Database is sqlite:FILE, or postgres://… when one machine is not enough. COUNTERSIGN_DATABASE goes before the file. Needed.
+	// Database is sqlite:FILE, or postgres://… when one machine is not enough. COUNTERSIGN_DATABASE goes before the file. Needed. Of PostgreSQL
+	// with standbys name every host, and target_session_attrs=read-write; let commits wait for one, see docs/reliability.md.
 	Database string `yaml:"database"`
 	// InsecureDatabase allows a PostgreSQL server on another machine to be reached without a verified certificate. Without it such a
 	// URL needs sslmode=verify-full. Default: false.

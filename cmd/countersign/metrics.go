@@ -22,6 +22,9 @@ func (a *app) opsHandler() http.Handler {
 		Name: "countersign_clock_behind_seconds",
 		Help: "How far the system's clock is behind the time that was shown before. Beyond a minute no call is taken.",
 	}, func() float64 { return a.auth.ClockBehind().Seconds() }))
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "countersign_rewinds_total", Help: "Times the database was found behind what was acknowledged.",
+	}, func() float64 { return float64(a.store.Rewinds()) }))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {

@@ -58,11 +58,15 @@ func (c checkCommand) Run(w *world) error {
 		}
 	}
 	if len(problems) == 0 {
-		err := config.withService(w, func(_ context.Context, s *auth.Service) error {
+		err := config.withStore(w, func(ctx context.Context, db *store.Store, s *auth.Service) error {
 			for _, about := range warnings(s.Tenants()) {
 				fmt.Fprintln(w.stdout, about)
 			}
-			return nil
+			about, err := db.Caution(ctx)
+			if about != "" {
+				fmt.Fprintln(w.stdout, "warning: database: "+about)
+			}
+			return err
 		})
 		if err != nil {
 			problems = append(problems, problem{"database", err.Error()})
@@ -78,8 +82,13 @@ func (c checkCommand) Run(w *world) error {
 	return nil
 }
 
-// withService opens the configured store for a command, beside a running server or without one.
+// withService is withStore for what needs no more than the domain.
 func (c Config) withService(w *world, do func(context.Context, *auth.Service) error) error {
+	return c.withStore(w, func(ctx context.Context, _ *store.Store, s *auth.Service) error { return do(ctx, s) })
+}
+
+// withStore opens the configured store for a command, beside a running server or without one.
+func (c Config) withStore(w *world, do func(context.Context, *store.Store, *auth.Service) error) error {
 	s, err := c.settings(w)
 	if err != nil {
 		return err
@@ -94,7 +103,7 @@ func (c Config) withService(w *world, do func(context.Context, *auth.Service) er
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(w.ctx, service), db.Close())
+	return errors.Join(do(w.ctx, db, service), db.Close())
 }
 
 type signingKeyCommand struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"countersign/internal/auth"
+	"countersign/internal/store"
 )
 
 type restoredCommand struct {
@@ -17,8 +18,10 @@ func (c restoredCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	return config.withService(w, func(ctx context.Context, s *auth.Service) error {
-		n, err := s.Restored(ctx)
+	config.MaxConnections = max(config.MaxConnections, voidConns)
+	return config.withStore(w, func(ctx context.Context, db *store.Store, s *auth.Service) error {
+		n := 0
+		err := db.Voiding(ctx, true, func() (err error) { n, err = s.Restored(ctx); return err })
 		if err != nil {
 			return fmt.Errorf("after %d users: %w; run it again", n, err)
 		}

@@ -150,6 +150,11 @@ func TestNoCallIsTakenByAClockThatIsWrong(t *testing.T) {
 	m.Set(-time.Hour)
 	s = onMachine(t, e, m)
 	refused("after a restart")
+	if _, err := s.Rewound(t.Context(), "a failover"); err != nil {
+		t.Fatal(err)
+	}
+	s = onMachine(t, e, m)
+	refused("after a failover, which is no word on the clock")
 	if _, err := s.Restored(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,12 @@ var errStale = errors.New("directory changed")
 
 // Reload replaces the directory by the store's present one, whatever their revisions: the shapes of password hashes drift without one as
 // users log in.
-func (s *Service) Reload(ctx context.Context) error {
+func (s *Service) Reload(ctx context.Context) error { return s.reload(ctx, false) }
+
+// Reread is Reload for a database that is behind: its directory counts, though the one in memory may be younger.
+func (s *Service) Reread(ctx context.Context) error { return s.reload(ctx, true) }
+
+func (s *Service) reload(ctx context.Context, older bool) error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
 	var raw Directory
@@ -93,7 +98,7 @@ func (s *Service) Reload(ctx context.Context) error {
 	if err := s.openKeys(d); err != nil {
 		return err
 	}
-	if old := s.dir.Load(); old == nil || old.Revision <= d.Revision {
+	if old := s.dir.Load(); old == nil || older || old.Revision <= d.Revision {
 		s.dir.Store(d)
 	}
 	return nil

@@ -45,6 +45,7 @@
 //	AddMember, Member, Members, ChangeMember, DeactivateMember, …    /multi, by who manages the users of an identity
 //	Suspend, Resume, Unlock, SuspendIdentity, RotateSigningKey, …    by an operator
 //	Restored                                                         by an operator, of a database that is older than what was answered
+//	Rewound                                                          by a server, of one that is found so while it runs
 //	Apply                                                            a starting state
 //
 // # The counter of failures

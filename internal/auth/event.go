@@ -94,6 +94,7 @@ const (
 	EventSMSSuspected      EventKind = "sms_suspected"      // too few codes come back; Reason: the country, or empty; Note: how many
 	EventReset             EventKind = "reset"              // the sandbox, to its starting state
 	EventRestored          EventKind = "restored"           // from a backup: all that users had open is void
+	EventRewound           EventKind = "rewound"            // the database was behind what was acknowledged: the same; Note: how it was seen
 )
 
 // Event is something that happened in the domain. It is written in the transaction that made it happen, and holds no secret and no

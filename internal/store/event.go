@@ -32,6 +32,9 @@ func event(row sqlc.Event) (auth.Event, error) {
 
 // AddEvents implements auth.Writes.
 func (w writes) AddEvents(events ...auth.Event) error {
+	if n := len(events); n > 0 {
+		w.h.mark = mark{string(events[n-1].Tenant), string(events[n-1].ID)}
+	}
 	into := insert{columns: 15, text: `-- name: AddEvents :execrows
 INSERT INTO events (tenant_id, id, at, kind, user_id, session_id, identity_type, identity_id, client_id, actor, address, request,
     reason, note, challenge_id)

@@ -30,10 +30,17 @@ func Migrate(ctx context.Context, dsn string, o Options) (from, to int64, err er
 	return s.migrate(ctx)
 }
 
-// ready returns s if its schema is one that this binary can serve, and else closes it.
+// ready returns s if its schema is one that this binary can serve, and else closes it. That the database is behind is for Behind to say.
 func (s *Store) ready(ctx context.Context) (*Store, error) {
 	if err := s.checkSchema(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
+	}
+	if s.guard == nil || s.options.Beside {
+		return s, nil
+	}
+	s.guard.on.Store(true)
+	if err := s.Look(ctx); err != nil && !errors.Is(err, ErrBehind) {
+		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.Close())
 	}
 	return s, nil
 }

@@ -34,13 +34,14 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 		return nil, err
 	}
 	patience := cmp.Or(o.Patience, 2*time.Second)
-	db := sql.OpenDB(newPatientConnector(config, patience, stdlib.OptionAfterConnect(setUp(patience))))
 	conns := cmp.Or(o.MaxConns, 16)
+	g := &guard{keep: conns}
+	db := sql.OpenDB(newPatientConnector(config, patience, stdlib.OptionAfterConnect(setUp(patience, g))))
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	// A token is checked by one short statement. Without connections that no writer has it would wait for all of them.
 	writing := make(lane, max(1, conns-max(1, conns/4)))
-	s := &Store{options: o, reader: db, writer: db, conns: make(lane, conns), writing: writing, patience: patience, dialect: dialect{
+	s := &Store{options: o, reader: db, writer: db, conns: make(lane, conns), writing: writing, patience: patience, guard: g, dialect: dialect{
 		view:      &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		update:    "BEGIN ISOLATION LEVEL SERIALIZABLE",
 		write:     "BEGIN ISOLATION LEVEL READ COMMITTED",
@@ -74,11 +75,19 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 // The server does not compile queries that it takes for long ones: Shapes runs for less than a millisecond, and compiles for thirty. It stops
 // a statement shortly before its caller gives up, as one that waits for a locked table: given up alone, it would stay there, and hold a
 // connection, while others come. And it ends a transaction that goes on with nothing, and holds locks, since its node is gone or cut off.
-func setUp(patience time.Duration) func(context.Context, *pgx.Conn) error {
+//
+// A connection that leads to a database which is behind is not used.
+func setUp(patience time.Duration, g *guard) func(context.Context, *pgx.Conn) error {
 	return func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.Exec(ctx, fmt.Sprintf("SET jit = off; SET idle_in_transaction_session_timeout = %d; %s",
 			5*patience.Milliseconds(), setStop(patience*4/5)))
-		return err
+		if err == nil && g.on.Load() {
+			err = g.look(ctx, conn)
+		}
+		if err != nil {
+			return errors.Join(err, conn.Close(ctx)) // nobody else does
+		}
+		return nil
 	}
 }
 

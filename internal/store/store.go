@@ -16,6 +16,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -35,7 +36,8 @@ import (
 type Options struct {
 	// Migrate brings the schema up to date instead of refusing an older one.
 	Migrate bool
-	// Beside opens a SQLite file that a server may have open: for a short piece of an operator's work, never to serve.
+	// Beside opens a SQLite file that a server may have open, and a PostgreSQL database that may be behind what was acknowledged: for a short
+	// piece of an operator's work, never to serve.
 	Beside bool
 	// Patience is how long PostgreSQL may leave a statement, a commit or the wish for a connection without an answer. Zero: 2 s.
 	Patience time.Duration
@@ -60,6 +62,7 @@ type Store struct {
 	conns    lane // a connection for everybody on it
 	writing  lane // of the writers, who leave some to those who read
 	patience time.Duration
+	guard    *guard
 	options  Options
 }
 
@@ -92,7 +95,7 @@ func connect(ctx context.Context, dsn string, o Options) (*Store, error) {
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.Failure(); err != nil {
+	if err := errors.Join(s.Failure(), s.Behind()); err != nil {
 		return err
 	}
 	if s.patience > 0 {
@@ -123,7 +126,7 @@ func (s *Store) Close() error {
 func (s *Store) View(ctx context.Context, fn func(auth.Reads) error) error {
 	until := s.answerBy()
 	for try := 1; ; try++ {
-		if err := ctx.Err(); err != nil {
+		if err := cmp.Or(ctx.Err(), s.Behind()); err != nil {
 			return err
 		}
 		err := s.view(ctx, until, fn)
@@ -219,7 +222,7 @@ const maxTries = 12
 func (s *Store) transact(ctx context.Context, kind, begin string, fn func(*tx) error) error {
 	until := s.answerBy()
 	for try := 1; ; try++ {
-		err := ctx.Err()
+		err := cmp.Or(ctx.Err(), s.Behind())
 		if err != nil {
 			return err
 		}
@@ -280,7 +283,8 @@ func (s *Store) attempt(
 	if kind == "update" {
 		p.takeTurn(try)
 	}
-	doomed, err := s.inside(ctx, p, until, fn)
+	h, err := s.inside(ctx, p, until, fn)
+	doomed := h.doomed
 	if err == nil {
 		err = p.flush(within(whole, s.answerBy()))
 		doomed = err
@@ -294,17 +298,18 @@ func (s *Store) attempt(
 	if err := p.commit(within(whole, s.answerBy())); err != nil {
 		return s.dialect.retryable(err), blame(ctx, "commit "+kind, err)
 	}
+	s.guard.acknowledge(h.mark)
 	return false, nil
 }
 
-// inside runs fn on a transaction. It must not be committed after an error; doomed is that of a statement, if one failed.
-func (s *Store) inside(ctx context.Context, t sqlc.DBTX, until time.Time, fn func(*tx) error) (doomed, err error) {
+// inside runs fn on a transaction. It must not be committed after an error; the handle has that of a statement, if one failed.
+func (s *Store) inside(ctx context.Context, t sqlc.DBTX, until time.Time, fn func(*tx) error) (_ *handle, err error) {
 	h := &handle{DBTX: t, store: s, until: until}
 	err = fn(&tx{newReads(ctx, h), newWrites(ctx, h)})
 	if before := (*earlier)(nil); err == nil || errors.As(err, &before) {
 		err = h.doomed
 	}
-	return h.doomed, err
+	return h, err
 }
 
 // lane is a way that as many may be on at a time as it has room for. Who waits is let in in turn. A nil lane has no end of room.

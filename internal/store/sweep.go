@@ -96,6 +96,12 @@ func (w writes) Clear() error {
 			return w.h.fail(w.ctx, "clear", err)
 		}
 	}
+	const count = `-- name: Clear :exec
+INSERT INTO meta (name, value) VALUES ('` + metaCleared + `', '1')
+ON CONFLICT (name) DO UPDATE SET value = CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT)`
+	if _, err := w.h.ExecContext(w.ctx, count); err != nil { // so that nobody takes the events for lost
+		return w.h.fail(w.ctx, "clear", err)
+	}
 	return w.put("clear", nil)
 }
 

@@ -23,6 +23,7 @@ type handle struct {
 	used   bool      // that one was run
 	again  bool      // another was wanted
 	doomed error     // a statement failed, and with it the transaction
+	mark   mark      // of the transaction
 
 	expected *expected // of the next statement
 }
