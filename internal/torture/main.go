@@ -122,6 +122,8 @@ func experiments() []experiment {
 			"tables locked", "PostgreSQL, own proxy", "C-03, C-18, C-19", nil, (*env).proxied},
 		{"failover", "`kill -9` of the primary, its synchronous standby takes over", "PostgreSQL, two servers", "C-06, C-16",
 			nil, (*env).failover},
+		{"failover-lagging", "`kill -9` of the primary, a standby takes over that lacks the latest logouts", "PostgreSQL, two and three servers", "C-17",
+			nil, (*env).failOverLagging},
 		{"skew", "clocks of two nodes 40 s apart", "PostgreSQL", "C-15", nil, (*env).skewed},
 		{"clock", "the clock is an hour behind the one of before a restart", "SQLite", "C-14", nil, (*env).clockBack},
 		{"memory", "1,000 logins at once in 300 MiB", "SQLite", "C-20", nil, (*env).scarceMemory},
