@@ -46,16 +46,24 @@ func growing() []run {
 		"/cis/v1/auth/users/{user_id}/sessions",
 		"/cis/v1/sessions/{user_id}",
 	} {
-		all = append(all, run{name: "GET " + path, work: cisGet(path)})
+		all = append(all, run{name: "GET " + path, work: cisGet(clientID, path)})
+	}
+	for _, path := range []string{
+		"/cis/v1/organizations?page_limit=10",
+		"/cis/v1/organizations?page_limit=10&page_offset=5000",
+		fmt.Sprintf("/cis/v1/organizations/%d", organizationID),
+		"/cis/v1/organizations/name/Organization",
+	} {
+		all = append(all, run{name: "GET " + path, work: cisGet(managerID, path)})
 	}
 	return all
 }
 
 // cisGet reads with a client's token, each connection of a user of its own.
-func cisGet(path string) func(spread) work {
+func cisGet(of, path string) func(spread) work {
 	return func(s spread) work {
 		return func(c *client, n int) (func() error, error) {
-			bearer, err := clientToken(c)
+			bearer, err := tokenOf(c, of)
 			if err != nil {
 				return nil, err
 			}

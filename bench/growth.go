@@ -100,6 +100,7 @@ func grown(blob string) []copied {
 	user, identity, hash := "'9' || %s", "'8' || %s", strings.ReplaceAll(blob, "?", "'grown' || %s")
 	return []copied{
 		{"identities", "id = '10001'", map[string]string{"id": identity}},
+		{"identities", "type = 'CORPORATE'", map[string]string{"id": identity, "name": "'Organization ' || %s"}},
 		{"users", "id = '2'", map[string]string{"id": user, "email": "'grown' || %s || '@example.com'"}},
 		{"identifiers", "user_id = '2' AND kind = 'email'", map[string]string{"user_id": user, "canonical": "'grown' || %s || '@example.com'"}},
 		{"memberships", "user_id = '2'", map[string]string{"user_id": user, "identity_id": identity}},

@@ -181,11 +181,12 @@ func seedOf(users int, encoded string) string {
     mode: live
     settings: {rate_limits: false, password_grant: true}
     api_keys: [{name: bench, key: %s}]
-    clients: [{id: %s, secret: %s, kind: application, app_name: Bench, redirect_uris: [%q]}]
-`, apiKey, clientID, clientSecret, redirectURI)
-	if users > 0 {
-		b.WriteString("    identities:\n")
-	}
+    clients:
+      - {id: %s, secret: %s, kind: application, app_name: Bench, redirect_uris: [%q]}
+      - {id: %s, secret: %s, kind: management}
+    identities:
+      - {type: CORPORATE, id: "%d", name: Organization}
+`, apiKey, clientID, clientSecret, redirectURI, managerID, clientSecret, organizationID)
 	for n := range users {
 		fmt.Fprintf(&b, "      - {type: CONSUMER, id: \"%d\", name: User %d}\n", identity(n), n)
 	}

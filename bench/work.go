@@ -16,6 +16,9 @@ const (
 	clientID     = "bench"
 	clientSecret = "bench-secret"
 	redirectURI  = "https://bench.example/back"
+	managerID    = "bench-manager" // with the same secret
+
+	organizationID = 9999
 )
 
 const asJSON, asForm = "Content-Type: application/json", "Content-Type: application/x-www-form-urlencoded"
@@ -127,14 +130,18 @@ func empty(spread) work {
 	}
 }
 
-func tokenRequest(form url.Values) []byte {
-	form.Set("client_id", clientID)
+func tokenRequest(form url.Values) []byte { return tokenRequestOf(clientID, form) }
+
+func tokenRequestOf(client string, form url.Values) []byte {
+	form.Set("client_id", client)
 	form.Set("client_secret", clientSecret)
 	return request("POST", "/oidc/token", form.Encode(), asForm)
 }
 
-func clientToken(c *client) (header string, err error) {
-	token, err := field(c.want(http.StatusOK, tokenRequest(url.Values{"grant_type": {"client_credentials"}})))("access_token")
+func clientToken(c *client) (header string, err error) { return tokenOf(c, clientID) }
+
+func tokenOf(c *client, client string) (header string, err error) {
+	token, err := field(c.want(http.StatusOK, tokenRequestOf(client, url.Values{"grant_type": {"client_credentials"}})))("access_token")
 	return "Authorization: Bearer " + token, err
 }
 

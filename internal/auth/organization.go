@@ -39,10 +39,10 @@ const (
 
 // OrganizationFilter chooses among organizations. Zero fields do not filter.
 type OrganizationFilter struct {
-	Name    string // letter for letter
-	Manager string
-	Offset  int
-	Limit   int // zero: no limit
+	Name     string   // letter for letter
+	Managers []string // any of them
+	Offset   int
+	Limit    int // zero: no limit
 }
 
 // lets reports whether members of the organization log in to a client's application.
@@ -209,25 +209,26 @@ func (s *Service) Organizations(ctx context.Context, by Actor, offset, limit int
 	if err := s.manages(by); err != nil {
 		return nil, 0, err
 	}
-	var found []Identity
-	err := s.readCurrent(ctx, by, func(r Reads) (err error) {
-		found, _, err = r.Organizations(by.Tenant, OrganizationFilter{})
+	var page []Managed
+	count := 0
+	err := s.readCurrent(ctx, by, func(r Reads) error {
+		found, n, err := r.Organizations(by.Tenant, OrganizationFilter{Offset: offset, Limit: limit})
+		if page, count = nil, n; err != nil || len(found) == 0 {
+			return err
+		}
+		ids, at := make([]string, len(found)), make(map[string]int)
+		for i, o := range found {
+			ids[i], at[o.Ref.ID] = o.Ref.ID, i
+			page = append(page, Managed{Identity: o})
+		}
+		managed, _, err := r.Organizations(by.Tenant, OrganizationFilter{Managers: ids})
+		for _, o := range managed {
+			m := &page[at[o.Organization.Manager]]
+			m.Manages = append(m.Manages, o)
+		}
 		return err
 	})
-	if err != nil {
-		return nil, 0, err
-	}
-	manages := make(map[string][]Identity)
-	for _, o := range found {
-		manages[o.Organization.Manager] = append(manages[o.Organization.Manager], o)
-	}
-	from := min(offset, len(found))
-	page := make([]Managed, min(limit, len(found)-from))
-	for i := range page {
-		o := found[from+i]
-		page[i] = Managed{o, manages[o.Ref.ID]}
-	}
-	return page, len(found), nil
+	return page, count, err
 }
 
 // readCurrent reads for an actor whom the directory of that moment lets in.
@@ -269,7 +270,7 @@ func (s *Service) Organization(ctx context.Context, by Actor, id, name string) (
 			return orVerdict(err, no)
 		}
 		m.Identity = i
-		m.Manages, _, err = r.Organizations(by.Tenant, OrganizationFilter{Manager: id})
+		m.Manages, _, err = r.Organizations(by.Tenant, OrganizationFilter{Managers: []string{id}})
 		return err
 	})
 	return m, err

@@ -89,7 +89,7 @@ func (s *Service) editOrganization(
 		if no, err := change(tx, &m.Identity, now); err != nil || no != nil {
 			return m, nil, orVerdict(err, no) // nothing of a refused change is kept
 		}
-		if m.Manages, _, err = tx.Organizations(by.Tenant, OrganizationFilter{Manager: id}); err != nil || reflect.DeepEqual(m.Identity, before) {
+		if m.Manages, _, err = tx.Organizations(by.Tenant, OrganizationFilter{Managers: []string{id}}); err != nil || reflect.DeepEqual(m.Identity, before) {
 			return m, nil, err
 		}
 		m.Organization.UpdatedAt = now
@@ -129,7 +129,7 @@ func (s *Service) DeleteOrganization(ctx context.Context, by Actor, id string) e
 				return i, nil, err
 			}
 		}
-		managed, _, err := tx.Organizations(by.Tenant, OrganizationFilter{Manager: id})
+		managed, _, err := tx.Organizations(by.Tenant, OrganizationFilter{Managers: []string{id}})
 		if err != nil {
 			return i, nil, err
 		}

@@ -59,19 +59,25 @@ func (s *Service) OrganizationMembers(
 		if err != nil || no != nil {
 			return orVerdict(err, no)
 		}
-		people, _, err := r.People(by.Tenant, m.org.Ref, PersonFilter{})
+		everybody := in.Filter == "" && len(in.Roles) == 0
+		var page PersonFilter // zero: all, who are to be looked at
+		if everybody {
+			page.Offset, page.Limit = in.Offset, in.Limit
+		}
+		people, n, err := r.People(by.Tenant, m.org.Ref, page)
 		if err != nil {
 			return err
 		}
-		found, count = nil, 0
-		for _, p := range people {
-			one := m.shown(Account{Found: true, User: p.User, Subject: SubjectOf(p.User.ID)}, p.Membership)
-			if !f.match(one.Account, in.Member) || !s.hasAny(one.Membership, in.Roles) {
-				continue
-			}
-			if count++; count > in.Offset && len(found) < in.Limit {
-				found = append(found, one)
-			}
+		all := make([]OrganizationMember, len(people))
+		for i, p := range people {
+			all[i] = m.shown(Account{Found: true, User: p.User, Subject: SubjectOf(p.User.ID)}, p.Membership)
+		}
+		if found, count = all, n; !everybody {
+			all = slices.DeleteFunc(all, func(o OrganizationMember) bool {
+				return !f.match(o.Account, in.Member) || !s.hasAny(o.Membership, in.Roles)
+			})
+			from := min(in.Offset, len(all))
+			found, count = all[from:min(from+in.Limit, len(all))], len(all)
 		}
 		return nil
 	})

@@ -81,6 +81,15 @@ func (f *filter) anyOf(condition string, args []string) {
 	f.and("(" + strings.Join(each, " OR ") + ")")
 }
 
+// in adds the condition that a column is one of the args.
+func (f *filter) in(column string, args []string) {
+	each := make([]string, len(args))
+	for i, a := range args {
+		each[i] = f.number("?", a)
+	}
+	f.and(column + " IN (" + strings.Join(each, ", ") + ")")
+}
+
 // number keeps the args and puts their numbers in the place of question marks.
 func (f *filter) number(text string, args ...any) string {
 	for _, a := range args {

@@ -129,27 +129,27 @@ func (r reads) Organizations(t auth.TenantID, p auth.OrganizationFilter) ([]auth
 	}
 	f := filter{text: "\nFROM identities i\nWHERE TRUE"}
 	f.and("i.tenant_id = ?", string(t))
-	f.and("i.type = ?", string(auth.Corporate))
+	f.and("i.type = 'CORPORATE'") // as it is in the conditions of the indexes
 	if p.Name != "" {
-		f.and("i.name = ?", p.Name)
+		f.and(`SUBSTR(i.name COLLATE "C", 1, 100) = SUBSTR(CAST(? AS TEXT), 1, 100) AND i.name = ?`, p.Name, p.Name)
 	}
-	if p.Manager != "" {
-		f.and("i.manager = ?", p.Manager)
+	if len(p.Managers) > 0 {
+		f.in("i.manager", p.Managers)
 	}
-	counts, err := read(r, verb, "-- name: CountOrganizations :many\nSELECT COUNT(*)"+f.text, f, func(n *int) []any { return []any{n} })
+	adapt := r.h.store.dialect.adapt
+	counts, err := read(r, verb, adapt(named("CountOrganizations", f)+"SELECT COUNT(*)"+f.text), f, func(n *int) []any { return []any{n} })
 	count, err := one(r, verb, counts, err)
 	if err != nil {
 		return nil, 0, err
 	}
-	query := `-- name: Organizations :many
-SELECT i.id, i.name, i.profile, i.diligence, i.created_at, i.suspended_at, i.organization, i.manager` + f.text + `
+	query := named("Organizations", f) + `SELECT i.id, i.name, i.profile, i.diligence, i.created_at, i.suspended_at, i.organization, i.manager` + f.text + `
 ORDER BY i.created_at, i.id`
 	size := p.Limit
 	if size == 0 {
 		size = math.MaxInt32
 	}
 	query += f.number(" LIMIT ? OFFSET ?", limit(size), limit(p.Offset))
-	rows, err := read(r, verb, query, f, (*organizationRow).fields)
+	rows, err := read(r, verb, adapt(query), f, (*organizationRow).fields)
 	all, err := list(r, verb, rows, err, func(o organizationRow) (auth.Identity, error) { return o.identity(t) })
 	return all, count, err
 }

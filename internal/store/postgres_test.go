@@ -101,7 +101,11 @@ func TestPostgresMigratesOnce(t *testing.T) {
 	}
 }
 
-func TestPostgresListsUsersByIndex(t *testing.T) {
+func TestPostgresListsUsersByIndex(t *testing.T) { testPostgresPlans(t, testUserListPlans) }
+
+func TestPostgresListsOrganizationsByIndex(t *testing.T) { testPostgresPlans(t, testOrganizationPlans) }
+
+func testPostgresPlans(t *testing.T, test func(*testing.T, *store.Store, *statements, *sql.DB, func(query string, args []any) string)) {
 	var seen statements
 	dsn, o := pgtest.Database(t), seen.options()
 	o.Migrate = true
@@ -111,7 +115,7 @@ func TestPostgresListsUsersByIndex(t *testing.T) {
 	}
 	defer s.Close()
 	db := rawPostgres(t, dsn)
-	testUserListPlans(t, s, &seen, db, func(query string, args []any) string {
+	test(t, s, &seen, db, func(query string, args []any) string {
 		rows, err := db.QueryContext(t.Context(), "EXPLAIN "+query, args...)
 		if err != nil {
 			t.Fatalf("%s: %v", query, err)

@@ -235,6 +235,15 @@ func TestSQLiteListsUsersByIndex(t *testing.T) {
 	})
 }
 
+func TestSQLiteListsOrganizationsByIndex(t *testing.T) {
+	var seen statements
+	path := filepath.Join(t.TempDir(), "test.db")
+	s, db := openFile(t, path, seen.options()), raw(t, path)
+	testOrganizationPlans(t, s, &seen, db, func(query string, args []any) string {
+		return strings.Join(explain(t, db, query, args), "\n")
+	})
+}
+
 // explain returns how SQLite runs a query.
 func explain(t *testing.T, db *sql.DB, query string, args []any) []string {
 	t.Helper()

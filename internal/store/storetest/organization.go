@@ -41,8 +41,9 @@ func testOrganizations(t *testing.T, s auth.Store) {
 		{auth.OrganizationFilter{Offset: 1, Limit: 9}, "[3 1]", 3},
 		{auth.OrganizationFilter{Offset: 9}, "[]", 3},
 		{auth.OrganizationFilter{Name: "Acme"}, "[2 1]", 2},
-		{auth.OrganizationFilter{Name: "Acme", Manager: "1"}, "[2]", 1},
-		{auth.OrganizationFilter{Manager: "9"}, "[]", 0},
+		{auth.OrganizationFilter{Name: "Acme", Managers: []string{"1"}}, "[2]", 1},
+		{auth.OrganizationFilter{Managers: []string{"9"}}, "[]", 0},
+		{auth.OrganizationFilter{Managers: []string{"9", "1", "2"}, Offset: 1, Limit: 2}, "[3]", 2},
 	} {
 		var found []auth.Identity
 		var count int
