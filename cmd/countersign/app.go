@@ -183,12 +183,12 @@ func (a *app) mountDialects(mux *httpx.Mux) error {
 
 // openDomain listens first, since the default issuer is the address listened on, and opens what the rules stand on.
 func (a *app) openDomain(ctx context.Context) (err error) {
-	if a.listener, err = net.Listen("tcp", a.listen); err != nil {
-		return fmt.Errorf("listen: %w", err)
+	if a.listener, err = listenAt("listen", a.listen); err != nil {
+		return err
 	}
 	if a.ops != "" {
-		if a.opsLn, err = net.Listen("tcp", a.ops); err != nil {
-			return fmt.Errorf("listen for operators: %w", err)
+		if a.opsLn, err = listenAt("ops_listen", a.ops); err != nil {
+			return err
 		}
 	}
 	if a.publicURL == "" {

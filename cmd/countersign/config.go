@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"regexp"
 	"strings"
 	"time"
 
@@ -108,8 +107,7 @@ func readConfig(path string, env []string) (Config, error) {
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	d.KnownFields(true)
 	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
-		text := strings.TrimPrefix(err.Error(), "yaml: ")
-		return c, fmt.Errorf("%s: %s", path, regexp.MustCompile(` not found in type (main\.\w+|struct .*)`).ReplaceAllString(text, " is no setting"))
+		return c, fmt.Errorf("%s: %s", path, unreadable(err))
 	}
 	if v := lookup(env, envDatabase); v != "" {
 		c.Database = v
@@ -202,10 +200,15 @@ func (c Config) problems() []problem {
 		if _, err := tls.LoadX509KeyPair(c.TLS.Certificate, c.TLS.Key); err != nil {
 			add("tls", "%v", err)
 		}
-	} else if !isLoopback(c.Listen) && len(proxies) == 0 {
+	} else if !isLoopback(c.Listen) && len(proxies) == 0 && isAddress(c.Listen) {
 		add("listen", "%s is not loopback: give tls, or name the proxy that ends TLS in trusted_proxies", c.Listen)
 	}
-	if c.OpsListen != "" && !isLoopback(c.OpsListen) {
+	if !isAddress(c.Listen) {
+		add("listen", "%q is no address; want ADDRESS:PORT, as in 127.0.0.1:8080", c.Listen)
+	}
+	if c.OpsListen != "" && !isAddress(c.OpsListen) {
+		add("ops_listen", "%q is no address; want ADDRESS:PORT, as in 127.0.0.1:9090", c.OpsListen)
+	} else if c.OpsListen != "" && !isLoopback(c.OpsListen) {
 		add("ops_listen", "%s is not loopback; the operators' listener has no authentication", c.OpsListen)
 	}
 	all = append(all, c.Messages.problems()...)

@@ -26,14 +26,14 @@ func Migrate(ctx context.Context, dsn string, o Options) (from, to int64, err er
 	if err != nil {
 		return 0, 0, err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
+	defer func() { err = advised(errors.Join(err, s.Close())) }()
 	return s.migrate(ctx)
 }
 
 // ready returns s if its schema is one that this binary can serve, and else closes it. That the database is behind is for Behind to say.
 func (s *Store) ready(ctx context.Context) (*Store, error) {
 	if err := s.checkSchema(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, advised(errors.Join(err, s.Close()))
 	}
 	if s.guard == nil || s.options.Beside {
 		return s, nil

@@ -4,6 +4,7 @@ package store_test
 
 import (
 	"database/sql"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -134,6 +135,38 @@ func testPostgresPlans(t *testing.T, test func(*testing.T, *store.Store, *statem
 		}
 		return text.String()
 	})
+}
+
+// TestPostgresSaysWhatToDo: of a user who may make no tables, and a database that is not there.
+func TestPostgresSaysWhatToDo(t *testing.T) {
+	dsn := pgtest.Database(t)
+	db := rawPostgres(t, dsn)
+	if _, err := db.ExecContext(t.Context(), "CREATE ROLE poor LOGIN"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := db.Exec("DROP ROLE poor"); err != nil {
+			t.Error(err)
+		}
+	})
+	poor, elsewhere := parsed(t, dsn), parsed(t, dsn)
+	asPoor := poor.Query()
+	asPoor.Set("user", "poor")
+	poor.RawQuery, elsewhere.Path = asPoor.Encode(), "/nowhere"
+	for dsn, want := range map[string]string{poor.String(): "own the database", elsewhere.String(): "CREATE DATABASE"} {
+		if _, _, err := store.Migrate(t.Context(), dsn, store.Options{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
+func parsed(t *testing.T, dsn string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
 }
 
 // TestLostConnectionsAreReplaced ends all connections of a store, as a failover does: neither a reader nor a writer hears of it (C-16, C-19).

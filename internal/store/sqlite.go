@@ -35,17 +35,17 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 
 // connectSQLite opens the database without a look at its schema.
 func connectSQLite(ctx context.Context, path string, o Options) (*Store, error) {
+	if err := notFile(path); err != nil {
+		return nil, err
+	}
 	s, err := lockSQLite(ctx, path, o)
 	if err != nil {
-		return nil, fmt.Errorf("%q: %w", path, err)
+		return nil, advised(fmt.Errorf("%q: %w", path, err))
 	}
 	return s, nil
 }
 
 func lockSQLite(ctx context.Context, path string, o Options) (_ *Store, err error) {
-	if path == "" || strings.HasPrefix(path, ":memory:") || strings.HasPrefix(path, "file:") {
-		return nil, errors.New("not the name of a file")
-	}
 	if path, err = makePrivate(path); err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func lockFile(path string) (release func() error, err error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("in use by another server, which holds %s", path)
+			return nil, fmt.Errorf("in use by another server, which holds %s; stop it, or name another file", path)
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}

@@ -85,7 +85,8 @@ func connect(ctx context.Context, dsn string, o Options) (*Store, error) {
 		return connectSQLite(ctx, path, o)
 	}
 	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
-		return connectPostgres(ctx, dsn, o)
+		s, err := connectPostgres(ctx, dsn, o)
+		return s, advised(err)
 	}
 	if dsn == "" || strings.ContainsAny(dsn, ":=@") { // what was meant may hold a password, and must not become a file
 		return nil, errors.New("database: want sqlite:FILE or postgres://…")
