@@ -13,6 +13,9 @@ import (
 // maxPasswordBytes is where input is refused before it costs a hash.
 const maxPasswordBytes = 1024
 
+// errForgotten means that a database has gone down and come back without the reservation of an attempt.
+var errForgotten = errors.New("the attempt is not counted any more")
+
 // errRaced means that a row changed between reading and writing; the caller reads again.
 var errRaced = errors.New("row changed meanwhile")
 
@@ -24,6 +27,7 @@ type attempt struct {
 	policy    locking
 	end       time.Time // of the password; zero: none
 	account   Account   // Attempts is the row as this attempt last saw it
+	line      int64     // of the row, when this attempt was reserved in it
 	ended     *Event    // of a lock that the reservation found to have ended
 
 	visit *passhash.Visit // until the outcome is written; nil: its caller proves nothing
@@ -66,7 +70,7 @@ func (s *Service) reserve(ctx context.Context, a *attempt) error {
 			}
 		case ok:
 			ended := !a.account.Attempts.LockedUntil.IsZero()
-			done, err := s.putAttempts(ctx, a, next)
+			done, err := s.putReservation(ctx, a, next)
 			if err != nil {
 				return err
 			}
@@ -118,17 +122,22 @@ func (s *Service) gaveUp(ctx context.Context, a *attempt) error {
 	return &Error{Code: CodeBusy, RetryAfter: time.Second, Limits: []Limit{limit, limit}}
 }
 
-// putAttempts writes the counter alone, and remembers what it wrote.
-func (s *Service) putAttempts(ctx context.Context, a *attempt, next Attempts) (bool, error) {
-	from := a.account.Attempts.Version
+// putReservation writes the counter alone, and remembers what it wrote. An attempt that is alone at its account does not wait for the disk: the
+// outcome does, which comes after it in the database's log, and before that nobody is told anything. One that a database has forgotten that went
+// down in between is found out by its line, which the attempts beside it keep, and whose commits keep it.
+func (s *Service) putReservation(ctx context.Context, a *attempt, next Attempts) (bool, error) {
+	from, write := a.account.Attempts.Version, s.store.Write
 	next.Version = from + 1
+	if next.Pending == 1 {
+		next.Version, write = firstOfLine(), s.store.WriteUnsynced
+	}
 	done := false
-	err := s.store.Write(ctx, func(w Writes) (err error) {
+	err := write(ctx, func(w Writes) (err error) {
 		done, err = w.PutAttempts(a.by.Tenant, a.account.Subject, a.factor, next, from)
 		return err
 	})
 	if done && err == nil {
-		a.account.Attempts = next
+		a.account.Attempts, a.line = next, line(next.Version)
 	}
 	return done, err
 }
@@ -156,7 +165,8 @@ func (s *Service) verify(ctx context.Context, a *attempt, password seal.Secret) 
 
 // settle ends the attempt and writes, in the same transaction, what its outcome leads to: rows and events. Two things may turn a success
 // into a refusal, which settle returns after it has counted the attempt: a lock that fell meanwhile, and rows that find the world has
-// moved on and return an *Error.
+// moved on and return an *Error. Nobody may be told anything of an attempt that is not settled, nor of one that the database has forgotten,
+// since others have been let try in its place: CodeOverloaded.
 func (s *Service) settle(ctx context.Context, a *attempt, o outcome, rows func(Writes) error, events ...Event) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
@@ -165,6 +175,9 @@ func (s *Service) settle(ctx context.Context, a *attempt, o outcome, rows func(W
 	for {
 		now := s.now()
 		before := a.account.Attempts
+		if line(before.Version) != a.line {
+			return &Error{Code: CodeOverloaded, RetryAfter: time.Second, Cause: errForgotten}
+		}
 		next := before.settle(o, now, a.policy)
 		next.Version = before.Version + 1
 		if verdict == nil && o == succeeded && next.locked(now) {

@@ -25,6 +25,7 @@ type cost struct {
 	Statements int
 	Writes     int // write transactions begun
 	Updates    int // serialisable transactions begun
+	Unsynced   int // of the writes, those that do not wait for the disk
 }
 
 // meter counts what a store is asked.
@@ -47,9 +48,13 @@ func (m *meter) options() store.Options {
 		OnTx: func(kind string) {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			if kind == "update" {
+			switch kind {
+			case "update":
 				m.cost.Updates++
-			} else {
+			case "write unsynced":
+				m.cost.Writes++
+				m.cost.Unsynced++
+			default:
 				m.cost.Writes++
 			}
 		},
@@ -156,53 +161,53 @@ func countStatements(t *testing.T, dsn string) {
 		_, err := e.Identities(ctx, e.Key(), token)
 		wantCode(t, err, want)
 	}
-	check("login on multi", cost{6, 2, 0}, func() { token = l.multi("charles", authtest.Password, none) })
-	check("login on cis", cost{6, 2, 0}, func() { set = l.cis("charles", authtest.Password, none) })
-	check("token check", cost{1, 0, 0}, func() { identities(token, none) })
+	check("login on multi", cost{6, 2, 0, 1}, func() { token = l.multi("charles", authtest.Password, none) })
+	check("login on cis", cost{6, 2, 0, 1}, func() { set = l.cis("charles", authtest.Password, none) })
+	check("token check", cost{1, 0, 0, 0}, func() { identities(token, none) })
 	now = now.Add(2 * time.Second)
-	check("token check that moves the idle end", cost{2, 1, 0}, func() { identities(token, none) })
+	check("token check that moves the idle end", cost{2, 1, 0, 0}, func() { identities(token, none) })
 	check("invented token", cost{}, func() { identities("invented", auth.CodeInvalidToken) })
-	check("access token", cost{4, 1, 0}, func() {
+	check("access token", cost{4, 1, 0, 0}, func() {
 		_, err := e.AccessToken(ctx, e.Key(), token, auth.IdentityRef{Type: auth.Corporate, ID: "2001"})
 		wantCode(t, err, none)
 	})
-	check("session authentication", cost{4, 1, 0}, func() {
+	check("session authentication", cost{4, 1, 0, 0}, func() {
 		_, err := e.AuthenticateSession(ctx, e.App(), set.Session, auth.BackendGrant{})
 		wantCode(t, err, none)
 	})
-	check("refresh", cost{4, 1, 0}, func() {
+	check("refresh", cost{4, 1, 0, 0}, func() {
 		_, err := e.Refresh(ctx, e.App(), set.RefreshToken)
 		wantCode(t, err, none)
 	})
-	check("introspection of an access token", cost{1, 0, 0}, func() { sees(t, e.Service, e.App(), set.AccessToken) })
-	check("introspection of a refresh token", cost{1, 0, 0}, func() { sees(t, e.Service, e.App(), set.RefreshToken) })
-	check("UserInfo", cost{1, 0, 0}, func() {
+	check("introspection of an access token", cost{1, 0, 0, 0}, func() { sees(t, e.Service, e.App(), set.AccessToken) })
+	check("introspection of a refresh token", cost{1, 0, 0, 0}, func() { sees(t, e.Service, e.App(), set.RefreshToken) })
+	check("UserInfo", cost{1, 0, 0, 0}, func() {
 		_, _, err := e.UserInfo(ctx, set.AccessToken, auth.Via{})
 		wantCode(t, err, none)
 	})
-	check("logout on multi", cost{3, 1, 0}, func() { wantCode(t, e.Logout(ctx, e.Key(), token), none) })
-	check("logout on cis", cost{3, 1, 0}, func() { wantCode(t, e.LogoutSession(ctx, e.App(), set.Session), none) })
+	check("logout on multi", cost{3, 1, 0, 0}, func() { wantCode(t, e.Logout(ctx, e.Key(), token), none) })
+	check("logout on cis", cost{3, 1, 0, 0}, func() { wantCode(t, e.LogoutSession(ctx, e.App(), set.Session), none) })
 	revokes(t, e.Service, e.App(), client.AccessToken)
 	if client, err = e.ClientToken(ctx, e.App(), ""); err != nil {
 		t.Fatal(err)
 	}
 	l.client = client.AccessToken
-	check("login on cis while a client's own token is revoked", cost{7, 2, 0}, func() { l.cis("charles", authtest.Password, none) })
+	check("login on cis while a client's own token is revoked", cost{7, 2, 0, 1}, func() { l.cis("charles", authtest.Password, none) })
 	now = now.Add(2 * time.Hour)
 	if client, err = e.ClientToken(ctx, e.App(), ""); err != nil {
 		t.Fatal(err)
 	}
 	l.client = client.AccessToken
-	check("login on cis when that one has expired", cost{6, 2, 0}, func() { l.cis("charles", authtest.Password, none) })
+	check("login on cis when that one has expired", cost{6, 2, 0, 1}, func() { l.cis("charles", authtest.Password, none) })
 	check("malformed identifier", cost{}, func() { l.multi("@", "wrong", auth.CodeIdentifierInvalid) })
 	for name, code := range map[string]auth.Code{"ada": auth.CodeWrongPassword, "none": auth.CodeUnknownUser} {
-		check("wrong password on multi of "+name, cost{4, 2, 0}, func() { l.multi(name, "wrong", code) })
-		check("wrong password on cis of "+name, cost{4, 2, 0}, func() { l.cis(name, "wrong", code) })
+		check("wrong password on multi of "+name, cost{4, 2, 0, 1}, func() { l.multi(name, "wrong", code) })
+		check("wrong password on cis of "+name, cost{4, 2, 0, 1}, func() { l.cis(name, "wrong", code) })
 		for range 3 {
 			l.multi(name, "wrong", code)
 		}
-		check("locked on multi: "+name, cost{2, 1, 0}, func() { l.multi(name, authtest.Password, auth.CodeLocked) })
-		check("locked on cis: "+name, cost{2, 1, 0}, func() { l.cis(name, authtest.Password, auth.CodeLocked) })
+		check("locked on multi: "+name, cost{2, 1, 0, 0}, func() { l.multi(name, authtest.Password, auth.CodeLocked) })
+		check("locked on cis: "+name, cost{2, 1, 0, 0}, func() { l.cis(name, authtest.Password, auth.CodeLocked) })
 	}
 }
 

@@ -1,6 +1,8 @@
 package auth
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"slices"
 	"time"
 )
@@ -101,7 +103,7 @@ func (p LockPolicy) longest() time.Duration {
 // that however many run at once no more than LockPolicy.Failures wrong ones are ever checked: Failures + Pending never exceeds it. What a crash
 // leaves pending becomes failures (security, C-01).
 type Attempts struct {
-	Version     int64     // of the row; 0: there is none
+	Version     int64     // of the row; 0: there is none. See line
 	Failures    int       // consecutive
 	Pending     int       // reserved and not settled
 	PendingAt   time.Time // of the latest reservation
@@ -109,6 +111,18 @@ type Attempts struct {
 	LockedUntil time.Time // zero: not locked
 	SucceededAt time.Time // of the latest success: the user's last authentication
 	ExpiresAt   time.Time // when nothing here matters any more; zero: never
+}
+
+// line is what the versions of a row have in common from an attempt that began alone, and drew it, to the next such. While that attempt is in
+// flight nobody else is alone, so a row of another line has not come from the one that it wrote.
+func line(version int64) int64 { return version >> 20 }
+
+// firstOfLine draws a line and returns its first version. No two are drawn alike, so that a row is of one history only, whatever a database has
+// forgotten and made anew.
+func firstOfLine() int64 {
+	var b [8]byte
+	rand.Read(b[:])
+	return int64(binary.BigEndian.Uint64(b[:])>>21<<20 | 1)
 }
 
 // pendingLimit is how long a reservation may go unsettled. It is far above the longest wait and hash, together with what the clocks of two

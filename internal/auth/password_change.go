@@ -46,7 +46,9 @@ func (s *Service) UpdatePassword(ctx context.Context, by Actor, bearer string, o
 		if ours(err) {
 			o = withdrawn // a fault of ours forgets nobody's failures
 		}
-		_ = s.settle(ctx, a, o, nil)
+		if unsettled := s.settle(ctx, a, o, nil); unsettled != nil && !ours(err) { // the refusal tells that the old one is right
+			return PasswordUpdate{}, unsettled
+		}
 		return PasswordUpdate{}, s.refuseChange(ctx, by, b.User.ID, err)
 	}
 	return s.swapOwn(ctx, a, b, next)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Store keeps the state of the domain. Its three methods differ in what they promise about concurrency:
+// Store keeps the state of the domain. Its methods differ in what they promise about concurrency, and about the disk:
 //
 //   - View reads one consistent snapshot. What it read may be old by the time it returns. fn may be run again.
 //   - Update is atomic and serialisable: fn sees and leaves the state as if it
@@ -15,6 +15,11 @@ import (
 //   - Write is atomic but not serialisable: it offers only verbs that settle
 //     their own races (inserts, compare-and-swap), which is what the hot paths
 //     use. fn may be run again as well.
+//   - WriteUnsynced is Write without the wait for the disk. Everybody sees at once what was committed, and it outlives the process.
+//     But a power cut, a crash of the database or its failover may take it away until an Update or a Write that began later has
+//     committed, which keeps all that came before it. A process that lives on through that goes on from the state before, as if what it
+//     had written had never been. So it is for what nobody is told of before such a commit, and whose writer finds out then whether
+//     it is still there; see Service.reserve.
 //
 // An error from fn rolls everything back and is returned as it is. A failed commit returns an error; whether it took effect may then
 // be unknown, and the rules are written so that trying again is safe. ctx bounds waiting and running.
@@ -26,6 +31,7 @@ type Store interface {
 	View(ctx context.Context, fn func(Reads) error) error
 	Update(ctx context.Context, fn func(Tx) error) error
 	Write(ctx context.Context, fn func(Writes) error) error
+	WriteUnsynced(ctx context.Context, fn func(Writes) error) error
 }
 
 // ErrNotFound is returned by a verb that reads or changes one row and finds none.

@@ -15,16 +15,21 @@ import (
 // Writers of one batch run one after the other and see what those before them wrote, as they would if each had committed. One that fails
 // takes back its own changes and no others. When the database itself gives the transaction up, as it does when the disk is full, those who
 // had done their part run again in another.
+//
+// A batch of writers none of whom waits for the disk is not synced. Its commit is in the log, and the sync of a later one takes it along. Whoever
+// does wait never joins it: what they write must not be seen before it lasts.
 type group struct {
 	db      *sql.DB
 	waiting atomic.Int32
 	turn    chan struct{} // holds one while somebody runs, which guards what follows
 	batch   *batch        // nil: no transaction is open
+	level   string        // of syncing, that the connection was last set to
 }
 
 // batch is one transaction of several members.
 type batch struct {
 	tx      *sql.Tx
+	synced  bool          // its commit waits for the disk
 	members int           // whose changes are in it
 	done    chan struct{} // closed when it is over
 	err     error         // why it was not committed; to be read after done
@@ -32,6 +37,9 @@ type batch struct {
 
 // maxBatch bounds how many wait for one commit.
 const maxBatch = 64
+
+// unsynced is how far SQLite goes at a commit that nobody waits for: into the log, which is synced before any of it gets into the file.
+const unsynced = "NORMAL"
 
 // errTakenBack is what members of a batch get whose transaction the database has given up on account of another.
 var errTakenBack = errors.New("the transaction was rolled back with another's")
@@ -43,21 +51,24 @@ const (
 	undoMember    = "-- name: UndoMember :exec\nROLLBACK TO member"
 )
 
-func newGroup(db *sql.DB) *group { return &group{db: db, turn: make(chan struct{}, 1)} }
+func newGroup(db *sql.DB) *group {
+	return &group{db: db, turn: make(chan struct{}, 1), level: synchronous}
+}
 
-// run runs fn in a transaction of its own or of several writers, and returns when that has been committed. A ctx that ends before fn has
-// undoes it. After errTakenBack fn may be run again.
-func (g *group) run(ctx context.Context, fn func(*sql.Tx) error) error {
+// run runs fn in a transaction of its own or of several writers, and returns when that has been committed, and synced where fn's caller
+// waits for that. A ctx that ends before fn has undoes it. After errTakenBack fn may be run again.
+func (g *group) run(ctx context.Context, synced bool, fn func(*sql.Tx) error) error {
 	if err := g.enter(ctx); err != nil {
 		return err
 	}
+	if b := g.batch; b != nil && synced && !b.synced {
+		g.end(b, b.tx.Commit())
+	}
 	if g.batch == nil {
-		t, err := g.db.BeginTx(context.WithoutCancel(ctx), nil)
-		if err != nil {
+		if err := g.open(context.WithoutCancel(ctx), synced); err != nil {
 			g.leave()
 			return err
 		}
-		g.batch = &batch{tx: t, done: make(chan struct{})}
 	}
 	b := g.batch
 	if err := g.join(ctx, b, fn); err != nil {
@@ -65,6 +76,26 @@ func (g *group) run(ctx context.Context, fn func(*sql.Tx) error) error {
 	}
 	<-b.done
 	return b.err
+}
+
+// open begins a batch. How far its commit goes can only be set ahead of it.
+func (g *group) open(ctx context.Context, synced bool) error {
+	level := synchronous
+	if !synced {
+		level = unsynced
+	}
+	if level != g.level {
+		if _, err := g.db.ExecContext(ctx, "PRAGMA synchronous = "+level); err != nil {
+			return err
+		}
+		g.level = level
+	}
+	t, err := g.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	g.batch = &batch{tx: t, synced: synced, done: make(chan struct{})}
+	return nil
 }
 
 // enter waits for a turn. Whoever gives up waiting sees to it that a batch that was left open for them does not stay so.

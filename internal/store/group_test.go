@@ -56,7 +56,7 @@ func (g *groupTest) held(n int) (release func()) {
 // start starts a writer and waits until it is held or waits.
 func (g *groupTest) start(ctx context.Context, fn func(*sql.Tx) error, want error) {
 	g.all.Go(func() {
-		if err := g.run(ctx, fn); !errors.Is(err, want) {
+		if err := g.run(ctx, true, fn); !errors.Is(err, want) {
 			g.Errorf("got %v, want %v", err, want)
 		}
 	})
@@ -121,6 +121,62 @@ func TestGroupSharesCommits(t *testing.T) {
 	})
 }
 
+// TestGroupSyncsForWhoWaits: a commit is synced if anybody waits for the disk, and who does is never seen before it; whoever comes while such a
+// batch is open is in it. A batch of none who does is not synced, and all of it is there for those that come after.
+func TestGroupSyncsForWhoWaits(t *testing.T) {
+	t.Parallel()
+	const full, normal = "2", "1" // https://sqlite.org/pragma.html#pragma_synchronous
+	withGroup(t, func(g *groupTest) {
+		var levels []string
+		start := func(n int, synced bool, more func(*sql.Tx)) {
+			g.all.Go(func() {
+				err := g.run(g.Context(), synced, func(t *sql.Tx) error {
+					var level string
+					if err := t.QueryRow("PRAGMA synchronous").Scan(&level); err != nil {
+						return err
+					}
+					levels = append(levels, level)
+					if more != nil {
+						more(t)
+					}
+					return add(n)(t)
+				})
+				if err != nil {
+					g.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		for _, c := range []struct {
+			synced  []bool
+			levels  []string
+			commits int
+		}{
+			{[]bool{true, false, true}, []string{full, full, full}, 1},
+			{[]bool{false, false}, []string{normal, normal}, 1},
+			{[]bool{false, false, true, false, true}, []string{normal, normal, full, full, full}, 2},
+			{[]bool{true}, []string{full}, 1},
+			{[]bool{false}, []string{normal}, 1},
+			{[]bool{true, false}, []string{full, full}, 1},
+		} {
+			levels = nil
+			before, stored, gate := g.commits(), len(g.numbers()), make(chan struct{})
+			for i, synced := range c.synced {
+				hold := func(*sql.Tx) { <-gate }
+				if i > 0 {
+					hold = nil
+				}
+				start(stored+i, synced, hold)
+			}
+			close(gate)
+			g.all.Wait()
+			if got := g.commits() - before; got != c.commits || !slices.Equal(levels, c.levels) || len(g.numbers()) != stored+len(c.synced) {
+				g.Errorf("%v: %d commits at %v, of %d; want %d at %v", c.synced, got, levels, len(g.numbers())-stored, c.commits, c.levels)
+			}
+		}
+	})
+}
+
 // TestGroupMemberFails: it takes back its own and nothing else, wherever it stands, and however it fails.
 func TestGroupMemberFails(t *testing.T) {
 	t.Parallel()
@@ -140,7 +196,7 @@ func TestGroupMemberFails(t *testing.T) {
 					g.Errorf("got panic %v", p)
 				}
 			}()
-			g.run(g.Context(), func(t *sql.Tx) error { add(102)(t); panic("boom") })
+			g.run(g.Context(), true, func(t *sql.Tx) error { add(102)(t); panic("boom") })
 		})
 		synctest.Wait()
 		ending, cancel := context.WithCancel(g.Context())
@@ -204,7 +260,7 @@ func TestGroupCommitFails(t *testing.T) {
 			func(t *sql.Tx) error { <-gate; return add(1)(t) },
 			func(t *sql.Tx) error { _, err := t.Exec("INSERT INTO parts (of) VALUES (99)"); return err },
 		} {
-			g.all.Go(func() { broken <- g.run(g.Context(), fn) })
+			g.all.Go(func() { broken <- g.run(g.Context(), true, fn) })
 			synctest.Wait()
 		}
 		close(gate)

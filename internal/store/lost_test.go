@@ -29,3 +29,30 @@ func TestUnsent(t *testing.T) {
 		t.Errorf("after the end: got %v, unsent %t, lost %t", err, unsent(err), connectionLost(err))
 	}
 }
+
+// TestWhatTheLogWaitsFor: a transaction says of itself alone that its commit does not wait for the log.
+func TestWhatTheLogWaitsFor(t *testing.T) {
+	s, err := OpenPostgres(t.Context(), pgtest.Database(t), Options{Migrate: true, MaxConns: 1}) // the same connection for all
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, c := range []struct {
+		kind kind
+		want string
+	}{{write, "on"}, {writeUnsynced, "off"}, {write, "on"}, {writeUnsynced, "off"}, {update, "on"}} {
+		var got string
+		err := s.transact(t.Context(), c.kind, func(tx *tx) error {
+			rows, err := tx.reads.h.QueryContext(t.Context(), "SHOW synchronous_commit")
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			rows.Next()
+			return rows.Scan(&got)
+		})
+		if err != nil || got != c.want {
+			t.Errorf("%s: got %q, %v, want %q", c.kind, got, err, c.want)
+		}
+	}
+}

@@ -39,14 +39,27 @@ type expected struct {
 }
 
 // newPipeline takes a connection. Nothing is sent yet.
-func newPipeline(ctx context.Context, db *sql.DB, patience time.Duration, begin string) (*pipeline, error) {
+func newPipeline(ctx context.Context, db *sql.DB, patience time.Duration) (*pipeline, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := &pipeline{conn: conn, patience: patience}
-	p.later(begin, nil, expected{verb: "begin"})
-	return p, nil
+	return &pipeline{conn: conn, patience: patience}, nil
+}
+
+// begin begins a transaction, with the first statement that somebody waits for.
+func (p *pipeline) begin(k kind, try int) {
+	isolation := "READ COMMITTED"
+	if k == update {
+		isolation = "SERIALIZABLE"
+	}
+	p.later("BEGIN ISOLATION LEVEL "+isolation, nil, expected{verb: "begin"})
+	switch k {
+	case update:
+		p.takeTurn(try)
+	case writeUnsynced: // the log is one, so who waits for a later commit, on the disk or on a standby, has waited for this one
+		p.later("SET LOCAL synchronous_commit = off", nil, expected{verb: "begin"})
+	}
 }
 
 // takeTurn lets the first try of an Update run beside other first tries, and each later one alone. PostgreSQL finds that two

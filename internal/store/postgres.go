@@ -43,8 +43,6 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 	writing := make(lane, max(1, conns-max(1, conns/4)))
 	s := &Store{options: o, reader: db, writer: db, conns: make(lane, conns), writing: writing, patience: patience, guard: g, dialect: dialect{
 		view:      &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
-		update:    "BEGIN ISOLATION LEVEL SERIALIZABLE",
-		write:     "BEGIN ISOLATION LEVEL READ COMMITTED",
 		retryable: postgresCode("40001", "40P01"), // serialization_failure, deadlock_detected
 		lost:      connectionLost,
 		silent:    func(err error) bool { return errors.Is(err, errSilent) || stopped(err) },

@@ -45,7 +45,7 @@ type Options struct {
 	MaxConns int
 	// OnStatement, if set, is called with each SQL statement of a verb, not with BEGIN, COMMIT and ROLLBACK.
 	OnStatement func(query string)
-	// OnTx, if set, is called with "update" or "write" at the start of each try of a write transaction.
+	// OnTx, if set, is called with "update", "write" or "write unsynced" at the start of each try of a write transaction.
 	OnTx func(kind string)
 }
 
@@ -202,13 +202,27 @@ func (s *Store) view(ctx context.Context, until time.Time, fn func(auth.Reads) e
 
 // Update implements auth.Store.
 func (s *Store) Update(ctx context.Context, fn func(auth.Tx) error) error {
-	return s.transact(ctx, "update", s.dialect.update, func(t *tx) error { return fn(t) })
+	return s.transact(ctx, update, func(t *tx) error { return fn(t) })
 }
 
 // Write implements auth.Store.
 func (s *Store) Write(ctx context.Context, fn func(auth.Writes) error) error {
-	return s.transact(ctx, "write", s.dialect.write, func(t *tx) error { return fn(t) })
+	return s.transact(ctx, write, func(t *tx) error { return fn(t) })
 }
+
+// WriteUnsynced implements auth.Store.
+func (s *Store) WriteUnsynced(ctx context.Context, fn func(auth.Writes) error) error {
+	return s.transact(ctx, writeUnsynced, func(t *tx) error { return fn(t) })
+}
+
+// kind is which of the methods of an auth.Store a write transaction is.
+type kind string
+
+const (
+	update        kind = "update"
+	write         kind = "write"
+	writeUnsynced kind = "write unsynced"
+)
 
 // tx is both halves of an auth.Tx over one handle.
 type tx struct {
@@ -220,7 +234,7 @@ type tx struct {
 const maxTries = 12
 
 // transact runs fn in a write transaction until it commits, fails for good, or has been tried maxTries times.
-func (s *Store) transact(ctx context.Context, kind, begin string, fn func(*tx) error) error {
+func (s *Store) transact(ctx context.Context, k kind, fn func(*tx) error) error {
 	until := s.answerBy()
 	for try := 1; ; try++ {
 		err := cmp.Or(ctx.Err(), s.Behind())
@@ -228,17 +242,17 @@ func (s *Store) transact(ctx context.Context, kind, begin string, fn func(*tx) e
 			return err
 		}
 		var again bool
-		if again, err = s.attempt(ctx, kind, try, until, begin, fn); !again {
+		if again, err = s.attempt(ctx, k, try, until, fn); !again {
 			return s.judged(err)
 		}
 		if s.dialect.retryable(err) { // the database has answered
 			until = s.answerBy()
 		}
 		if try == maxTries || past(until) {
-			return fmt.Errorf("%s: gave up after %d tries: %w", kind, try, s.judged(err))
+			return fmt.Errorf("%s: gave up after %d tries: %w", k, try, s.judged(err))
 		}
 		if err := wait(ctx, try); err != nil {
-			return fmt.Errorf("%s: %w", kind, err)
+			return fmt.Errorf("%s: %w", k, err)
 		}
 	}
 }
@@ -259,31 +273,27 @@ func pause(tries int) time.Duration {
 }
 
 // attempt runs fn in one transaction and reports whether a failure is worth another try.
-func (s *Store) attempt(
-	ctx context.Context, kind string, try int, until time.Time, begin string, fn func(*tx) error,
-) (again bool, err error) {
+func (s *Store) attempt(ctx context.Context, k kind, try int, until time.Time, fn func(*tx) error) (again bool, err error) {
 	if s.options.OnTx != nil {
-		s.options.OnTx(kind)
+		s.options.OnTx(string(k))
 	}
 	if s.group != nil {
-		err := s.group.run(ctx, func(t *sql.Tx) error { _, err := s.inside(ctx, t, time.Time{}, fn); return err })
+		err := s.group.run(ctx, k != writeUnsynced, func(t *sql.Tx) error { _, err := s.inside(ctx, t, time.Time{}, fn); return err })
 		return s.dialect.retryable(err), err
 	}
 	for _, l := range []lane{s.writing, s.conns} {
 		if err := l.enter(ctx, until); err != nil {
-			return false, blame(ctx, "begin "+kind, err)
+			return false, blame(ctx, "begin "+string(k), err)
 		}
 		defer l.leave()
 	}
 	whole := context.WithoutCancel(ctx) // statements look at ctx before they begin, and a COMMIT is not to be given up
-	p, err := newPipeline(within(whole, until), s.writer, s.patience, begin)
+	p, err := newPipeline(within(whole, until), s.writer, s.patience)
 	if err != nil {
-		return s.gone(err), blame(ctx, "begin "+kind, err)
+		return s.gone(err), blame(ctx, "begin "+string(k), err)
 	}
 	defer p.close(whole) // after a commit it only gives the connection back
-	if kind == "update" {
-		p.takeTurn(try)
-	}
+	p.begin(k, try)
 	h, err := s.inside(ctx, p, until, fn)
 	doomed := h.doomed
 	if err == nil {
@@ -294,12 +304,14 @@ func (s *Store) attempt(
 		return s.dialect.retryable(doomed) || s.gone(doomed), err
 	}
 	if err := ctx.Err(); err != nil {
-		return false, blame(ctx, "commit "+kind, err)
+		return false, blame(ctx, "commit "+string(k), err)
 	}
 	if err := p.commit(within(whole, s.answerBy())); err != nil {
-		return s.dialect.retryable(err), blame(ctx, "commit "+kind, err)
+		return s.dialect.retryable(err), blame(ctx, "commit "+string(k), err)
 	}
-	s.guard.acknowledge(h.mark)
+	if k != writeUnsynced { // which the database may lose, and be none the worse for it
+		s.guard.acknowledge(h.mark)
+	}
 	return false, nil
 }
 
@@ -346,8 +358,7 @@ func (l lane) leave() {
 
 // dialect is what the two databases differ in.
 type dialect struct {
-	view          *sql.TxOptions
-	update, write string // how a transaction begins; empty where the group begins it
+	view *sql.TxOptions
 
 	retryable func(error) bool // the transaction lost a race and may be run again
 	lost      func(error) bool // there is no connection; whatever has changed nothing yet may be run again on another one

@@ -120,6 +120,10 @@ func (p *planted) Write(ctx context.Context, fn func(auth.Writes) error) error {
 	return p.Store.Write(ctx, func(w auth.Writes) error { return fn(p.verbs(w)) })
 }
 
+func (p *planted) WriteUnsynced(ctx context.Context, fn func(auth.Writes) error) error {
+	return p.Store.WriteUnsynced(ctx, func(w auth.Writes) error { return fn(p.verbs(w)) })
+}
+
 func plants() map[string]func(auth.Writes) auth.Writes {
 	return map[string]func(auth.Writes) auth.Writes{
 		"a failure is forgotten now and then":   func(w auth.Writes) auth.Writes { return lostFailure{w} },

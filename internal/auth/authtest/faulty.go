@@ -98,3 +98,10 @@ func (f *FaultyStore) Write(ctx context.Context, fn func(auth.Writes) error) err
 		return f.Store.Write(ctx, func(w auth.Writes) error { return end(fn(w)) })
 	})
 }
+
+// WriteUnsynced implements auth.Store.
+func (f *FaultyStore) WriteUnsynced(ctx context.Context, fn func(auth.Writes) error) error {
+	return f.run(ctx, func(ctx context.Context, end func(error) error) error {
+		return f.Store.WriteUnsynced(ctx, func(w auth.Writes) error { return end(fn(w)) })
+	})
+}

@@ -235,7 +235,7 @@ func testLostUpdate(t *testing.T, s auth.Store) {
 	}
 }
 
-// testLostAttempts counts by compare-and-swap, from no row on.
+// testLostAttempts counts by compare-and-swap, from no row on, and now and then without a wait for the disk.
 func testLostAttempts(t *testing.T, s auth.Store) {
 	const rounds = 3
 	attempts := func(r auth.Reads) (auth.Attempts, error) { return r.Attempts("demo", "who", auth.AttemptPassword) }
@@ -249,8 +249,11 @@ func testLostAttempts(t *testing.T, s auth.Store) {
 			}
 			from := a.Version
 			a.Version, a.Failures = from+1, a.Failures+1
-			done := false
-			err = s.Write(t.Context(), func(tx auth.Writes) (err error) {
+			done, put := false, s.Write
+			if counted%2 == 0 {
+				put = s.WriteUnsynced
+			}
+			err = put(t.Context(), func(tx auth.Writes) (err error) {
 				done, err = tx.PutAttempts("demo", "who", auth.AttemptPassword, a, from)
 				return err
 			})

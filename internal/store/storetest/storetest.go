@@ -166,12 +166,13 @@ func steps(all ...func() error) error {
 	return nil
 }
 
-// tries are the ways to write: Update and Write, which must agree on everything but isolation.
+// tries are the ways to write, which must agree on everything but isolation, and the wait for the disk.
 func tries(s auth.Store) map[string]func(context.Context, func(auth.Writes) error) error {
 	return map[string]func(context.Context, func(auth.Writes) error) error{
 		"Update": func(ctx context.Context, fn func(auth.Writes) error) error {
 			return s.Update(ctx, func(tx auth.Tx) error { return fn(tx) })
 		},
-		"Write": s.Write,
+		"Write":         s.Write,
+		"WriteUnsynced": s.WriteUnsynced,
 	}
 }
