@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	_ "modernc.org/sqlite" // the integrity check is SQLite's own
@@ -112,9 +113,13 @@ func (e *env) cutPostgres(ctx context.Context, settings []string, n int, seed ui
 	})
 }
 
-// darken has the crowd work through n cuts; mend brings back what is left.
+// darken has the crowd work, and an attacker guess, through n cuts; mend brings back what is left.
 func (l *lives) darken(ctx context.Context, n int, v *volume, cut func() error, mend func(context.Context) error) (out result, err error) {
-	off := func(context.Context) error {
+	attacker := newGuesser(l.Uint64())
+	off := func(ctx context.Context) error {
+		var guessing sync.WaitGroup
+		guessing.Go(func() { attacker.until(ctx, l) })
+		defer guessing.Wait()
 		time.Sleep(time.Duration(100+l.IntN(700)) * time.Millisecond)
 		l.dark.Store(true) // the process outlives the cut for a moment, which no process on a machine without power does
 		return cut()
@@ -130,6 +135,7 @@ func (l *lives) darken(ctx context.Context, n int, v *volume, cut func() error, 
 	}
 	for ; cuts < n && l.broken() == "" && err == nil; cuts++ {
 		err = l.round(ctx, off, on)
+		attacker.judge(l)
 	}
 	out.add(l, cuts)
 	return out, err
