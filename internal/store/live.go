@@ -143,11 +143,21 @@ func (b *bearerRow) fields() []any {
 	return b.liveRow.fields(&t.Kind, &t.IdentityType, &t.IdentityID, &t.Credential, &t.IssuedAt, &t.ExpiresAt, &t.UsedAt, &t.SteppedUpAt)
 }
 
+// bearer reads the rows of a token.
+func (r reads) bearer(verb string, hash auth.TokenHash) (rows []bearerRow, err error) {
+	if g := r.h.store.gathering; g != nil && r.h.single && !r.h.used && r.ctx.Err() == nil {
+		rows, err = g.bearer(r, verb, hash)
+	} else {
+		rows, err = read(r, verb, r.h.store.live.bearer, filter{args: []any{hash[:]}}, (*bearerRow).fields)
+	}
+	return rows, some(r, verb, rows, err)
+}
+
 // Bearer implements auth.Reads.
 func (r reads) Bearer(hash auth.TokenHash) (auth.Bearer, error) {
 	const verb = "read token"
-	rows, err := read(r, verb, r.h.store.live.bearer, filter{args: []any{hash[:]}}, (*bearerRow).fields)
-	if err := some(r, verb, rows, err); err != nil {
+	rows, err := r.bearer(verb, hash)
+	if err != nil {
 		return auth.Bearer{}, err
 	}
 	l, err := live(verb, rows, func(b *bearerRow) *liveRow { return &b.liveRow })

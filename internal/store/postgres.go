@@ -57,6 +57,7 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 		versions:  "SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('goose_db_version')",
 	}}
 	s.live = newLiveQueries(func(columns string) string { return columns })
+	s.gathering = newGathering(s.live.bearer, 10*time.Millisecond)
 	var encoding string
 	if err := db.QueryRowContext(ctx, "SHOW server_encoding").Scan(&encoding); err != nil {
 		return nil, errors.Join(blame(ctx, "connect", err), db.Close())

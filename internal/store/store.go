@@ -10,7 +10,7 @@
 // how to isolate, which errors mean "again" and which "taken", and how two
 // processes that migrate at once keep out of each other's way. Writers share
 // a commit on SQLite (group.go), and spare round trips on PostgreSQL
-// (pipeline.go).
+// (pipeline.go), where checks of tokens share a statement (gather.go).
 //
 // The files carry the names of those of package auth whose types they store.
 package store
@@ -59,11 +59,13 @@ type Store struct {
 	breaker *breaker // of a SQLite file; nil on PostgreSQL
 
 	// On PostgreSQL; nil and zero on SQLite.
-	conns    lane // a connection for everybody on it
-	writing  lane // of the writers, who leave some to those who read
-	patience time.Duration
-	guard    *guard
-	options  Options
+	conns     lane // a connection for everybody on it
+	writing   lane // of the writers, who leave some to those who read
+	gathering *gathering
+	patience  time.Duration
+	guard     *guard
+
+	options Options
 }
 
 var _ auth.Store = (*Store)(nil)
