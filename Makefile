@@ -40,8 +40,9 @@ torture: ## what was answered stays so, whatever breaks
 	scripts/setup
 	go run ./internal/torture -seed 1
 
-torture-long: ## the same for some hours, on a machine that allows everything; writes the table of docs/reliability.md
+torture-long: ## the same for a night, on a machine that allows everything; writes the table of docs/reliability.md
 	scripts/setup
+	go test ./internal/passhash/argon2 -run '^$$' -fuzz '^FuzzKey$$' -fuzztime 1h
 	go run ./internal/torture -long -all -markdown docs/reliability.md
 
 race: ## every test under the race detector

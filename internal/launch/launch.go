@@ -144,6 +144,13 @@ func (s *Server) Log() string {
 	return s.output.String()
 }
 
+// Forget drops what the server has logged so far, for one that runs for hours.
+func (s *Server) Forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.output = bytes.Buffer{}
+}
+
 // Banner returns what the server has printed so far.
 func (s *Server) Banner() string {
 	s.mu.Lock()

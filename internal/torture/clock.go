@@ -55,7 +55,7 @@ func (r *restoration) shut(ctx context.Context) (err error) {
 	for path, a := range map[string]reply{
 		"/multi/login_with_password": n.post(ctx, "/multi/login_with_password", object{"email": p.email, "password": object{"value": text(0)}},
 			"api-key", apiKey),
-		"/oidc/token": n.askToken(ctx),
+		"/oidc/token": n.askToken(ctx, clientID),
 		"/healthz":    n.send(ctx, "GET", "/healthz", nil),
 	} {
 		r.out.operations++

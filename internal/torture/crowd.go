@@ -19,11 +19,13 @@ import (
 type crowd struct {
 	users  []*client
 	nodes  []*node
-	ahead  time.Duration // of the servers' clocks before the machine's
-	skew   time.Duration // every other node is so much ahead of that, and the ones between behind
-	single bool          // no two calls of a user at once
-	calm   atomic.Bool   // every call has to be answered
-	dark   atomic.Bool   // the power is gone: no answer gets out any more
+	ahead  time.Duration             // of the servers' clocks before the machine's
+	skew   time.Duration             // every other node is so much ahead of that, and the ones between behind
+	single bool                      // no two calls of a user at once
+	calm   atomic.Bool               // every call has to be answered
+	dark   atomic.Bool               // the power is gone: no answer gets out any more
+	seen   auth.EventID              // the latest event of the last audit; empty: there was none
+	gone   struct{ calls, open int } // of clients that are not among the users any more
 }
 
 // client is one user's.
@@ -31,18 +33,19 @@ type client struct {
 	*history
 	*script
 	crowd   *crowd
-	pending *call // the latest one, when it was not answered
-	turned  int   // how often in a row a server said that it cannot do its work now
+	pending *call        // the latest one, when it was not answered
+	since   auth.EventID // all events of the user come after it
+	turned  int          // how often in a row a server said that it cannot do its work now
 }
 
 // mostTurned is how often in a row that may be in calm conditions: a machine that is slow now and then is no fault, and one call without any
 // other answer is.
 const mostTurned = 5
 
-func newCrowd(n int, seed uint64) *crowd {
+func newCrowd(n int, seed uint64, l limits) *crowd {
 	w := &crowd{}
 	for i := range n {
-		w.users = append(w.users, &client{history: newHistory(someone(i), served()), script: newScript(seed, uint64(i), false), crowd: w})
+		w.users = append(w.users, &client{history: newHistory(someone(i), l), script: newScript(seed, uint64(i), false), crowd: w})
 	}
 	return w
 }
@@ -252,10 +255,11 @@ func (w *crowd) audit(ctx context.Context, database string) error {
 	if err != nil {
 		return fmt.Errorf("open the database for its events: %w", err)
 	}
-	events, err := countEvents(ctx, db)
+	events, last, err := countEvents(ctx, db, w.earliest())
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
+	w.seen = last
 	for _, c := range w.users {
 		done := events[auth.UserID(c.id)]
 		c.see(fmt.Sprintf("the events tell of %+v", done), func(w world) bool { return w.done == done })
@@ -263,8 +267,18 @@ func (w *crowd) audit(ctx context.Context, database string) error {
 	return db.Close()
 }
 
+// earliest is the latest event that comes before all of the users.
+func (w *crowd) earliest() auth.EventID {
+	first := w.users[0].since
+	for _, c := range w.users {
+		first = min(first, c.since)
+	}
+	return first
+}
+
 // calls is how many calls the clients made, and how many of them were not answered.
 func (w *crowd) calls() (made, open int) {
+	made, open = w.gone.calls, w.gone.open
 	for _, c := range w.users {
 		made += c.calls
 		open += c.open

@@ -91,6 +91,14 @@ func someone(n int) *person {
 	return &person{id: fmt.Sprint(5001 + n), email: fmt.Sprintf("user%d@example.com", n+1), phone: fmt.Sprintf("+356991%05d", n+1)}
 }
 
+// people are the n-th user and those after them, so many.
+func people(n, many int) (all []*person) {
+	for i := range many {
+		all = append(all, someone(n+i))
+	}
+	return all
+}
+
 // newStage makes a domain over a store. plant, if set, puts a store with a planted fault in its place.
 func newStage(ctx context.Context, db *store.Store, dir string, plant func(auth.Store) auth.Store) (*stage, error) {
 	s := &stage{
@@ -281,16 +289,16 @@ func (s *stage) codes(ctx context.Context, p *person) error {
 	return err
 }
 
-// countEvents counts what the events tell of each user. It begins with the first one every time: events are in the order of their times,
-// and a clock that was set back puts new ones before old ones.
-func countEvents(ctx context.Context, from auth.Store) (map[auth.UserID]effects, error) {
+// countEvents counts what the events after one tell of each user, and returns the last one. Events are in the order of their times, and a
+// clock that was set back puts new ones before old ones: then only those after none, "", are all.
+func countEvents(ctx context.Context, from auth.Store, after auth.EventID) (map[auth.UserID]effects, auth.EventID, error) {
 	const page = 1000
-	all, after := map[auth.UserID]effects{}, auth.EventID("")
+	all := map[auth.UserID]effects{}
 	for {
 		var events []auth.Event
 		err := from.View(ctx, func(r auth.Reads) (err error) { events, err = r.Events(tenantID, after, page); return err })
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		for _, e := range events {
 			done := all[e.User]
@@ -298,7 +306,7 @@ func countEvents(ctx context.Context, from auth.Store) (map[auth.UserID]effects,
 			all[e.User], after = done, e.ID
 		}
 		if len(events) < page {
-			return all, nil
+			return all, after, nil
 		}
 	}
 }

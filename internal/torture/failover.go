@@ -11,7 +11,8 @@ import (
 // failover kills the primary under two nodes and promotes its synchronous standby. The nodes know both addresses and are not restarted.
 func (e *env) failover(ctx context.Context) (out result, err error) {
 	for n := range e.scale(2, 100) {
-		l, err := e.failOverOnce(ctx, e.seed+uint64(n))
+		out.seed = e.seed + uint64(n)
+		l, err := e.failOverOnce(ctx, out.seed)
 		if l != nil {
 			out.add(l, 1)
 		}

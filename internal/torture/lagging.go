@@ -93,7 +93,7 @@ func (r *relapse) build(seed uint64) (err error) {
 		return err
 	}
 	r.gone, r.shut = someone(usersOfServers), someone(usersOfServers+1)
-	r.seedFile, err = r.on.seed(usersOfServers + 2)
+	r.seedFile, err = r.on.seed(usersOfServers+2, served())
 	return err
 }
 

@@ -31,14 +31,17 @@ const usersOfServers = 8
 
 // begin makes lives of n servers, which are not started.
 func (s *site) begin(database string, n int, seed uint64) (*lives, error) {
-	file, err := s.seed(usersOfServers + 1)
-	if err != nil {
-		return nil, err
+	l := &lives{
+		Rand: rand.New(rand.NewPCG(seed, 0xfa017)), site: s, program: s.program, database: database, servers: make([]*launch.Server, n),
 	}
-	return &lives{
-		crowd: newCrowd(usersOfServers, seed), Rand: rand.New(rand.NewPCG(seed, 0xfa017)), site: s, program: s.program, database: database,
-		seedFile: file, servers: make([]*launch.Server, n),
-	}, nil
+	return l, l.inhabit(usersOfServers+1, served(), seed)
+}
+
+// inhabit gives the servers so many users, under limits of their own; the first ones have a client.
+func (l *lives) inhabit(users int, limits limits, seed uint64) (err error) {
+	l.crowd = newCrowd(usersOfServers, seed, limits)
+	l.seedFile, err = l.site.seed(users, limits)
+	return err
 }
 
 // start starts the n-th server.
@@ -50,17 +53,20 @@ func (l *lives) arguments() []string {
 	return []string{"sandbox", "--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--data", l.database, "--seed", l.seedFile}
 }
 
-// rise starts all servers and sets their clocks.
+// rise starts all servers that there are not, and sets the clocks of all.
 func (l *lives) rise(ctx context.Context) (err error) {
-	for _, n := range l.nodes {
-		n.close()
-	}
-	l.nodes = nil
-	for i := range l.servers {
+	l.nodes = grow(l.nodes, len(l.servers)-1)
+	for i, s := range l.servers {
+		if s != nil {
+			continue
+		}
+		if l.nodes[i] != nil {
+			l.nodes[i].close()
+		}
 		if l.servers[i], err = l.start(i); err != nil {
 			return err
 		}
-		l.nodes = append(l.nodes, dial(l.servers[i]))
+		l.nodes[i] = dial(l.servers[i])
 	}
 	return l.ready(ctx)
 }
@@ -102,13 +108,7 @@ func (l *lives) round(ctx context.Context, fault func(context.Context) error, me
 			return err
 		}
 	}
-	stop, failed := make(chan struct{}), make(chan error, 1)
-	go func() {
-		defer close(stop)
-		failed <- fault(ctx)
-	}()
-	l.storm(ctx, stop)
-	if err := <-failed; err != nil {
+	if err := l.during(ctx, func() error { return fault(ctx) }); err != nil {
 		return err
 	}
 	l.fall()
@@ -159,7 +159,8 @@ func (l *lives) pause(context.Context) error {
 
 func nothing(context.Context) error { return nil }
 
-// groupRounds is after how many rounds a database is left: the sandbox's inbox, where the codes are read, shows the latest messages only.
+// groupRounds is after how many rounds a database and its users are left: what is known of a user grows with every call, here and there. Each
+// group is one of a seed of its own, so that one that finds something need not wait for those before it to be run again.
 const groupRounds = 15
 
 // broken is what comes of servers that something happens to again and again, on one kind of database.
@@ -172,7 +173,8 @@ func (e *env) broken(
 		if err != nil {
 			return out, err
 		}
-		l, err := e.site.begin(data, servers, e.seed+uint64(group))
+		out.seed = e.seed + uint64(group)
+		l, err := e.site.begin(data, servers, out.seed)
 		if err != nil {
 			return out, err
 		}
@@ -212,30 +214,54 @@ func (e *env) onPostgres(ctx context.Context, rounds int, fault func(*lives, con
 
 // sideBySide has a crowd work with two nodes on one PostgreSQL that begin makes ready, and checks it round after round.
 func (e *env) sideBySide(ctx context.Context, calls int, begin func(*lives) error) (out result, err error) {
-	server, err := pgtest.Start()
+	p, err := e.pair(e.seed, "")
 	if err != nil {
 		return out, err
 	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
-	database, err := server.Create("torture")
-	if err != nil {
-		return out, err
-	}
-	l, err := e.site.begin(database, 2, e.seed)
-	if err != nil {
-		return out, err
-	}
-	defer l.fall()
-	if err := begin(l); err != nil {
+	defer func() { err = errors.Join(err, p.close()) }()
+	if err := begin(p.lives); err != nil {
 		return out, err
 	}
 	rounds := e.scale(4, 60)
 	for range rounds {
-		l.check(ctx, calls)
-		if err := errors.Join(l.audit(ctx, database), l.advance(ctx)); err != nil {
+		p.check(ctx, calls)
+		if err := errors.Join(p.audit(ctx, p.direct), p.advance(ctx)); err != nil {
 			return out, err
 		}
 	}
-	out.add(l, rounds)
+	out.add(p.lives, rounds)
 	return out, nil
+}
+
+// pair are two nodes on one PostgreSQL of their own.
+type pair struct {
+	*lives
+	server *pgtest.Server
+	direct string // the database, also where the nodes reach it by another way
+	proxy  *proxy // nil: they do not
+}
+
+// pair makes PostgreSQL with a data directory in dir (empty: its own), and two nodes, which are not started.
+func (e *env) pair(seed uint64, dir string, settings ...string) (*pair, error) {
+	server, err := pgtest.StartIn(dir, settings...)
+	if err != nil {
+		return nil, err
+	}
+	database, err := server.Create("torture")
+	if err != nil {
+		return nil, errors.Join(err, server.Stop())
+	}
+	l, err := e.site.begin(database, 2, seed)
+	if err != nil {
+		return nil, errors.Join(err, server.Stop())
+	}
+	return &pair{lives: l, server: server, direct: database}, nil
+}
+
+func (p *pair) close() (err error) {
+	p.fall()
+	if p.proxy != nil {
+		err = p.proxy.close()
+	}
+	return errors.Join(err, p.server.Stop())
 }

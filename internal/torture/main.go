@@ -10,6 +10,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -37,10 +38,11 @@ func main() {
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	flags := flag.NewFlagSet("torture", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	long := flags.Bool("long", false, "many more rounds of everything: some hours")
+	long := flags.Bool("long", false, "many more rounds of everything, and the long runs: a night")
 	all := flags.Bool("all", false, "what this machine does not allow is an error")
 	seed := flags.Uint64("seed", 0, "of the first history; 0: by the clock")
 	only := flags.String("only", "", "run nothing but these `experiments`, by name, with commas")
+	lasts := flags.Duration("for", 0, "how `long` a long run goes on; 0: as long as belongs to one")
 	histories := flags.Int("histories", 0, "of the simulation; 0: as many as belong to a run")
 	document := flags.String("markdown", "", "write the table into this `file`, too, between its marks")
 	if err := flags.Parse(args); err != nil {
@@ -49,13 +51,13 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) (err 
 	if *seed == 0 {
 		*seed = uint64(time.Now().Unix())
 	}
-	chosen, err := choose(*only)
+	chosen, err := choose(*only, *long)
 	if err != nil || flags.NArg() > 0 {
 		flags.Usage()
 		return errors.Join(errors.New("bad arguments"), err)
 	}
 	tidy()
-	e := &env{seed: *seed, long: *long, histories: *histories}
+	e := &env{seed: *seed, long: *long, histories: *histories, lasts: *lasts}
 	if e.site, err = newSite(); err != nil {
 		return err
 	}
@@ -81,6 +83,7 @@ type env struct {
 	seed      uint64
 	long      bool
 	histories int
+	lasts     time.Duration // of a long run; 0: as long as belongs to one
 }
 
 // scale is how many rounds belong to a run.
@@ -132,14 +135,21 @@ func experiments() []experiment {
 		{"rollback", "the next version has migrated the database, and this one takes over again", "PostgreSQL", "C-24", nil, (*env).rolledBack},
 		{"restore", "a backup restored, from before logouts, changes and used tokens; then `countersign restored`", "SQLite", "C-27",
 			nil, (*env).restored},
+		{"long-sqlite", "hours of work, all that a server survives or not every half a minute, nights between", "SQLite", "C-08, C-22, C-30, C-34",
+			nil, (*env).longSQLite},
+		{"long-postgres", "hours of work, the same and all that befalls connections every half a minute, nights between",
+			"PostgreSQL, own proxy", "C-22, C-34", nil, (*env).longPostgres},
 	}
 }
 
-// choose returns the experiments with the given names, or all.
-func choose(names string) ([]experiment, error) {
+// hours reports whether an experiment is part of no run but a long one.
+func (x experiment) hours() bool { return strings.HasPrefix(x.name, "long-") }
+
+// choose returns the experiments with the given names, or all that belong to a run.
+func choose(names string, long bool) ([]experiment, error) {
 	all := experiments()
 	if names == "" {
-		return all, nil
+		return slices.DeleteFunc(all, func(x experiment) bool { return x.hours() && !long }), nil
 	}
 	var chosen []experiment
 	for name := range strings.SplitSeq(names, ",") {
@@ -176,14 +186,22 @@ func (e *env) runAll(ctx context.Context, chosen []experiment, progress io.Write
 			err = errors.New(r.broken)
 		}
 		if err != nil {
-			long := ""
-			if e.long {
-				long = " -long"
-			}
-			return rows, fmt.Errorf("%s: %w\n\nTo see it again: go run ./internal/torture -only %s -seed %d%s", x.name, err, x.name, e.seed, long)
+			return rows, fmt.Errorf("%s: %w\n\nTo see it again: go run ./internal/torture -only %s%s", x.name, err, x.name, e.again(x, r.seed))
 		}
 	}
 	return rows, ctx.Err()
+}
+
+// again are the arguments that have an experiment do the same once more, from the part of a seed of its own if it is of many.
+func (e *env) again(x experiment, part uint64) string {
+	args := fmt.Sprintf(" -seed %d", cmp.Or(part, e.seed))
+	if e.long {
+		args += " -long"
+	}
+	if x.hours() && e.lasts > 0 {
+		args += fmt.Sprintf(" -for %s", e.lasts)
+	}
+	return args
 }
 
 // simulate runs the simulation.

@@ -50,7 +50,7 @@ func (e *env) scarceMemory(ctx context.Context) (out result, err error) {
 	}
 	waves := e.scale(2, 50)
 	for range waves {
-		answers, err := logInAtOnce(ctx, l.nodes[0], loginsAtOnce)
+		answers, err := logInAtOnce(ctx, l.nodes[0], loginsAtOnce, people(0, usersOfServers+1))
 		if err != nil {
 			return out, fmt.Errorf("%w\n%s", err, l.faults())
 		}
@@ -62,7 +62,7 @@ func (e *env) scarceMemory(ctx context.Context) (out result, err error) {
 		out.note = fmt.Sprintf("of the last %d logins %d let in, %d told to come back", loginsAtOnce, answers[ok], answers[busy])
 	}
 	l.check(ctx, 4)
-	peak, err := peakOf(l.servers[0].PID())
+	peak, err := memoryOf(l.servers[0].PID(), "VmHWM")
 	if err != nil {
 		return out, err
 	}
@@ -77,7 +77,7 @@ func (e *env) scarceMemory(ctx context.Context) (out result, err error) {
 }
 
 // logInAtOnce has n connections log in at the same time, each for one of the users, and counts the answers. Every one has to be one.
-func logInAtOnce(ctx context.Context, n *node, logins int) (map[class]int, error) {
+func logInAtOnce(ctx context.Context, n *node, logins int, users []*person) (map[class]int, error) {
 	crowd := &http.Client{Transport: &http.Transport{MaxConnsPerHost: logins, MaxIdleConnsPerHost: logins}, Timeout: 3 * patience}
 	defer crowd.CloseIdleConnections()
 	many := &node{server: n.server, http: crowd}
@@ -89,7 +89,7 @@ func logInAtOnce(ctx context.Context, n *node, logins int) (map[class]int, error
 	)
 	for i := range logins {
 		all.Go(func() {
-			p := someone(i % (usersOfServers + 1))
+			p := users[i%len(users)]
 			r := many.post(ctx, "/multi/login_with_password", object{"email": p.email, "password": object{"value": text(0)}}, "api-key", apiKey)
 			c := (call{kind: login}).read(r)
 			if r.status == http.StatusServiceUnavailable {
@@ -105,21 +105,6 @@ func logInAtOnce(ctx context.Context, n *node, logins int) (map[class]int, error
 	}
 	all.Wait()
 	return told, errs
-}
-
-// peakOf is how much memory a process had resident at most.
-func peakOf(pid int) (int64, error) {
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-			kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
-			return kib << 10, err
-		}
-	}
-	return 0, errors.New("the system does not tell how much memory a process had")
 }
 
 // cgroup is a directory that bounds the memory of the processes in it; empty: this machine lets us make none.

@@ -46,7 +46,7 @@ type limits struct {
 	pushCount, maxDenials int
 	resetFor, replay      time.Duration
 	reservation           time.Duration // how long an attempt may go unsettled
-	backendIdle           time.Duration
+	backendIdle, backend  time.Duration // of /cis: after the last exchange, and after the login
 }
 
 // contract are the limits that the contracts set.
@@ -57,6 +57,7 @@ func contract() limits {
 		mailFor: 30 * time.Minute, mailPause: time.Hour, mailTries: 3,
 		pushFor: 2 * time.Minute, pushWindow: 10 * time.Minute, pushCount: 3, maxDenials: 2,
 		resetFor: 5 * time.Minute, replay: 10 * time.Second, reservation: 2 * time.Minute, backendIdle: 14 * 24 * time.Hour,
+		backend: 90 * 24 * time.Hour,
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 	_ "modernc.org/sqlite" // the integrity check is SQLite's own
 
 	"countersign/internal/launch"
-	"countersign/internal/pgtest"
 )
 
 // outage lets a crowd work on a volume that loses its power n times.
@@ -24,7 +23,8 @@ type outage func(ctx context.Context, n int, seed uint64) (result, error)
 func (e *env) outages(ctx context.Context, rounds int, safe, careless outage) (out result, err error) {
 	for group := 0; group*groupRounds < rounds; group++ {
 		n := min(groupRounds, rounds-group*groupRounds)
-		one, err := safe(ctx, n, e.seed+uint64(group))
+		out.seed = e.seed + uint64(group)
+		one, err := safe(ctx, n, out.seed)
 		out.runs, out.operations, out.open, out.broken = out.runs+one.runs, out.operations+one.operations, out.open+one.open, one.broken
 		if err != nil || out.broken != "" {
 			return out, err
@@ -94,22 +94,14 @@ func (e *env) cutPostgres(ctx context.Context, settings []string, n int, seed ui
 		return out, err
 	}
 	defer v.remove()
-	server, err := pgtest.StartIn(v.dir, append(settings, "max_wal_size=64MB")...)
+	p, err := e.pair(seed, v.dir, append(settings, "max_wal_size=64MB")...)
 	if err != nil {
 		return out, err
 	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
-	database, err := server.Create("torture")
-	if err != nil {
-		return out, err
-	}
-	l, err := e.site.begin(database, 2, seed)
-	if err != nil {
-		return out, err
-	}
-	cut := func() error { return errors.Join(v.cut(), server.Crash()) }
-	return l.darken(ctx, n, v, cut, func(context.Context) error {
-		return errors.Join(v.restore(), server.Restart(), server.Sound("torture"))
+	defer func() { err = errors.Join(err, p.close()) }()
+	cut := func() error { return errors.Join(v.cut(), p.server.Crash()) }
+	return p.darken(ctx, n, v, cut, func(context.Context) error {
+		return errors.Join(v.restore(), p.server.Restart(), p.server.Sound("torture"))
 	})
 }
 

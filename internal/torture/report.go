@@ -14,6 +14,7 @@ type result struct {
 	open       int    // calls that were not answered
 	note       string // what else there is to say
 	broken     string // what must not be; empty: nothing
+	seed       uint64 // of the latest part of many that are alike but for the seed; 0: there is one part
 }
 
 // add counts the rounds of a crowd, of which every user's is a run.

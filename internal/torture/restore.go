@@ -38,7 +38,7 @@ type restoration struct {
 }
 
 func (r *restoration) prepare(context.Context) error {
-	seed, err := r.site.seed(usersOfServers)
+	seed, err := r.site.seed(usersOfServers, served())
 	if err != nil {
 		return err
 	}

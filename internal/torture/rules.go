@@ -178,7 +178,7 @@ func (w *world) login(c call, m moment, l limits) class {
 func (w *world) open(c call, m moment, l limits) {
 	s := session{made: true, seen: m.now, ends: m.now.Add(l.absolute), backend: c.kind == backendLogin}
 	if s.backend {
-		s.ends = m.now.Add(90 * 24 * time.Hour)
+		s.ends = m.now.Add(l.backend)
 	}
 	*w.session(c.fresh) = s
 }

@@ -152,35 +152,26 @@ func (e *env) sickPostgres(ctx context.Context) (out result, err error) {
 	}
 	defer d.remove()
 	d.lasting = true
-	server, err := pgtest.StartIn(d.dir)
+	p, err := e.pair(e.seed, d.dir)
 	if err != nil {
 		return out, err
 	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
-	database, err := server.Create("torture")
-	if err != nil {
-		return out, err
-	}
-	l, err := e.site.begin(database, 2, e.seed)
-	if err != nil {
-		return out, err
-	}
-	defer l.fall()
-	if err := l.rise(ctx); err != nil {
+	defer func() { err = errors.Join(err, p.close()) }()
+	if err := p.rise(ctx); err != nil {
 		return out, err
 	}
 	rounds := e.scale(5, 200)
 	for n := range rounds {
-		err := l.healing(ctx, database, func(context.Context) (func() error, error) { return l.failLog(d, server) })
-		if err != nil || l.broken() != "" {
-			out.add(l, n+1)
+		err := p.healing(ctx, p.direct, func(context.Context) (func() error, error) { return p.failLog(d, p.server) })
+		if err != nil || p.broken() != "" {
+			out.add(p.lives, n+1)
 			return out, err
 		}
 	}
-	out.add(l, rounds)
-	panics := strings.Count(server.Log(), "PANIC:")
+	out.add(p.lives, rounds)
+	panics := strings.Count(p.server.Log(), "PANIC:")
 	if panics < rounds/2 {
-		return out, fmt.Errorf("PostgreSQL felt %d of %d errors only:\n%s", panics, rounds, server.Log())
+		return out, fmt.Errorf("PostgreSQL felt %d of %d errors only:\n%s", panics, rounds, p.server.Log())
 	}
 	out.note = fmt.Sprintf("PostgreSQL broke off %d times; the nodes were never restarted", panics)
 	return out, nil

@@ -223,7 +223,7 @@ func (p *play) look(ctx context.Context, c call, told class, fired bool) error {
 	if !fired {
 		return nil
 	}
-	events, err := countEvents(ctx, p.store)
+	events, _, err := countEvents(ctx, p.store, "")
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 const (
 	apiKey       = "sk_torture"
 	clientSecret = "torture-secret"
+	managerID    = "torture-manager"
 )
 
 // site is what experiments stand on: the program, built from the present source, and a directory that goes at the end.
@@ -60,17 +61,23 @@ func served() limits {
 	return l
 }
 
-// seed writes a seed file with n users.
-func (s *site) seed(n int) (string, error) {
+// seed writes a seed file with n users, whose sessions end as the limits say.
+func (s *site) seed(n int, l limits) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, `tenants:
   - id: %s
     mode: live
-    settings: {rate_limits: false, session: {idle: 30d, absolute: 60d}}
+    settings:
+      rate_limits: false
+      session: {idle: %.0fm, absolute: %.0fm}
+      backend_session: {idle: %.0fm, absolute: %.0fm}
     api_keys: [{name: backend, key: %s}]
-    clients: [{id: %s, secret: %s, kind: application}]
+    clients:
+      - {id: %s, secret: %s, kind: application}
+      - {id: %s, secret: %s, kind: management}
     identities:
-`, tenantID, apiKey, clientID, clientSecret)
+`, tenantID, l.idle.Minutes(), l.absolute.Minutes(), l.backendIdle.Minutes(), l.backend.Minutes(), apiKey, clientID, clientSecret, managerID,
+		clientSecret)
 	for i := range n {
 		fmt.Fprintf(&b, "      - {type: CONSUMER, id: %q, name: User}\n", someone(i).id)
 	}
@@ -80,7 +87,7 @@ func (s *site) seed(n int) (string, error) {
 		fmt.Fprintf(&b, "      - {id: %q, email: %q, email_verified: true, phone: %q, password: {hash: %q}, root_of: [\"CONSUMER:%s\"], "+
 			"authenticators: [{kind: sms}]}\n", p.id, p.email, p.phone, s.hash, p.id)
 	}
-	path := filepath.Join(s.dir, fmt.Sprintf("seed-%d.yaml", n))
+	path := filepath.Join(s.dir, fmt.Sprintf("seed-%d-%d.yaml", n, int(l.absolute.Hours())))
 	return path, os.WriteFile(path, []byte(b.String()), 0o600)
 }
 

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
+	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,5 +151,38 @@ func TestPageHasEveryExperiment(t *testing.T) {
 		if !found {
 			t.Errorf("docs/reliability.md has no row of %s", x.name)
 		}
+	}
+}
+
+// TestFailureSaysHowToSeeItAgain: from the seed of the part that failed, and not of the first of many.
+func TestFailureSaysHowToSeeItAgain(t *testing.T) {
+	t.Parallel()
+	var x experiment
+	x.name, x.run = "long-x", func(*env, context.Context) (result, error) {
+		return result{seed: 19, broken: "something was lost"}, nil
+	}
+	e := &env{seed: 7, long: true, lasts: time.Hour}
+	_, err := e.runAll(t.Context(), []experiment{x}, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), "something was lost") ||
+		!strings.HasSuffix(err.Error(), "-only long-x -seed 19 -long -for 1h0m0s") {
+		t.Errorf("got %v", err)
+	}
+	if again := (&env{seed: 7}).again(experiment{name: "skew"}, 0); again != " -seed 7" {
+		t.Errorf("got %q", again)
+	}
+}
+
+// TestRunHasNoHours: the long runs are part of a long run of all, and are had by name.
+func TestRunHasNoHours(t *testing.T) {
+	t.Parallel()
+	has := func(names string, long bool) bool {
+		chosen, err := choose(names, long)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(chosen, func(x experiment) bool { return x.name == "long-sqlite" })
+	}
+	if has("", false) || !has("", true) || !has("skew,long-sqlite", false) {
+		t.Error("a long run is part of the wrong one")
 	}
 }

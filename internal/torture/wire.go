@@ -59,7 +59,7 @@ func (n *node) ready(ctx context.Context, ahead time.Duration) error {
 
 // signIn gets the client a token of its own.
 func (n *node) signIn(ctx context.Context) error {
-	r := n.askToken(ctx)
+	r := n.askToken(ctx, clientID)
 	if r.status != http.StatusOK {
 		return fmt.Errorf("token of the client: %v", r)
 	}
@@ -67,8 +67,8 @@ func (n *node) signIn(ctx context.Context) error {
 	return nil
 }
 
-func (n *node) askToken(ctx context.Context) reply {
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {clientID}, "client_secret": {clientSecret}}
+func (n *node) askToken(ctx context.Context, client string) reply {
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {client}, "client_secret": {clientSecret}}
 	return n.send(ctx, "POST", "/oidc/token", strings.NewReader(form.Encode()), "Content-Type", "application/x-www-form-urlencoded")
 }
 

@@ -9,70 +9,72 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"countersign/internal/pgtest"
 )
 
 // proxied has two nodes reach their database through a proxy that breaks the connections in every way, and expects them to heal without a
 // restart.
 func (e *env) proxied(ctx context.Context) (out result, err error) {
-	server, err := pgtest.Start()
-	if err != nil {
-		return out, err
-	}
-	defer func() { err = errors.Join(err, server.Stop()) }()
-	direct, err := server.Create("torture")
-	if err != nil {
-		return out, err
-	}
-	u, err := url.Parse(direct)
-	if err != nil {
-		return out, err
-	}
-	p, err := newProxy(filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432"), e.seed)
+	p, err := e.behindProxy()
 	if err != nil {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, p.close()) }()
-	through := fmt.Sprintf("postgres://%s@127.0.0.1:%d/torture?sslmode=disable", url.PathEscape(u.Query().Get("user")), p.port())
-	l, err := e.site.begin(through, 2, e.seed)
-	if err != nil {
+	if err := p.rise(ctx); err != nil {
 		return out, err
 	}
-	defer l.fall()
-	if err := l.rise(ctx); err != nil {
-		return out, err
-	}
-	faults := l.wireFaults(p, direct)
+	faults := p.wireFaults()
 	rounds := e.scale(2*len(faults), 200)
 	for n := range rounds {
-		err := l.healing(ctx, direct, faults[n%len(faults)])
-		if err != nil || l.broken() != "" {
-			out.add(l, n+1)
+		err := p.healing(ctx, p.direct, faults[n%len(faults)].begin)
+		if err != nil || p.broken() != "" {
+			out.add(p.lives, n+1)
 			return out, err
 		}
 	}
-	out.add(l, rounds)
-	out.note = fmt.Sprintf("%d faults met a connection; the nodes were never restarted", p.felt)
+	out.add(p.lives, rounds)
+	out.note = fmt.Sprintf("%d faults met a connection; the nodes were never restarted", p.proxy.felt)
 	return out, nil
+}
+
+// behindProxy makes a pair whose nodes reach PostgreSQL through a proxy.
+func (e *env) behindProxy() (*pair, error) {
+	p, err := e.pair(e.seed, "")
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(p.direct)
+	if err == nil {
+		p.proxy, err = newProxy(filepath.Join(u.Query().Get("host"), ".s.PGSQL.5432"), e.seed)
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	p.database = fmt.Sprintf("postgres://%s@127.0.0.1:%d/torture?sslmode=disable", url.PathEscape(u.Query().Get("user")), p.proxy.port())
+	return p, nil
 }
 
 // wireFault begins something, and returns what ends it.
 type wireFault func(context.Context) (end func() error, err error)
 
+// namedFault is one for people.
+type namedFault struct {
+	name  string
+	begin wireFault
+}
+
 // wireFaults are all that can happen between a server and PostgreSQL, and to PostgreSQL itself while it goes on.
-func (l *lives) wireFaults(p *proxy, direct string) []wireFault {
-	var all []wireFault
+func (p *pair) wireFaults() []namedFault {
+	var all []namedFault
 	for m := passing + 1; m < blackhole; m++ {
-		all = append(all, func(context.Context) (func() error, error) {
-			p.set(m)
-			return func() error { p.set(passing); return nil }, nil
-		})
+		all = append(all, namedFault{m.String(), func(context.Context) (func() error, error) {
+			p.proxy.set(m)
+			return func() error { p.proxy.set(passing); return nil }, nil
+		}})
 	}
 	return append(all,
-		func(context.Context) (func() error, error) { return l.swallow(p), nil },
-		func(ctx context.Context) (func() error, error) { return crowdOut(ctx, direct) },
-		func(ctx context.Context) (func() error, error) { return holdLock(ctx, direct) },
+		namedFault{blackhole.String(), func(context.Context) (func() error, error) { return p.swallow(p.proxy), nil }},
+		namedFault{"no connection left", func(ctx context.Context) (func() error, error) { return crowdOut(ctx, p.direct) }},
+		namedFault{"tables locked", func(ctx context.Context) (func() error, error) { return holdLock(ctx, p.direct) }},
 	)
 }
 
@@ -140,21 +142,20 @@ func holdLock(ctx context.Context, direct string) (func() error, error) {
 	return end, nil
 }
 
+// pass begins a fault, and ends it after a while.
+func (l *lives) pass(ctx context.Context, fault wireFault) error {
+	time.Sleep(time.Duration(50+l.IntN(150)) * time.Millisecond)
+	end, err := fault(ctx)
+	if err != nil {
+		return err
+	}
+	time.Sleep(time.Duration(300+l.IntN(500)) * time.Millisecond)
+	return end()
+}
+
 // healing lets the crowd work under a fault that ends by itself, and checks what was told against the servers that have outlived it.
 func (l *lives) healing(ctx context.Context, direct string, fault wireFault) error {
-	stop, failed := make(chan struct{}), make(chan error, 1)
-	go func() {
-		defer close(stop)
-		time.Sleep(time.Duration(50+l.IntN(150)) * time.Millisecond)
-		end, err := fault(ctx)
-		if err == nil {
-			time.Sleep(time.Duration(300+l.IntN(500)) * time.Millisecond)
-			err = end()
-		}
-		failed <- err
-	}()
-	l.storm(ctx, stop)
-	if err := <-failed; err != nil {
+	if err := l.during(ctx, func() error { return l.pass(ctx, fault) }); err != nil {
 		return err
 	}
 	if err := errors.Join(settled(ctx, direct), l.audit(ctx, direct)); err != nil {
