@@ -39,6 +39,7 @@ type settings struct {
 	database      string
 	maxConns      int
 	patience      time.Duration // with the database; zero: the default
+	attemptWait   time.Duration // zero: the default
 	migrate       bool
 	beside        bool // a server may have the database open
 	keys          [][]byte
@@ -234,7 +235,7 @@ func openService(ctx context.Context, s settings, hasher *passhash.Hasher) (*sto
 	}
 	service, err := auth.New(ctx, auth.Config{
 		Store: db, Hasher: hasher, Ring: ring, Now: s.now(), Steady: s.steady, Issuer: s.issuer, Limits: s.limits, SMSLimits: s.smsLimits, PublicURL: s.publicURL,
-		Sandbox: s.mode == modeSandbox,
+		Sandbox: s.mode == modeSandbox, AttemptWait: s.attemptWait,
 	})
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())

@@ -27,7 +27,7 @@ type sandboxCommand struct {
 	Data   string        `placeholder:"FILE" help:"Database; by default a temporary file that goes with the process."`
 	Seed   string        `placeholder:"FILE" help:"Seed file; by default a built-in demo."`
 	Ops    string        `placeholder:"ADDRESS" help:"Loopback address for /metrics."`
-	Wait   time.Duration `name:"database-wait" default:"2s" placeholder:"TIME" help:"How long PostgreSQL may leave a call without an answer (${default})."`
+	Wait   time.Duration `placeholder:"TIME" help:"How long a call may wait for PostgreSQL, and for its turn at a password (2s and 5s): more on a slow machine."`
 }
 
 // Run serves the sandbox until it is told to stop.
@@ -58,7 +58,7 @@ func (c sandboxCommand) Run(w *world) error {
 	a, err := newApp(w.ctx, settings{
 		listen: c.Listen, ops: c.Ops, database: c.Data, migrate: true, keys: [][]byte{sandboxKey()}, mode: modeSandbox,
 		webhooks: loopback(), clock: &sandbox.Clock{}, shutdownLimit: 5 * time.Second, log: w.stderr, certificate: pair,
-		hash: passhash.Config{Kernel: lookup(w.env, envKernel)}, patience: c.Wait,
+		hash: passhash.Config{Kernel: lookup(w.env, envKernel), Wait: c.Wait}, patience: c.Wait, attemptWait: c.Wait,
 	})
 	if err != nil {
 		return err

@@ -55,7 +55,7 @@ type Server struct {
 	Config string // path of the configuration of `serve`
 }
 
-// patience is how long a server waits for PostgreSQL: one on a slow machine is no outage.
+// patience is how long a call may wait for PostgreSQL or for its turn at a password: a crowd on a slow machine is no overload.
 const patience = "1m"
 
 // Start starts a server and waits until it is ready. It is stopped when the test ends.
@@ -67,7 +67,7 @@ func Start(t testing.TB, o Options) *Server {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
 	}
-	args := []string{"sandbox", "--listen", o.Listen, "--ops", "127.0.0.1:0", "--data", o.Data, "--database-wait", patience}
+	args := []string{"sandbox", "--listen", o.Listen, "--ops", "127.0.0.1:0", "--data", o.Data, "--wait", patience}
 	if o.Seed != "" {
 		args = append(args, "--seed", o.Seed)
 	}
@@ -98,8 +98,8 @@ func writeConfig(t testing.TB, o Options) string {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
 	}
-	if !strings.Contains(o.Config, "hash:") { // crowds on a slow machine are no overload
-		o.Config += "\nhash: {wait: 30s}\n"
+	if !strings.Contains(o.Config, "hash:") {
+		o.Config += "\nhash: {wait: " + patience + "}\n"
 	}
 	o.Config += "\ndatabase_wait: " + patience + "\n"
 	path := filepath.Join(t.TempDir(), "countersign.yaml")

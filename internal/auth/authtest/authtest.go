@@ -86,9 +86,12 @@ func (e *Env) Key() auth.Actor   { return auth.Actor{Tenant: Demo, Key: "backend
 func (e *Env) App() auth.Actor   { return auth.Actor{Tenant: Demo, Client: "app"} }
 func (e *Env) Admin() auth.Actor { return auth.Actor{Tenant: Demo, Client: "admin"} }
 
+// patience is how long an attempt waits: a crowd on a slow machine is no overload.
+const patience = time.Minute
+
 func hashing(passes uint32) passhash.Config {
 	return passhash.Config{
-		Params: passhash.Params{Memory: 8, Time: passes, Threads: 1}, Slots: 4, Wait: time.Minute, TestOnlyInsecure: true,
+		Params: passhash.Params{Memory: 8, Time: passes, Threads: 1}, Slots: 4, Wait: patience, TestOnlyInsecure: true,
 	}
 }
 
@@ -214,7 +217,10 @@ func open(t testing.TB, from func() ([]byte, error)) *Env {
 // Another makes one more Service on the same store, as another process would; change may alter its configuration.
 func (e *Env) Another(t testing.TB, change func(*auth.Config)) *auth.Service {
 	t.Helper()
-	c := auth.Config{Store: e.Store, Hasher: e.Hasher, Ring: e.Ring, Now: e.Clock.Now, Issuer: Issuer, PublicURL: "https://auth.example", Sandbox: true}
+	c := auth.Config{
+		Store: e.Store, Hasher: e.Hasher, Ring: e.Ring, Now: e.Clock.Now, Issuer: Issuer, PublicURL: "https://auth.example", Sandbox: true,
+		AttemptWait: patience,
+	}
 	if change != nil {
 		change(&c)
 	}
