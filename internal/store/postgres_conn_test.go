@@ -287,7 +287,7 @@ func TestMigrationTakesItsTime(t *testing.T) {
 	if _, err := raw.ExecContext(t.Context(), "SELECT pg_advisory_lock($1)", lock); err != nil {
 		t.Fatal(err)
 	}
-	const patience = 50 * time.Millisecond
+	const patience = 500 * time.Millisecond
 	done := make(chan error, 1)
 	go func() {
 		_, _, err := store.Migrate(t.Context(), dsn, store.Options{Patience: patience})
