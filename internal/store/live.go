@@ -48,7 +48,7 @@ func newLiveQueries(row func(columns string) string) liveQueries {
     r.root, r.user_id, r.client_id, r.jkt, r.audience, r.scope, r.org_type, r.org_id, r.claims, r.userinfo, r.issued_at, r.expires_at,
     r.rotated_at, f.expires_at, f.revoked_at`,
 			`refresh_tokens r
-JOIN refresh_tokens f ON f.hash = r.root AND f.tenant_id = r.tenant_id
+JOIN refresh_tokens f ON f.hash = r.root
 JOIN sessions s ON s.tenant_id = r.tenant_id AND s.id = r.session_id`, "r.hash = $1"),
 	}
 }
