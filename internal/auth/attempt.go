@@ -16,9 +16,6 @@ const maxPasswordBytes = 1024
 // errForgotten means that a database has gone down and come back without the reservation of an attempt.
 var errForgotten = errors.New("the attempt is not counted any more")
 
-// errRaced means that a row changed between reading and writing; the caller reads again.
-var errRaced = errors.New("row changed meanwhile")
-
 // attempt is one try at an account's password, from its reservation to its settlement.
 type attempt struct {
 	by        Actor
@@ -205,7 +202,7 @@ func (s *Service) settle(ctx context.Context, a *attempt, o outcome, rows func(W
 		switch {
 		case err == nil && verdict != nil:
 			return verdict
-		case errors.Is(err, errRaced):
+		case errors.Is(err, ErrRaced):
 			if err := s.reread(ctx, a); err != nil {
 				return outOfTime(ctx, err)
 			}

@@ -182,7 +182,7 @@ func (s *Service) Redeem(ctx context.Context, by Actor, in Redemption) (TokenSet
 			return TokenSet{}, s.refuseToken(ctx, by, Bearer{LiveSession: live}, no)
 		}
 		set, err := s.redeemed(ctx, by, g, live, now)
-		if !errors.Is(err, errRaced) {
+		if !errors.Is(err, ErrRaced) {
 			return set, err
 		}
 	}
@@ -246,7 +246,7 @@ func (s *Service) revokeGrant(ctx context.Context, by Actor, g Grant, live LiveS
 	return orRefuse(err, CodeReusedCode)
 }
 
-// redeemed opens the session of a grant and issues its tokens; errRaced when another request was first. The tokens have a session of
+// redeemed opens the session of a grant and issues its tokens; ErrRaced when another request was first. The tokens have a session of
 // their own: they outlive the browser's when the user allowed that, and a code that comes back ends them alone.
 func (s *Service) redeemed(ctx context.Context, by Actor, g Grant, live LiveSession, now time.Time) (TokenSet, error) {
 	client, err := s.issuingClient(ctx, by)

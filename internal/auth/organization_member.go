@@ -161,7 +161,7 @@ func (s *Service) AddOrganizationMember(ctx context.Context, by MemberManager, o
 			}
 			return s.addMember(tx, m, u, ids, password, in, now)
 		})
-		if !errors.Is(err, errRaced) {
+		if !errors.Is(err, ErrRaced) {
 			return id, err
 		}
 	}
@@ -285,7 +285,7 @@ func (s *Service) addMember(
 	case holder.Found:
 		with.User, with.Position, with.Info.Linked, note = holder.User.ID, nextPosition(holder.Memberships), true, "a user who was there"
 	case in.Password != nil && p == nil:
-		return "", nil, errRaced // the user has gone meanwhile
+		return "", nil, ErrRaced // the user has gone meanwhile
 	default:
 		if err := s.addUser(tx, m.Actor, u, ids, p, now); err != nil {
 			return "", nil, err

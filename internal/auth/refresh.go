@@ -72,7 +72,7 @@ func (s *Service) Refresh(ctx context.Context, by Actor, token string, scopes ..
 			return TokenSet{}, s.refuseToken(ctx, by, Bearer{LiveSession: live.LiveSession}, err)
 		}
 		set, err := s.refreshed(ctx, by, live, renewal{next, nextHash, scope, replay}, now)
-		if !errors.Is(err, errRaced) {
+		if !errors.Is(err, ErrRaced) {
 			return set, err
 		}
 	}
@@ -177,7 +177,7 @@ type renewal struct {
 	replay bool   // the next one is there already
 }
 
-// refreshed writes a rotation and returns the new tokens; errRaced when another request rotated first.
+// refreshed writes a rotation and returns the new tokens; ErrRaced when another request rotated first.
 func (s *Service) refreshed(ctx context.Context, by Actor, live LiveRefresh, next renewal, now time.Time) (TokenSet, error) {
 	old := live.Token
 	client, err := s.issuingClient(ctx, by)
@@ -204,8 +204,8 @@ func (s *Service) refreshed(ctx context.Context, by Actor, live LiveRefresh, nex
 	}
 	err = s.store.Write(ctx, func(w Writes) error {
 		if !next.replay {
-			if first, err := w.RotateRefresh(old.Hash, now); err != nil || !first {
-				return errors.Join(err, raced(first))
+			if err := w.RotateRefresh(old.Hash, now); err != nil {
+				return err
 			}
 			if err := w.AddRefresh(leaf); err != nil {
 				return err
@@ -220,7 +220,7 @@ func raced(won bool) error {
 	if won {
 		return nil
 	}
-	return errRaced
+	return ErrRaced
 }
 
 func earlier(a, b time.Time) time.Time {

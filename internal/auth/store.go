@@ -25,8 +25,8 @@ import (
 // be unknown, and the rules are written so that trying again is safe. ctx bounds waiting and running.
 //
 // A verb that finds nothing returns an error that is ErrNotFound; an insert that meets an existing key one that is ErrExists. AddSession,
-// AddToken, AddRefresh, AddEvents, AddParcels and TouchMembership end their transaction by it, and may leave it to the commit to say so: no
-// rule waits for what they did. Times are stored in whole microseconds, UTC; the zero time is kept as zero.
+// AddToken, AddRefresh, RotateRefresh, AddEvents, AddParcels and TouchMembership end their transaction by it, and may leave it to the commit
+// to say so: no rule waits for what they did. Times are stored in whole microseconds, UTC; the zero time is kept as zero.
 type Store interface {
 	View(ctx context.Context, fn func(Reads) error) error
 	Update(ctx context.Context, fn func(Tx) error) error
@@ -39,6 +39,9 @@ var ErrNotFound = errors.New("not found")
 
 // ErrExists is returned by an insert whose key is taken.
 var ErrExists = errors.New("already exists")
+
+// ErrRaced means that a row changed between reading and writing; the caller reads again.
+var ErrRaced = errors.New("row changed meanwhile")
 
 // ErrUnavailable is returned when the database cannot be reached, or does not answer in time. Whether a transaction that was to be
 // committed took effect is unknown then.
@@ -322,8 +325,8 @@ type Writes interface {
 	// UseToken marks a single-use token as used; false when it was used before.
 	UseToken(hash TokenHash, at time.Time) (bool, error)
 	AddRefresh(RefreshToken) error
-	// RotateRefresh marks a live refresh token as rotated; false when it was rotated or revoked before.
-	RotateRefresh(hash TokenHash, at time.Time) (bool, error)
+	// RotateRefresh marks a live refresh token as rotated; ErrRaced when it was rotated or revoked before, or is no more.
+	RotateRefresh(hash TokenHash, at time.Time) error
 	// RevokeRefreshFamily revokes a whole family by its root; false when it was revoked before.
 	RevokeRefreshFamily(root TokenHash, at time.Time) (bool, error)
 	// RevokeRefreshOf revokes all families of a user that are for one organization, but for those of some clients, and returns how many.

@@ -7,6 +7,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,13 +17,13 @@ import (
 
 // pipeline is a write transaction on PostgreSQL that spares round trips, of which each costs a switch to the database's process and back:
 // BEGIN travels with the first statement, and a statement whose result nobody waits for (see writes.expect) with the next one that somebody
-// does wait for, or all of them together before the COMMIT. That stays apart, so that it is sent only when the statements did what they should,
-// and a connection that is lost before has changed nothing.
+// does wait for, or all of them together with the COMMIT, which is carried out only when they did what they should.
 type pipeline struct {
 	conn     *sql.Conn
 	patience time.Duration // with the end
-	open     bool          // BEGIN was sent
-	steps    []step        // not sent yet
+	certain  *certain
+	open     bool   // BEGIN was sent
+	steps    []step // not sent yet
 }
 
 // step is a statement that waits to be sent.
@@ -39,12 +41,12 @@ type expected struct {
 }
 
 // newPipeline takes a connection. Nothing is sent yet.
-func newPipeline(ctx context.Context, db *sql.DB, patience time.Duration) (*pipeline, error) {
-	conn, err := db.Conn(ctx)
+func newPipeline(ctx context.Context, s *Store) (*pipeline, error) {
+	conn, err := s.writer.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &pipeline{conn: conn, patience: patience}, nil
+	return &pipeline{conn: conn, patience: s.patience, certain: &s.certain}, nil
 }
 
 // begin begins a transaction, with the first statement that somebody waits for.
@@ -76,6 +78,9 @@ func (p *pipeline) takeTurn(try int) {
 
 // later leaves a statement to be sent with others.
 func (p *pipeline) later(query string, args []any, e expected) {
+	if e.rows > 0 {
+		query = p.certain.text(query)
+	}
 	p.steps = append(p.steps, step{query, args, e})
 }
 
@@ -102,7 +107,7 @@ func (p *pipeline) QueryRowContext(ctx context.Context, query string, args ...an
 	return p.conn.QueryRowContext(ctx, query, args...)
 }
 
-// flush sends what waits, unless that is no more than the BEGIN of a transaction in which nothing was to be done.
+// flush sends what waits.
 func (p *pipeline) flush(ctx context.Context) error {
 	if len(p.steps) == 0 {
 		return nil
@@ -114,40 +119,41 @@ func (p *pipeline) flush(ctx context.Context) error {
 // send sends all statements that wait, and the last one, if there is one, whose result it returns. An error of one that has waited is
 // an *earlier where there is a last one, which is not to be taken for its reason.
 func (p *pipeline) send(ctx context.Context, last *step) (tag pgconn.CommandTag, err error) {
+	err = p.raw(ctx, func(conn *patientConn) error { tag, err = p.sendOn(ctx, conn, last); return err })
+	return tag, err
+}
+
+func (p *pipeline) sendOn(ctx context.Context, conn *patientConn, last *step) (tag pgconn.CommandTag, err error) {
 	steps := p.steps
 	p.steps = nil
-	err = p.raw(ctx, func(conn *pgx.Conn) error {
-		var batch pgx.Batch
-		for _, s := range steps {
-			batch.Queue(s.query, s.args...)
+	var batch pgx.Batch
+	for _, s := range steps {
+		batch.Queue(s.query, s.args...)
+	}
+	if last != nil {
+		batch.Queue(last.query, last.args...)
+	}
+	p.open = true
+	results := conn.Conn.Conn().SendBatch(ctx, &batch)
+	err = settle(ctx, results, steps)
+	if last != nil {
+		if err != nil {
+			err = &earlier{err}
+		} else {
+			tag, err = results.Exec()
 		}
-		if last != nil {
-			batch.Queue(last.query, last.args...)
-		}
-		p.open = true
-		results := conn.SendBatch(ctx, &batch)
-		err := settle(ctx, results, steps)
-		if last != nil {
-			if err != nil {
-				err = &earlier{err}
-			} else {
-				tag, err = results.Exec()
-			}
-		}
-		return cmp.Or(err, results.Close())
-	})
-	return tag, err
+	}
+	return tag, cmp.Or(err, results.Close())
 }
 
 // settle reads the results of statements that nobody waited for.
 func settle(ctx context.Context, results pgx.BatchResults, steps []step) error {
 	for _, s := range steps {
-		tag, err := results.Exec()
-		if err != nil {
+		if _, err := results.Exec(); err != nil {
+			if s.rows > 0 && fellShort(err) {
+				return fmt.Errorf("%s: %w: %w", s.verb, s.short, err)
+			}
 			return blame(ctx, s.verb, err)
-		}
-		if tag.RowsAffected() < s.rows {
-			return fmt.Errorf("%s: %w", s.verb, s.short)
 		}
 	}
 	return nil
@@ -160,24 +166,44 @@ type earlier struct{ cause error }
 // Error implements error.
 func (e *earlier) Error() string { return "an earlier statement: " + e.cause.Error() }
 
-// commit makes the transaction last. flush comes before it.
-func (p *pipeline) commit(ctx context.Context) error {
-	if !p.open {
-		return nil
-	}
-	return p.raw(ctx, func(conn *pgx.Conn) error {
-		tag, err := conn.Exec(ctx, "COMMIT")
+// commit makes the transaction last, with what still waits to be done in it. undone is whether after an error it has certainly changed
+// nothing.
+//
+// Where the connection has been lost, nobody can say what became of a COMMIT that went with other statements. So it goes with them only on
+// one that is still there, and otherwise when they have been answered.
+func (p *pipeline) commit(ctx context.Context) (undone bool, err error) {
+	err = p.raw(ctx, func(conn *patientConn) error {
+		together := len(p.steps) > 0 && conn.quiet()
+		if !together && len(p.steps) > 0 {
+			if _, err := p.sendOn(ctx, conn, nil); err != nil {
+				undone = true
+				return err
+			}
+		}
+		tag, err := p.sendOn(ctx, conn, &step{query: "COMMIT"})
+		if before := (*earlier)(nil); errors.As(err, &before) {
+			err = before.cause
+			undone = answered(err)
+		}
 		if err == nil && tag.String() != "COMMIT" {
 			err = errors.New("the transaction was rolled back")
 		}
 		return err
 	})
+	return undone, err
+}
+
+// answered reports whether an error is the database's answer to a statement. It carries out nothing that was sent behind that one.
+func answered(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e)
 }
 
 // close undoes what was not committed and gives the connection back. One that does not undo in time is closed.
 func (p *pipeline) close(ctx context.Context) {
 	ctx = within(ctx, time.Now().Add(p.patience))
-	_ = p.raw(ctx, func(conn *pgx.Conn) error {
+	_ = p.raw(ctx, func(c *patientConn) error {
+		conn := c.Conn.Conn()
 		if conn.IsClosed() || conn.PgConn().TxStatus() == 'I' {
 			return nil
 		}
@@ -190,10 +216,32 @@ func (p *pipeline) close(ctx context.Context) {
 }
 
 // raw runs f, which asks for something with ctx, on the driver's own connection.
-func (p *pipeline) raw(ctx context.Context, f func(*pgx.Conn) error) error {
+func (p *pipeline) raw(ctx context.Context, f func(*patientConn) error) error {
 	return p.conn.Raw(func(c any) error {
 		conn := c.(*patientConn)
 		conn.begin(ctx)
-		return f(conn.Conn.Conn())
+		return f(conn)
 	})
 }
+
+// certain makes texts of statements that fail when they do less than they should, so that a COMMIT behind them is not carried out. It
+// keeps those that had to be put together.
+type certain struct{ texts sync.Map }
+
+// text is what is sent for a statement that steps aside for a row that is there, or that changes one row if there is such a one.
+func (c *certain) text(query string) string {
+	const aside = "ON CONFLICT DO NOTHING"
+	if insert, ok := strings.CutSuffix(strings.TrimRight(query, "\n"), aside); ok {
+		return insert
+	}
+	if text, ok := c.texts.Load(query); ok {
+		return text.(string)
+	}
+	name, update, _ := strings.Cut(query, "\n")
+	text := name + "\nWITH changed AS (" + update + " RETURNING 1)\nSELECT 1 / COUNT(*) FROM changed"
+	c.texts.Store(query, text)
+	return text
+}
+
+// fellShort reports whether a statement failed since it did less than it should.
+func fellShort(err error) bool { return postgresCode("23505", "22012")(err) } // unique_violation, division_by_zero

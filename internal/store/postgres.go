@@ -72,10 +72,10 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 // that they do not know.
 //
 // The server does not compile queries that it takes for long ones: Shapes runs for less than a millisecond, and compiles for thirty. It does
-// not read a table from end to end where there is an index: whatever table was small when a connection made its plan is read so until there are
-// new statistics, however much it grows. It stops
-// a statement shortly before its caller gives up, as one that waits for a locked table: given up alone, it would stay there, and hold a
-// connection, while others come. And it ends a transaction that goes on with nothing, and holds locks, since its node is gone or cut off.
+// not read a table from end to end where there is an index: whatever table was small when a connection made its plan is read so until there
+// are new statistics, however much it grows. It stops a statement shortly before its caller gives up, as one that waits for a locked table:
+// given up alone, it would stay there, and hold a connection, while others come. And it ends a transaction that goes on with nothing, and holds
+// locks, since its node is gone or cut off.
 //
 // A connection that leads to a database which is behind is not used.
 func setUp(patience time.Duration, g *guard) func(context.Context, *pgx.Conn) error {

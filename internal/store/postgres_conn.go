@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -72,7 +73,8 @@ func (c *patientConnector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	conn := inner.(*stdlib.Conn)
-	return &patientConn{conn, conn.Conn().PgConn().Conn(), c.patience}, nil
+	encrypted := conn.Conn().PgConn().Conn()
+	return &patientConn{conn, encrypted, socket(encrypted), c.patience}, nil
 }
 
 // timeless is a context whose deadline is not to be relied on.
@@ -108,8 +110,30 @@ func (w wire) judged(err error) error {
 // patientConn is one connection.
 type patientConn struct {
 	*stdlib.Conn
-	wire     net.Conn // or what encrypts it
+	wire     net.Conn        // or what encrypts it
+	socket   syscall.RawConn // of the wire; nil if it has none
 	patience time.Duration
+}
+
+// socket finds what a connection reads from.
+func socket(c net.Conn) syscall.RawConn {
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = t.NetConn()
+	}
+	if w, ok := c.(wire); ok {
+		c = w.Conn
+	}
+	if s, ok := c.(syscall.Conn); ok {
+		if raw, err := s.SyscallConn(); err == nil {
+			return raw
+		}
+	}
+	return nil
+}
+
+// quiet reports whether the connection is there and the database has said nothing that was not asked for, as that it ends.
+func (c *patientConn) quiet() bool {
+	return c.socket != nil && !c.Conn.Conn().IsClosed() && silentSocket(c.socket)
 }
 
 // begin sets the end of the wait for what is about to be asked, and reports whether there is one.

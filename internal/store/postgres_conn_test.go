@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -85,12 +84,13 @@ func (r *relay) serve() {
 		}()
 		go func() {
 			defer server.Close()
+			var commits pgtest.Commits
 			for typed := false; ; typed = true {
 				message, err := readMessage(client, typed)
 				if err != nil {
 					return
 				}
-				if typed && message[0] == 'Q' && strings.HasPrefix(strings.ToLower(string(message[5:])), "commit") && r.commits.Add(-1) >= 0 {
+				if typed && commits.Are(message) && r.commits.Add(-1) >= 0 {
 					held.Store(true)
 				}
 				if r.mute.Load() {
@@ -194,11 +194,24 @@ func TestCommitWithoutAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	runs := 0
-	r.commits.Store(1)
-	err = s.Write(t.Context(), func(w auth.Writes) error { runs++; return w.SetMeta("a", "b") })
-	if !errors.Is(err, auth.ErrUnavailable) || runs != 1 {
-		t.Errorf("got %v after %d runs, want ErrUnavailable after one", err, runs)
+	for name, verb := range map[string]func(auth.Writes) error{
+		"after a statement":  func(w auth.Writes) error { return w.SetMeta("a", "b") },
+		"with the statement": func(w auth.Writes) error { return w.AddEvents(auth.Event{Tenant: "demo", ID: "1"}) },
+		"after others and one": func(w auth.Writes) error {
+			return errors.Join(w.SetMeta("a", "b"), w.AddEvents(auth.Event{Tenant: "demo", ID: "2"}))
+		},
+	} {
+		runs := 0
+		r.commits.Store(1)
+		err = s.Write(t.Context(), func(w auth.Writes) error { runs++; return verb(w) })
+		if !errors.Is(err, auth.ErrUnavailable) || runs != 1 {
+			t.Errorf("%s: got %v after %d runs, want ErrUnavailable after one", name, err, runs)
+		}
+	}
+	events := []auth.Event{}
+	err = s.View(t.Context(), func(r auth.Reads) (err error) { events, err = r.Events("demo", "", 9); return err })
+	if err != nil || len(events) != 2 {
+		t.Errorf("got %d events, %v, want 2", len(events), err)
 	}
 	var got string
 	well(t, "read", func() error {

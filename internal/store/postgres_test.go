@@ -187,8 +187,11 @@ func TestLostConnectionsAreReplaced(t *testing.T) {
 	write := func() error {
 		return s.Write(t.Context(), func(w auth.Writes) error { return w.SetMeta("a", "b") })
 	}
+	whole := func() error { // which goes to the database with its COMMIT
+		return s.Write(t.Context(), func(w auth.Writes) error { return w.AddEvents(auth.Event{Tenant: "demo", ID: "1"}) })
+	}
 	raw := rawPostgres(t, dsn)
-	for name, call := range map[string]func() error{"view": look, "write": write} {
+	for name, call := range map[string]func() error{"view": look, "write": write, "write in one": whole} {
 		var busy sync.WaitGroup
 		for range 8 * conns { // so that there are as many as may be
 			busy.Go(func() {

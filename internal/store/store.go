@@ -64,6 +64,7 @@ type Store struct {
 	gathering *gathering
 	patience  time.Duration
 	guard     *guard
+	certain   certain
 
 	options Options
 }
@@ -290,26 +291,21 @@ func (s *Store) attempt(ctx context.Context, k kind, try int, until time.Time, f
 		defer l.leave()
 	}
 	whole := context.WithoutCancel(ctx) // statements look at ctx before they begin, and a COMMIT is not to be given up
-	p, err := newPipeline(within(whole, until), s.writer, s.patience)
+	p, err := newPipeline(within(whole, until), s)
 	if err != nil {
 		return s.gone(err), blame(ctx, "begin "+string(k), err)
 	}
 	defer p.close(whole) // after a commit it only gives the connection back
 	p.begin(k, try)
 	h, err := s.inside(ctx, p, until, fn)
-	doomed := h.doomed
-	if err == nil {
-		err = p.flush(within(whole, s.answerBy()))
-		doomed = err
-	}
 	if err != nil { // nothing was committed
-		return s.dialect.retryable(doomed) || s.gone(doomed), err
+		return s.dialect.retryable(h.doomed) || s.gone(h.doomed), err
 	}
 	if err := ctx.Err(); err != nil {
 		return false, blame(ctx, "commit "+string(k), err)
 	}
-	if err := p.commit(within(whole, s.answerBy())); err != nil {
-		return s.dialect.retryable(err), blame(ctx, "commit "+string(k), err)
+	if undone, err := p.commit(within(whole, s.answerBy())); err != nil {
+		return s.dialect.retryable(err) || undone && s.gone(err), blame(ctx, "commit "+string(k), err)
 	}
 	if k != writeUnsynced { // which the database may lose, and be none the worse for it
 		s.guard.acknowledge(h.mark)

@@ -157,7 +157,7 @@ func testWriteStatements(t *testing.T, s *store.Store, seen *statements) {
 		"AddEvents": func(w auth.Writes) (bool, error) {
 			return true, w.AddEvents(auth.Event{ID: "1"}, auth.Event{ID: "2"}, auth.Event{ID: "3"})
 		},
-		"RotateRefresh": func(w auth.Writes) (bool, error) { return w.RotateRefresh(auth.TokenHash{2}, at) },
+		"RotateRefresh": func(w auth.Writes) (bool, error) { return true, w.RotateRefresh(auth.TokenHash{2}, at) },
 	} {
 		seen.kinds = nil
 		err := s.Write(t.Context(), func(w auth.Writes) error {

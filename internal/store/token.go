@@ -95,9 +95,10 @@ func (w writes) AddRefresh(t auth.RefreshToken) error {
 }
 
 // RotateRefresh implements auth.Writes.
-func (w writes) RotateRefresh(hash auth.TokenHash, at time.Time) (bool, error) {
+func (w writes) RotateRefresh(hash auth.TokenHash, at time.Time) error {
+	e := w.expect("rotate refresh token", 1, auth.ErrRaced)
 	n, err := w.q.RotateRefresh(w.ctx, sqlc.RotateRefreshParams{Hash: hash[:], At: micros(at)})
-	return moved(w, "rotate refresh token", n, err, w.hasRefresh(hash))
+	return w.met(e, n, err)
 }
 
 // RevokeRefreshFamily implements auth.Writes.

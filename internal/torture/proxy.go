@@ -6,9 +6,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"strings"
 	"sync"
 	"time"
+
+	"countersign/internal/pgtest"
 )
 
 // proxy stands between servers and PostgreSQL and knows as much of its protocol as it takes to break it where it hurts: around a COMMIT.
@@ -173,12 +174,14 @@ var errCut = errors.New("the connection was cut")
 
 // requests passes what the server asks of PostgreSQL. Its first message has no type.
 func (p *proxy) requests(client, server net.Conn, held *heldBack) {
+	var commits pgtest.Commits
 	first := true
 	for {
 		message, err := readMessage(client, !first)
 		if err != nil {
 			return
 		}
+		commit := !first && commits.Are(message)
 		first = false
 		m, calm := p.now()
 		switch {
@@ -186,7 +189,7 @@ func (p *proxy) requests(client, server net.Conn, held *heldBack) {
 			p.noteFelt()
 			<-calm
 			return
-		case !isCommit(message) || (m != cutAfter && m != cutBefore && m != silent) || !p.strikes():
+		case !commit || (m != cutAfter && m != cutBefore && m != silent) || !p.strikes():
 		case m == cutBefore:
 			return
 		default:
@@ -251,9 +254,4 @@ func readMessage(r io.Reader, typed bool) ([]byte, error) {
 	message := append(head, make([]byte, size)...)
 	_, err := io.ReadFull(r, message[len(head):])
 	return message, err
-}
-
-// isCommit reports whether a message is a simple query that commits.
-func isCommit(message []byte) bool {
-	return len(message) > 5 && message[0] == 'Q' && strings.EqualFold(strings.TrimRight(string(message[5:]), "\x00; "), "commit")
 }

@@ -220,7 +220,7 @@ func (w oldCode) PutChallenge(c auth.Challenge, from int64) (bool, error) {
 	return w.Writes.PutChallenge(c, from)
 }
 
-func (w unrotated) RotateRefresh(auth.TokenHash, time.Time) (bool, error) { return true, nil }
+func (w unrotated) RotateRefresh(auth.TokenHash, time.Time) error { return nil }
 
 func (w unrotated) AddRefresh(r auth.RefreshToken) error {
 	if err := w.Writes.AddRefresh(r); !errors.Is(err, auth.ErrExists) {

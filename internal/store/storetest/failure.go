@@ -59,7 +59,6 @@ func testNotFound(t *testing.T, s auth.Store) {
 		"TouchSession":           func(tx auth.Tx) error { return found(tx.TouchSession("demo", "none", at(1))) },
 		"EndSession":             func(tx auth.Tx) error { return found(tx.EndSession("demo", "none", at(1), "why")) },
 		"UseToken":               func(tx auth.Tx) error { return found(tx.UseToken(none, at(1))) },
-		"RotateRefresh":          func(tx auth.Tx) error { return found(tx.RotateRefresh(none, at(1))) },
 		"RevokeRefreshFamily":    func(tx auth.Tx) error { return found(tx.RevokeRefreshFamily(none, at(1))) },
 		"AddUser without tenant": func(tx auth.Tx) error { return tx.AddUser(auth.User{Tenant: "none", ID: "1"}, nil) },
 		"AddMembership": func(tx auth.Tx) error {
@@ -253,8 +252,10 @@ func testEnding(t *testing.T, s auth.Store) {
 		"TouchMembership": {func(tx auth.Writes) error {
 			return tx.TouchMembership("demo", "17", auth.IdentityRef{Type: auth.Consumer, ID: "none"}, at(3))
 		}, auth.ErrNotFound},
+		"RotateRefresh": {func(tx auth.Writes) error { return tx.RotateRefresh(digest("none"), at(3)) }, auth.ErrRaced},
 	} {
 		for how, try := range tries(s) {
+			testEndingOf(t, s, name+" in "+how, func(verbs func(auth.Writes) error) error { return try(t.Context(), verbs) }, c.verb, c.want)
 			for _, more := range []bool{false, true} {
 				key := fmt.Sprint(name, how, more)
 				err := try(t.Context(), func(tx auth.Writes) error {
@@ -282,6 +283,29 @@ func testEnding(t *testing.T, s auth.Store) {
 				}
 			}
 		}
+	}
+}
+
+// testEndingOf has a verb end a transaction between others of which nobody waits to see what they did.
+func testEndingOf(
+	t *testing.T, s auth.Store, name string, try func(func(auth.Writes) error) error, verb func(auth.Writes) error, want error,
+) {
+	t.Helper()
+	event := func(id string) auth.Event { return auth.Event{Tenant: "ending", ID: auth.EventID(name + id)} }
+	err := try(func(tx auth.Writes) error {
+		if err := tx.AddEvents(event("before")); err != nil {
+			return err
+		}
+		if err := verb(tx); err != nil {
+			return err
+		}
+		return tx.AddEvents(event("after"))
+	})
+	if !errors.Is(err, want) {
+		t.Errorf("%s, between others: got %v, want %v", name, err, want)
+	}
+	if kept := read(t, s, func(r auth.Reads) ([]auth.Event, error) { return r.Events("ending", "", 9) }); len(kept) > 0 {
+		t.Errorf("%s, between others: %d of them are kept", name, len(kept))
 	}
 }
 

@@ -47,7 +47,7 @@ func testMoveOnce(t *testing.T, s auth.Store) {
 		"UseToken":   func(tx auth.Writes, i int) (bool, error) { return tx.UseToken(w.token.Hash, at(i+1)) },
 		"EndSession": func(tx auth.Writes, i int) (bool, error) { return tx.EndSession("demo", "ses-1", at(i+1), "why") },
 		"RotateRefresh": func(tx auth.Writes, i int) (bool, error) {
-			return tx.RotateRefresh(w.root.Hash, at(i+1))
+			return won(tx.RotateRefresh(w.root.Hash, at(i+1)))
 		},
 		"RevokeRefreshFamily": func(tx auth.Writes, i int) (bool, error) {
 			return tx.RevokeRefreshFamily(refreshFixture("demo", "other").Hash, at(i+1))
@@ -163,8 +163,13 @@ func movesOfChallenges(w world) map[string]func(auth.Writes, int) (bool, error) 
 }
 
 // inserted makes an insert a move.
-func inserted(err error) (bool, error) {
-	if errors.Is(err, auth.ErrExists) {
+func inserted(err error) (bool, error) { return done(err, auth.ErrExists) }
+
+// won makes a move of a verb that ends its transaction when another was first.
+func won(err error) (bool, error) { return done(err, auth.ErrRaced) }
+
+func done(err, otherwise error) (bool, error) {
+	if errors.Is(err, otherwise) {
 		return false, nil
 	}
 	return err == nil, err
@@ -193,7 +198,7 @@ func once(t *testing.T, s auth.Store, verb func(auth.Writes, int) (bool, error))
 		} else {
 			err = s.Update(t.Context(), func(tx auth.Tx) (err error) { won[i], err = verb(tx, i); return err })
 		}
-		if errors.Is(err, auth.ErrExists) { // of an insert that ends its transaction
+		if errors.Is(err, auth.ErrExists) || errors.Is(err, auth.ErrRaced) { // of a verb that ends its transaction
 			won[i], err = false, nil
 		}
 		if err != nil {

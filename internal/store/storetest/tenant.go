@@ -142,7 +142,7 @@ func testTenants(t *testing.T, s auth.Store) {
 			func() error {
 				return tx.PutMembership(auth.Membership{Tenant: "one", User: "17", Identity: one.identity})
 			},
-			ok(tx.RotateRefresh(one.leaf.Hash, at(24))),
+			ok(nil, tx.RotateRefresh(one.leaf.Hash, at(24))),
 			ok(tx.RevokeRefreshFamily(one.root.Hash, at(24))),
 			ok(tx.RevokeRefreshOf("one", "17", one.leaf.Org, nil, at(24))),
 			func() error { return useUp(tx, one) },

@@ -340,21 +340,24 @@ func testSessionMoves(t *testing.T, s auth.Store) {
 // testRefreshFamily rotates and revokes, and uses a token once.
 func testRefreshFamily(t *testing.T, s auth.Store) {
 	w := added(t, s, live("demo"))
-	rotate := func(h auth.TokenHash) func(auth.Writes) (bool, error) {
-		return func(tx auth.Writes) (bool, error) { return tx.RotateRefresh(h, at(20)) }
+	rotate := func(name string, h auth.TokenHash, want error) {
+		t.Helper()
+		err := s.Write(t.Context(), func(tx auth.Writes) error { return tx.RotateRefresh(h, at(20)) })
+		if !errors.Is(err, want) {
+			t.Errorf("rotate %s: got %v, want %v", name, err, want)
+		}
 	}
 	revoke := func(tx auth.Writes) (bool, error) { return tx.RevokeRefreshFamily(w.root.Hash, at(21)) }
 	use := func(tx auth.Writes) (bool, error) { return tx.UseToken(w.token.Hash, at(22)) }
+	rotate("the root", w.root.Hash, nil)
+	rotate("the root again", w.root.Hash, auth.ErrRaced)
 	for _, step := range []struct {
 		name string
 		verb func(auth.Writes) (bool, error)
 		done bool
 	}{
-		{"rotate the root", rotate(w.root.Hash), true},
-		{"rotate the root again", rotate(w.root.Hash), false},
 		{"revoke", revoke, true},
 		{"revoke again", revoke, false},
-		{"rotate in a revoked family", rotate(w.leaf.Hash), false},
 		{"use", use, true},
 		{"use again", use, false},
 	} {
@@ -362,6 +365,8 @@ func testRefreshFamily(t *testing.T, s auth.Store) {
 			t.Errorf("%s: got %t, want %t", step.name, done, step.done)
 		}
 	}
+	rotate("in a revoked family", w.leaf.Hash, auth.ErrRaced)
+	rotate("none", auth.TokenHash(digest("none")), auth.ErrRaced)
 	root := read(t, s, func(r auth.Reads) (auth.LiveRefresh, error) { return r.Refresh(w.root.Hash) })
 	leaf := read(t, s, func(r auth.Reads) (auth.LiveRefresh, error) { return r.Refresh(w.leaf.Hash) })
 	token := read(t, s, func(r auth.Reads) (auth.Bearer, error) { return r.Bearer(w.token.Hash) })
