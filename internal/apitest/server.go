@@ -55,8 +55,9 @@ type Server struct {
 	Config string // path of the configuration of `serve`
 }
 
-// patience is how long a call may wait for PostgreSQL or for its turn at a password: a crowd on a slow machine is no overload.
-const patience = "1m"
+// patience is how long a call may wait for PostgreSQL or for its turn at a password: a crowd on a slow machine is no overload. It is below what
+// clients wait for an answer.
+const patience = "20s"
 
 // Start starts a server and waits until it is ready. It is stopped when the test ends.
 func Start(t testing.TB, o Options) *Server {
