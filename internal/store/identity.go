@@ -201,7 +201,8 @@ func memberships(t auth.TenantID, user string, c membershipColumns) ([]auth.Memb
 	}}, nil
 }
 
-// People implements auth.Reads, in two statements: a page beyond the last person still has a count.
+// People implements auth.Reads, in two statements: a page beyond the last person still has a count. SQLite takes the tables of a CROSS JOIN in
+// their order; it would read all users in that of the page, and look for the membership of each.
 func (r reads) People(t auth.TenantID, ref auth.IdentityRef, p auth.PersonFilter) ([]auth.Person, int, error) {
 	const verb = "list people"
 	if err := r.h.several(); err != nil {
@@ -209,9 +210,10 @@ func (r reads) People(t auth.TenantID, ref auth.IdentityRef, p auth.PersonFilter
 	}
 	f := filter{text: `
 FROM memberships m
-JOIN users u ON u.tenant_id = m.tenant_id AND u.id = m.user_id
-JOIN identities i ON i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id
-WHERE TRUE`}
+CROSS JOIN users u
+CROSS JOIN identities i
+WHERE u.tenant_id = m.tenant_id AND u.id = m.user_id
+    AND i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id`}
 	f.and("m.tenant_id = ?", string(t))
 	f.and("m.identity_type = ?", string(ref.Type))
 	f.and("m.identity_id = ?", ref.ID)

@@ -106,7 +106,7 @@ func TestPostgresListsUsersByIndex(t *testing.T) { testPostgresPlans(t, testUser
 
 func TestPostgresListsOrganizationsByIndex(t *testing.T) { testPostgresPlans(t, testOrganizationPlans) }
 
-func testPostgresPlans(t *testing.T, test func(*testing.T, *store.Store, *statements, *sql.DB, func(query string, args []any) string)) {
+func testPostgresPlans(t *testing.T, test func(*testing.T, *store.Store, *statements, *sql.DB, string, func(query string, args []any) string)) {
 	var seen statements
 	dsn, o := pgtest.Database(t), seen.options()
 	o.Migrate = true
@@ -116,7 +116,7 @@ func testPostgresPlans(t *testing.T, test func(*testing.T, *store.Store, *statem
 	}
 	defer s.Close()
 	db := rawPostgres(t, dsn)
-	test(t, s, &seen, db, func(query string, args []any) string {
+	test(t, s, &seen, db, "ANALYZE", func(query string, args []any) string {
 		rows, err := db.QueryContext(t.Context(), "EXPLAIN "+query, args...)
 		if err != nil {
 			t.Fatalf("%s: %v", query, err)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -226,11 +227,14 @@ func TestSettingsOfOtherVersions(t *testing.T) {
 	}
 }
 
+// noStatistics is what is run where PostgreSQL collects statistics: a server never does so on SQLite, which plans by the shape of a query alone.
+const noStatistics = "SELECT 1"
+
 func TestSQLiteListsUsersByIndex(t *testing.T) {
 	var seen statements
 	path := filepath.Join(t.TempDir(), "test.db")
 	s, db := openFile(t, path, seen.options()), raw(t, path)
-	testUserListPlans(t, s, &seen, db, func(query string, args []any) string {
+	testUserListPlans(t, s, &seen, db, noStatistics, func(query string, args []any) string {
 		return strings.Join(explain(t, db, query, args), "\n")
 	})
 }
@@ -239,7 +243,7 @@ func TestSQLiteListsOrganizationsByIndex(t *testing.T) {
 	var seen statements
 	path := filepath.Join(t.TempDir(), "test.db")
 	s, db := openFile(t, path, seen.options()), raw(t, path)
-	testOrganizationPlans(t, s, &seen, db, func(query string, args []any) string {
+	testOrganizationPlans(t, s, &seen, db, noStatistics, func(query string, args []any) string {
 		return strings.Join(explain(t, db, query, args), "\n")
 	})
 }
@@ -268,7 +272,7 @@ func explain(t *testing.T, db *sql.DB, query string, args []any) []string {
 }
 
 // TestSQLiteReadsByIndex asks SQLite how it runs the statements of requests and of the sweeper. Only the directory, of one row, is
-// scanned.
+// scanned, and of what a tenant has nothing is read whole.
 func TestSQLiteReadsByIndex(t *testing.T) {
 	var seen statements
 	path := filepath.Join(t.TempDir(), "test.db")
@@ -322,12 +326,17 @@ func TestSQLiteReadsByIndex(t *testing.T) {
 	}
 	db := raw(t, path)
 	scan := regexp.MustCompile(`^SCAN (d|directory|CONSTANT ROW)$`)
+	whole := regexp.MustCompile(`^SEARCH .*\(tenant_id=\?\)`)
+	few := []string{ // what reads one row of a tenant, or is for the pages of a sandbox
+		"AccountByIdentifier", "PendingChallenges",
+	}
 	for _, query := range seen.texts {
 		name := strings.Fields(query)[2]
 		// Who opens the file without us has not the function that packs a row; this one is planned as it is.
 		plain := strings.ReplaceAll(query, "countersign_pack(", "json_array(")
 		for _, detail := range explain(t, db, plain, make([]any, 40)) {
-			if strings.HasPrefix(detail, "SCAN") && !scan.MatchString(detail) || strings.Contains(detail, "AUTOMATIC") {
+			if strings.HasPrefix(detail, "SCAN") && !scan.MatchString(detail) || strings.Contains(detail, "AUTOMATIC") ||
+				whole.MatchString(detail) && !slices.Contains(few, name) {
 				t.Errorf("%s: %s", name, detail)
 			}
 		}

@@ -39,7 +39,7 @@ DELETE FROM identities WHERE tenant_id = $1 AND type = $2 AND id = $3;
 DELETE FROM memberships WHERE tenant_id = $1 AND identity_type = $2 AND identity_id = $3;
 
 -- name: DomainsOf :many
-SELECT domain FROM organization_domains WHERE tenant_id = $1 AND identity_type = $2 AND identity_id = $3 ORDER BY domain;
+SELECT domain FROM organization_domains WHERE tenant_id = $1 AND identity_type = $2 AND identity_id = $3;
 
 -- name: AddDomain :execrows
 INSERT INTO organization_domains (tenant_id, domain, identity_type, identity_id) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING;

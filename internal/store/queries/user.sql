@@ -43,7 +43,7 @@ UPDATE users SET email = sqlc.arg(email), email_verified_at = sqlc.arg(email_ver
 WHERE tenant_id = sqlc.arg(tenant_id) AND id = sqlc.arg(id);
 
 -- name: IdentifiersOf :many
-SELECT kind, canonical FROM identifiers WHERE tenant_id = $1 AND user_id = $2 ORDER BY kind, canonical;
+SELECT kind, canonical FROM identifiers WHERE tenant_id = $1 AND user_id = $2;
 
 -- name: DropIdentifier :execrows
 DELETE FROM identifiers WHERE tenant_id = $1 AND kind = $2 AND canonical = $3 AND user_id = $4;

@@ -115,7 +115,7 @@ func (q *Queries) AddMembership(ctx context.Context, arg AddMembershipParams) (i
 }
 
 const domainsOf = `-- name: DomainsOf :many
-SELECT domain FROM organization_domains WHERE tenant_id = $1 AND identity_type = $2 AND identity_id = $3 ORDER BY domain
+SELECT domain FROM organization_domains WHERE tenant_id = $1 AND identity_type = $2 AND identity_id = $3
 `
 
 type DomainsOfParams struct {

@@ -321,7 +321,7 @@ func (q *Queries) HasUser(ctx context.Context, arg HasUserParams) ([]string, err
 }
 
 const identifiersOf = `-- name: IdentifiersOf :many
-SELECT kind, canonical FROM identifiers WHERE tenant_id = $1 AND user_id = $2 ORDER BY kind, canonical
+SELECT kind, canonical FROM identifiers WHERE tenant_id = $1 AND user_id = $2
 `
 
 type IdentifiersOfParams struct {
