@@ -48,6 +48,7 @@ type gate struct {
 	running int
 	refused uint64
 	holds   pace      // of the slots
+	usual   pace      // of the slots, over some ten seconds
 	leaves  pace      // of departures while others wait at the door
 	still   time.Time // since when there has been no room and no departure; zero: there is room
 	served  time.Time // when the last departure let somebody in from the door; zero: it did not
@@ -57,7 +58,7 @@ type gate struct {
 
 func newGate(slots, room, queue int, wait time.Duration, words int) *gate {
 	g := &gate{room: room, queue: queue, wait: wait, slots: slots, returns: newDiary(wait)}
-	g.holds.window, g.leaves.window = wait/2, wait/2
+	g.holds.window, g.usual.window, g.leaves.window = wait/2, 10*time.Second, wait/2
 	for range slots {
 		g.free = append(g.free, &slot{size: words})
 	}
@@ -126,11 +127,23 @@ func (g *gate) each() time.Duration {
 // who wait now are gone, and when those who were told to come back make a queue
 // that is well within the wait.
 func (g *gate) busy() *BusyError {
-	each := g.each()
+	each := g.spread()
 	if each == 0 {
 		each = 20 * time.Millisecond // about a hash
 	}
 	return &BusyError{RetryAfter: g.returns.book(time.Now(), g.ahead(), each, g.wait/3, g.inside+g.door.len())}
+}
+
+// spread is each for those who come back. A crowd that comes within a second
+// slows down itself what it comes for: to turn somebody away takes a processor,
+// too. So it is told what is usual, yet at most twice as many as now leave, for
+// what else may have become slow stays so.
+func (g *gate) spread() time.Duration {
+	each, usual := g.each(), g.usual.each()/time.Duration(g.slots)
+	if usual == 0 {
+		return each
+	}
+	return min(each, max(usual, each/2))
 }
 
 // leave ends the stay of a caller, and measures how often that happens while
@@ -203,7 +216,9 @@ func (g *gate) take(ctx context.Context) (*slot, error) {
 func (g *gate) give(s *slot) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.holds.add(time.Now(), time.Since(s.since))
+	took := time.Since(s.since)
+	g.holds.add(time.Now(), took)
+	g.usual.add(time.Now(), took)
 	switch {
 	case g.closed:
 		g.running--
