@@ -192,17 +192,22 @@ func TestDoorLearnsHowFastCallersLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const room, each = 10, 100 * time.Millisecond // ten leave in the time of one
 		g := testGate(2, room, 10000)
+		var mu sync.Mutex
 		var slowest time.Duration
 		offer := func(lasting time.Duration, every time.Duration) (refused int) {
 			for end := time.Now().Add(lasting); time.Now().Before(end); time.Sleep(every) {
 				go func() {
 					begin := time.Now()
 					if g.enter(t.Context()) != nil {
+						mu.Lock()
+						defer mu.Unlock()
 						refused++
 						return
 					}
 					time.Sleep(each)
 					g.leave()
+					mu.Lock()
+					defer mu.Unlock()
 					slowest = max(slowest, time.Since(begin))
 				}()
 			}

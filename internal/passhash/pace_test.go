@@ -2,6 +2,7 @@ package passhash
 
 import (
 	"math/rand/v2"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 // burst has n callers come at once, and counts what becomes of them when each stays for a while.
 type burst struct {
+	sync.Mutex
 	in, refused int
 	waited      time.Duration // the longest of those who were let in, until they left
 	told        time.Duration // the longest of those who were refused
@@ -19,7 +21,10 @@ func (b *burst) offer(t *testing.T, g *gate, n int, stays func(nth int) time.Dur
 	begin := time.Now()
 	for range n {
 		go func() {
-			if g.enter(t.Context()) != nil {
+			err := g.enter(t.Context())
+			b.Lock()
+			defer b.Unlock()
+			if err != nil {
 				if b.refused++; time.Since(begin) > g.wait/2 {
 					b.late++
 				}
@@ -27,8 +32,11 @@ func (b *burst) offer(t *testing.T, g *gate, n int, stays func(nth int) time.Dur
 				return
 			}
 			b.in++
-			time.Sleep(stays(b.in))
+			nth := b.in
+			b.Unlock()
+			time.Sleep(stays(nth))
 			g.leave()
+			b.Lock()
 			b.waited = max(b.waited, time.Since(begin))
 		}()
 	}
@@ -175,21 +183,27 @@ func TestOverloadInProduction(t *testing.T) {
 		const slots, each, lasting = 2, 10 * time.Millisecond, 20 * time.Second
 		g := newGate(slots, slots+16, 1024, 450*time.Millisecond, 1024)
 		rnd := rand.New(rand.NewPCG(1, 2))
+		var mu sync.Mutex
 		var in, late, refused int
 		var slowest time.Duration
 		for end := time.Now().Add(lasting); time.Now().Before(end); time.Sleep(time.Duration(rnd.ExpFloat64() * float64(time.Millisecond))) {
 			takes := time.Duration((0.5 + rnd.Float64()) * float64(each))
 			go func() {
 				begin := time.Now()
-				if g.enter(t.Context()) != nil {
+				err := g.enter(t.Context())
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
 					if refused++; time.Since(begin) > 0 {
 						late++
 					}
 					return
 				}
 				in++
+				mu.Unlock()
 				occupy(t, g, func() { time.Sleep(takes) })
 				g.leave()
+				mu.Lock()
 				slowest = max(slowest, time.Since(begin))
 			}()
 		}

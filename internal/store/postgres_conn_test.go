@@ -136,15 +136,20 @@ func calls(s *store.Store) map[string]func(context.Context) error {
 	}
 }
 
+// impatient opens a store that has little patience, as often as a slow machine takes.
+func impatient(t *testing.T, dsn string, o store.Options) (s *store.Store) {
+	t.Helper()
+	o.Migrate = true
+	well(t, "open", func() (err error) { s, err = store.Open(t.Context(), dsn, o); return err })
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
 // TestSilentDatabase is C-18: whoever asks a database that does not answer hears so, in the end nobody waits any more, and when it
 // answers again all is well.
 func TestSilentDatabase(t *testing.T) {
 	r, dsn := relayed(t)
-	s, err := store.Open(t.Context(), dsn, store.Options{Migrate: true, MaxConns: 4, Patience: 100 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := impatient(t, dsn, store.Options{MaxConns: 4, Patience: 100 * time.Millisecond})
 	before := runtime.NumGoroutine()
 	for range 3 {
 		r.mute.Store(true)
@@ -189,11 +194,7 @@ func well(t *testing.T, what string, call func() error) {
 // TestCommitWithoutAnswer: it is not known whether it took effect, here it did, and it is not run again.
 func TestCommitWithoutAnswer(t *testing.T) {
 	r, dsn := relayed(t)
-	s, err := store.Open(t.Context(), dsn, store.Options{Migrate: true, Patience: 500 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := impatient(t, dsn, store.Options{Patience: 500 * time.Millisecond})
 	for name, verb := range map[string]func(auth.Writes) error{
 		"after a statement":  func(w auth.Writes) error { return w.SetMeta("a", "b") },
 		"with the statement": func(w auth.Writes) error { return w.AddEvents(auth.Event{Tenant: "demo", ID: "1"}) },
@@ -203,33 +204,30 @@ func TestCommitWithoutAnswer(t *testing.T) {
 	} {
 		runs := 0
 		r.commits.Store(1)
-		err = s.Write(t.Context(), func(w auth.Writes) error { runs++; return verb(w) })
+		err := s.Write(t.Context(), func(w auth.Writes) error { runs++; return verb(w) })
 		if !errors.Is(err, auth.ErrUnavailable) || runs != 1 {
 			t.Errorf("%s: got %v after %d runs, want ErrUnavailable after one", name, err, runs)
 		}
 	}
-	events := []auth.Event{}
-	err = s.View(t.Context(), func(r auth.Reads) (err error) { events, err = r.Events("demo", "", 9); return err })
-	if err != nil || len(events) != 2 {
-		t.Errorf("got %d events, %v, want 2", len(events), err)
-	}
+	var events []auth.Event
 	var got string
 	well(t, "read", func() error {
-		return s.View(t.Context(), func(r auth.Reads) (err error) { got, err = r.Meta("a"); return err })
+		return s.View(t.Context(), func(r auth.Reads) error {
+			var err, err2 error
+			events, err = r.Events("demo", "", 9)
+			got, err2 = r.Meta("a")
+			return errors.Join(err, err2)
+		})
 	})
-	if got != "b" {
-		t.Errorf("got %q", got)
+	if len(events) != 2 || got != "b" {
+		t.Errorf("got %d events and %q, want 2 and b", len(events), got)
 	}
 }
 
 // TestLockedTable is C-19: a statement that waits is stopped where it runs, so that those who gave up leave nothing behind.
 func TestLockedTable(t *testing.T) {
 	dsn := pgtest.Database(t)
-	s, err := store.Open(t.Context(), dsn, store.Options{Migrate: true, MaxConns: 2, Patience: 200 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := impatient(t, dsn, store.Options{MaxConns: 2, Patience: 200 * time.Millisecond})
 	raw := rawPostgres(t, dsn)
 	lock, err := raw.BeginTx(t.Context(), nil)
 	if err != nil {
