@@ -202,7 +202,8 @@ func memberships(t auth.TenantID, user string, c membershipColumns) ([]auth.Memb
 }
 
 // People implements auth.Reads, in two statements: a page beyond the last person still has a count. SQLite takes the tables of a CROSS JOIN in
-// their order; it would read all users in that of the page, and look for the membership of each.
+// their order; it would read all users in that of the page, and look for the membership of each. That a membership has a credential, as each has,
+// keeps it from counting in the primary key, which has all that is counted but begins with the user.
 func (r reads) People(t auth.TenantID, ref auth.IdentityRef, p auth.PersonFilter) ([]auth.Person, int, error) {
 	const verb = "list people"
 	if err := r.h.several(); err != nil {
@@ -213,7 +214,8 @@ FROM memberships m
 CROSS JOIN users u
 CROSS JOIN identities i
 WHERE u.tenant_id = m.tenant_id AND u.id = m.user_id
-    AND i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id`}
+    AND i.tenant_id = m.tenant_id AND i.type = m.identity_type AND i.id = m.identity_id
+    AND m.credential <> ''`}
 	f.and("m.tenant_id = ?", string(t))
 	f.and("m.identity_type = ?", string(ref.Type))
 	f.and("m.identity_id = ?", ref.ID)

@@ -298,6 +298,7 @@ func TestSQLiteReadsByIndex(t *testing.T) {
 		tx.OverdueChallenges(at, 5)
 		tx.CountPushed("demo", auth.SubjectOf("17"), at)
 		tx.Link("demo", auth.LinkRef{})
+		tx.People("demo", auth.IdentityRef{Type: auth.Consumer, ID: "1"}, auth.PersonFilter{})
 		tx.People("demo", auth.IdentityRef{Type: auth.Consumer, ID: "1"}, auth.PersonFilter{Tag: "t", Email: "ada@example.com", Limit: 5})
 		tx.CountMessages("demo", "17", at)
 		tx.Queues(at)
