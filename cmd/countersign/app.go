@@ -371,11 +371,11 @@ func (a *app) secure(ln net.Listener) net.Listener {
 	})
 }
 
-// recountEvery is how many minutes lie between two looks at how many users there are.
+// recountEvery is how many minutes lie between two looks at how many users and organizations there are.
 const recountEvery = 60
 
 // tend makes the signing keys that are missing, RSA's in the background because it is slow to make, and from then on keeps the
-// directory young and sees to it that the number of users is right.
+// directory young and sees to it that what is counted is right.
 func (a *app) tend(ctx context.Context) {
 	warned := make(map[auth.TenantID]bool)
 	a.warn(warned)

@@ -120,8 +120,8 @@ type Reads interface {
 	Users(t TenantID, p UserPage, visit func(Account) error) error
 	// CountUsers counts the users of a tenant who are in any of the spans. Without spans it looks at none of them.
 	CountUsers(t TenantID, among []UserSpan) (int, error)
-	// MiscountedUsers tells of each tenant that CountUsers is wrong about by how many users it has more.
-	MiscountedUsers() (map[TenantID]int, error)
+	// Miscounted tells of each tenant whose Counts are wrong by how many it has more.
+	Miscounted() (map[TenantID]Counts, error)
 
 	// CountMessages counts the messages to the user that were begun since the time; SMS, e-mail and push together, and decoys.
 	CountMessages(t TenantID, id UserID, since time.Time) (int, error)
@@ -206,8 +206,8 @@ type Writes interface {
 	// DeleteUser deletes a user with their identifiers, password, authenticators, memberships and attempts. AddUser takes the id no more;
 	// ErrNotFound when there is none.
 	DeleteUser(t TenantID, id UserID, at time.Time) error
-	// CorrectUsers raises what CountUsers returns.
-	CorrectUsers(t TenantID, by int) error
+	// CorrectCounts raises a tenant's Counts.
+	CorrectCounts(t TenantID, by Counts) error
 	// PutUser writes what a user is and is called: everything but status, epoch and password. ids replace all of their identifiers;
 	// ErrExists when one is taken.
 	PutUser(u User, ids []Identifier) error

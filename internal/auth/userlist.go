@@ -122,32 +122,6 @@ func (p UserPage) compare(a, b Account) int {
 	return c
 }
 
-// Recount puts right how many users tenants are said to have: a node of an older version counts nobody whom it makes or deletes. As a rule
-// there is nothing to be done, and it only reads.
-func (s *Service) Recount(ctx context.Context) error {
-	wrong := false
-	err := s.store.View(ctx, func(r Reads) error {
-		missing, err := r.MiscountedUsers()
-		wrong = len(missing) > 0
-		return err
-	})
-	if err != nil || !wrong {
-		return err
-	}
-	return s.store.Update(ctx, func(tx Tx) error {
-		missing, err := tx.MiscountedUsers()
-		if err != nil {
-			return err
-		}
-		for t, n := range missing {
-			if err := tx.CorrectUsers(t, n); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
 // DeleteUser deletes a user of the actor's tenant and all that is theirs; every session and token of theirs ends at once, and their id
 // is nobody's again. Events stay, and so does the evidence of what they confirmed. It needs a client that administers the tenant.
 //

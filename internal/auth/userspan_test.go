@@ -109,28 +109,3 @@ func TestIndexesFindWhomASearchFinds(t *testing.T) {
 		t.Errorf("%d of 3000 searches went by an index, and %d found somebody", narrowed, nonempty)
 	}
 }
-
-// TestRecount puts right a number that is wrong, and leaves one that is right.
-func TestRecount(t *testing.T) {
-	t.Parallel()
-	e := authtest.New(t)
-	number := func() int {
-		_, n, err := e.Users(t.Context(), e.App(), auth.UserSearch{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
-	want := number()
-	for _, wrong := range []int{0, 5, -3} {
-		err := e.Store.Write(t.Context(), func(w auth.Writes) error { return w.CorrectUsers(authtest.Demo, wrong) })
-		if got := number(); err != nil || got != want+wrong {
-			t.Fatalf("got %d users, want %d (%v)", got, want+wrong, err)
-		}
-		for range 2 {
-			if err := e.Recount(t.Context()); err != nil || number() != want {
-				t.Errorf("after %d: got %d users, want %d (%v)", wrong, number(), want, err)
-			}
-		}
-	}
-}

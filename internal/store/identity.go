@@ -39,6 +39,7 @@ func (r reads) Identity(t auth.TenantID, ref auth.IdentityRef) (auth.Identity, e
 
 // AddIdentity implements auth.Writes.
 func (w writes) AddIdentity(i auth.Identity) error {
+	const verb = "add identity"
 	org, err := organizationText(i.Organization)
 	if err != nil {
 		return err
@@ -57,10 +58,15 @@ func (w writes) AddIdentity(i auth.Identity) error {
 		Organization: org,
 		Manager:      i.Organization.Manager,
 	})
-	if err := w.added("add identity", n, err); err != nil {
+	if err := w.added(verb, n, err); err != nil {
 		return err
 	}
-	return w.putDomains("add identity", i)
+	if i.Ref.Type == auth.Corporate {
+		if err := w.raise(verb, i.Tenant, auth.Counts{Organizations: 1}); err != nil {
+			return err
+		}
+	}
+	return w.putDomains(verb, i)
 }
 
 // PutIdentity implements auth.Writes.

@@ -110,7 +110,10 @@ func (w writes) DeleteIdentity(t auth.TenantID, ref auth.IdentityRef) error {
 		return w.h.fail(w.ctx, verb, err)
 	}
 	n, err := w.q.DropIdentity(w.ctx, sqlc.DropIdentityParams{TenantID: string(t), Type: string(ref.Type), ID: ref.ID})
-	return w.replaced(verb, n, err)
+	if err := w.replaced(verb, n, err); err != nil || ref.Type != auth.Corporate {
+		return err
+	}
+	return w.raise(verb, t, auth.Counts{Organizations: -1})
 }
 
 // DropMembership implements auth.Writes.
@@ -136,9 +139,7 @@ func (r reads) Organizations(t auth.TenantID, p auth.OrganizationFilter) ([]auth
 	if len(p.Managers) > 0 {
 		f.in("i.manager", p.Managers)
 	}
-	adapt := r.h.store.dialect.adapt
-	counts, err := read(r, verb, adapt(named("CountOrganizations", f)+"SELECT COUNT(*)"+f.text), f, func(n *int) []any { return []any{n} })
-	count, err := one(r, verb, counts, err)
+	count, err := r.countOrganizations(t, p, f)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -149,9 +150,21 @@ ORDER BY i.created_at, i.id`
 		size = math.MaxInt32
 	}
 	query += f.number(" LIMIT ? OFFSET ?", limit(size), limit(p.Offset))
-	rows, err := read(r, verb, adapt(query), f, (*organizationRow).fields)
+	rows, err := read(r, verb, r.h.store.dialect.adapt(query), f, (*organizationRow).fields)
 	all, err := list(r, verb, rows, err, func(o organizationRow) (auth.Identity, error) { return o.identity(t) })
 	return all, count, err
+}
+
+// countOrganizations counts those that f finds, and looks at none of them where it finds them all.
+func (r reads) countOrganizations(t auth.TenantID, p auth.OrganizationFilter, f filter) (int, error) {
+	const verb = "count organizations"
+	if p.Name == "" && len(p.Managers) == 0 {
+		n, err := r.counts(verb, t)
+		return n.Organizations, err
+	}
+	query := r.h.store.dialect.adapt(named("CountOrganizations", f) + "SELECT COUNT(*)" + f.text)
+	counts, err := read(r, verb, query, f, func(n *int) []any { return []any{n} })
+	return one(r, verb, counts, err)
 }
 
 // organizationRow is one row of Organizations.

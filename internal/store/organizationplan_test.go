@@ -3,6 +3,7 @@ package store_test
 import (
 	"database/sql"
 	"regexp"
+	"strings"
 	"testing"
 
 	"countersign/internal/auth"
@@ -48,10 +49,9 @@ func testOrganizationPlans(t *testing.T, s *store.Store, seen *statements, db *s
 		if text := plan(query, c.args); all.MatchString(text) || !c.sort && sorted.MatchString(text) {
 			t.Errorf("%s: reads or sorts all there are:\n%s\n%s", c.name, query, text)
 		}
-		if count := seen.texts[len(seen.texts)-2]; c.filter.Offset == 0 {
-			if text := plan(count, c.args[:len(c.args)-2]); all.MatchString(text) {
-				t.Errorf("%s: counts all there are:\n%s\n%s", c.name, count, text)
-			}
+		count := seen.texts[len(seen.texts)-2]
+		if text := plan(count, c.args[:len(c.args)-2]); all.MatchString(text) || c.filter.Offset > 0 && strings.Contains(count, "identities") {
+			t.Errorf("%s: counts all there are:\n%s\n%s", c.name, count, text)
 		}
 	}
 }

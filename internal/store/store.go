@@ -361,7 +361,7 @@ type dialect struct {
 	retryable func(error) bool // the transaction lost a race and may be run again
 	lost      func(error) bool // there is no connection; whatever has changed nothing yet may be run again on another one
 	silent    func(error) bool // there was no answer in time; nil: there always is one
-	parts     int64            // how many rows share the number of a tenant's users; 0: one
+	parts     int64            // how many rows share a tenant's counts; 0: one
 	idle      int              // connections that are kept, where any can be lost
 	duplicate func(error) bool // a key is taken
 	orphan    func(error) bool // a row names a parent that does not exist

@@ -296,7 +296,7 @@ func (w writes) AddUser(u auth.User, ids []auth.Identifier) error {
 			return err
 		}
 	}
-	return w.countUser(verb, u.Tenant, 1)
+	return w.raise(verb, u.Tenant, auth.Counts{Users: 1})
 }
 
 // PutUser implements auth.Writes. Identifiers that stay are not touched.

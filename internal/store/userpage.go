@@ -3,7 +3,6 @@ package store
 import (
 	"database/sql"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -47,9 +46,8 @@ func (r reads) Users(t auth.TenantID, p auth.UserPage, visit func(auth.Account) 
 func (r reads) CountUsers(t auth.TenantID, among []auth.UserSpan) (int, error) {
 	const verb = "count users"
 	if len(among) == 0 {
-		counts, err := r.q.UserCount(r.ctx, string(t))
-		n, err := one(r, verb, counts, err)
-		return int(n), err
+		n, err := r.counts(verb, t)
+		return n.Users, err
 	}
 	f := filter{text: "SELECT COUNT(*) FROM users u\nWHERE TRUE"}
 	f.and("u.tenant_id = ?", string(t))
@@ -135,29 +133,6 @@ func orderOf(p auth.UserPage) (key, order string) {
 		key = "u.created_at"
 	}
 	return key, "\nORDER BY " + key + direction + ", u.id" + direction
-}
-
-// MiscountedUsers implements auth.Reads.
-func (r reads) MiscountedUsers() (map[auth.TenantID]int, error) {
-	rows, err := r.q.MiscountedUsers(r.ctx)
-	missing := make(map[auth.TenantID]int, len(rows))
-	for _, row := range rows {
-		missing[auth.TenantID(row.ID)] = int(row.Missing)
-	}
-	return missing, r.h.fail(r.ctx, "count users", err)
-}
-
-// CorrectUsers implements auth.Writes.
-func (w writes) CorrectUsers(t auth.TenantID, by int) error { return w.countUser("count users", t, by) }
-
-// countUser adds to the number of a tenant's users.
-func (w writes) countUser(verb string, t auth.TenantID, more int) error {
-	part := int64(0)
-	if parts := w.h.store.dialect.parts; parts > 0 {
-		part = rand.N(parts)
-	}
-	err := w.q.CountUser(w.ctx, sqlc.CountUserParams{TenantID: string(t), Part: part, More: int64(more)})
-	return w.h.fail(w.ctx, verb, err)
 }
 
 // userRow is one row of Users.
@@ -266,7 +241,7 @@ func (w writes) DeleteUser(t auth.TenantID, id auth.UserID, at time.Time) error 
 	if err := w.replaced(verb, n, err); err != nil {
 		return err
 	}
-	if err := w.countUser(verb, t, -1); err != nil {
+	if err := w.raise(verb, t, auth.Counts{Users: -1}); err != nil {
 		return err
 	}
 	err = w.q.AddFormerUser(w.ctx, sqlc.AddFormerUserParams{TenantID: tenant, ID: user, DeletedAt: micros(at)})

@@ -24,6 +24,7 @@ type handle struct {
 	again  bool      // another was wanted
 	doomed error     // a statement failed, and with it the transaction
 	mark   mark      // of the transaction
+	part   int64     // which row of a tenant's counts the transaction adds to; 0: not chosen yet, or the only one
 
 	expected *expected // of the next statement
 }

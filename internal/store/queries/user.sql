@@ -72,19 +72,24 @@ DELETE FROM password_history WHERE tenant_id = $1 AND user_id = $2;
 -- name: DropAttemptsOf :exec
 DELETE FROM attempts WHERE tenant_id = $1 AND subject = $2;
 
--- name: CountUser :exec
-INSERT INTO user_counts (tenant_id, part, users) VALUES (sqlc.arg(tenant_id), sqlc.arg(part), sqlc.arg(more))
-ON CONFLICT (tenant_id, part) DO UPDATE SET users = user_counts.users + excluded.users;
+-- name: RaiseCounts :exec
+INSERT INTO user_counts (tenant_id, part, users, organizations)
+VALUES (sqlc.arg(tenant_id), sqlc.arg(part), sqlc.arg(users), sqlc.arg(organizations))
+ON CONFLICT (tenant_id, part) DO UPDATE SET
+    users = user_counts.users + excluded.users, organizations = user_counts.organizations + excluded.organizations;
 
--- name: UserCount :many
-SELECT CAST(COALESCE(SUM(users), 0) AS BIGINT) FROM user_counts WHERE tenant_id = $1;
+-- name: Counts :many
+SELECT CAST(COALESCE(SUM(users), 0) AS BIGINT) AS users, CAST(COALESCE(SUM(organizations), 0) AS BIGINT) AS organizations
+FROM user_counts WHERE tenant_id = $1;
 
--- MiscountedUsers looks at every user, and at one snapshot.
--- name: MiscountedUsers :many
-SELECT t.id,
-    CAST((SELECT COUNT(*) FROM users u WHERE u.tenant_id = t.id)
-        - COALESCE((SELECT SUM(c.users) FROM user_counts c WHERE c.tenant_id = t.id), 0) AS BIGINT) AS missing
-FROM tenants t
-WHERE (SELECT COUNT(*) FROM users u WHERE u.tenant_id = t.id)
-    <> COALESCE((SELECT SUM(c.users) FROM user_counts c WHERE c.tenant_id = t.id), 0)
-ORDER BY t.id;
+-- Miscounted looks at every user and organization, and at one snapshot.
+-- name: Miscounted :many
+WITH missing AS MATERIALIZED (
+    SELECT t.id,
+        CAST((SELECT COUNT(*) FROM users u WHERE u.tenant_id = t.id)
+            - COALESCE((SELECT SUM(c.users) FROM user_counts c WHERE c.tenant_id = t.id), 0) AS BIGINT) AS users,
+        CAST((SELECT COUNT(*) FROM identities i WHERE i.tenant_id = t.id AND i.type = 'CORPORATE')
+            - COALESCE((SELECT SUM(c.organizations) FROM user_counts c WHERE c.tenant_id = t.id), 0) AS BIGINT) AS organizations
+    FROM tenants t
+)
+SELECT id, users, organizations FROM missing WHERE users <> 0 OR organizations <> 0 ORDER BY id;

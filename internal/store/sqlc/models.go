@@ -593,9 +593,10 @@ type User struct {
 }
 
 type UserCount struct {
-	TenantID string
-	Part     int64
-	Users    int64
+	TenantID      string
+	Part          int64
+	Users         int64
+	Organizations int64
 }
 
 type UserKey struct {

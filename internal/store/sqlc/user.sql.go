@@ -129,20 +129,37 @@ func (q *Queries) AddUser(ctx context.Context, arg AddUserParams) (int64, error)
 	return result.RowsAffected()
 }
 
-const countUser = `-- name: CountUser :exec
-INSERT INTO user_counts (tenant_id, part, users) VALUES ($1, $2, $3)
-ON CONFLICT (tenant_id, part) DO UPDATE SET users = user_counts.users + excluded.users
+const counts = `-- name: Counts :many
+SELECT CAST(COALESCE(SUM(users), 0) AS BIGINT) AS users, CAST(COALESCE(SUM(organizations), 0) AS BIGINT) AS organizations
+FROM user_counts WHERE tenant_id = $1
 `
 
-type CountUserParams struct {
-	TenantID string
-	Part     int64
-	More     int64
+type CountsRow struct {
+	Users         int64
+	Organizations int64
 }
 
-func (q *Queries) CountUser(ctx context.Context, arg CountUserParams) error {
-	_, err := q.db.ExecContext(ctx, countUser, arg.TenantID, arg.Part, arg.More)
-	return err
+func (q *Queries) Counts(ctx context.Context, tenantID string) ([]CountsRow, error) {
+	rows, err := q.db.QueryContext(ctx, counts, tenantID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountsRow
+	for rows.Next() {
+		var i CountsRow
+		if err := rows.Scan(&i.Users, &i.Organizations); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const dropAttemptsOf = `-- name: DropAttemptsOf :exec
@@ -357,32 +374,35 @@ func (q *Queries) IdentifiersOf(ctx context.Context, arg IdentifiersOfParams) ([
 	return items, nil
 }
 
-const miscountedUsers = `-- name: MiscountedUsers :many
-SELECT t.id,
-    CAST((SELECT COUNT(*) FROM users u WHERE u.tenant_id = t.id)
-        - COALESCE((SELECT SUM(c.users) FROM user_counts c WHERE c.tenant_id = t.id), 0) AS BIGINT) AS missing
-FROM tenants t
-WHERE (SELECT COUNT(*) FROM users u WHERE u.tenant_id = t.id)
-    <> COALESCE((SELECT SUM(c.users) FROM user_counts c WHERE c.tenant_id = t.id), 0)
-ORDER BY t.id
+const miscounted = `-- name: Miscounted :many
+WITH missing AS MATERIALIZED (
+    SELECT t.id,
+        CAST((SELECT COUNT(*) FROM users u WHERE u.tenant_id = t.id)
+            - COALESCE((SELECT SUM(c.users) FROM user_counts c WHERE c.tenant_id = t.id), 0) AS BIGINT) AS users,
+        CAST((SELECT COUNT(*) FROM identities i WHERE i.tenant_id = t.id AND i.type = 'CORPORATE')
+            - COALESCE((SELECT SUM(c.organizations) FROM user_counts c WHERE c.tenant_id = t.id), 0) AS BIGINT) AS organizations
+    FROM tenants t
+)
+SELECT id, users, organizations FROM missing WHERE users <> 0 OR organizations <> 0 ORDER BY id
 `
 
-type MiscountedUsersRow struct {
-	ID      string
-	Missing int64
+type MiscountedRow struct {
+	ID            string
+	Users         int64
+	Organizations int64
 }
 
-// MiscountedUsers looks at every user, and at one snapshot.
-func (q *Queries) MiscountedUsers(ctx context.Context) ([]MiscountedUsersRow, error) {
-	rows, err := q.db.QueryContext(ctx, miscountedUsers)
+// Miscounted looks at every user and organization, and at one snapshot.
+func (q *Queries) Miscounted(ctx context.Context) ([]MiscountedRow, error) {
+	rows, err := q.db.QueryContext(ctx, miscounted)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []MiscountedUsersRow
+	var items []MiscountedRow
 	for rows.Next() {
-		var i MiscountedUsersRow
-		if err := rows.Scan(&i.ID, &i.Missing); err != nil {
+		var i MiscountedRow
+		if err := rows.Scan(&i.ID, &i.Users, &i.Organizations); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -497,6 +517,30 @@ func (q *Queries) PutUser(ctx context.Context, arg PutUserParams) (int64, error)
 	return result.RowsAffected()
 }
 
+const raiseCounts = `-- name: RaiseCounts :exec
+INSERT INTO user_counts (tenant_id, part, users, organizations)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (tenant_id, part) DO UPDATE SET
+    users = user_counts.users + excluded.users, organizations = user_counts.organizations + excluded.organizations
+`
+
+type RaiseCountsParams struct {
+	TenantID      string
+	Part          int64
+	Users         int64
+	Organizations int64
+}
+
+func (q *Queries) RaiseCounts(ctx context.Context, arg RaiseCountsParams) error {
+	_, err := q.db.ExecContext(ctx, raiseCounts,
+		arg.TenantID,
+		arg.Part,
+		arg.Users,
+		arg.Organizations,
+	)
+	return err
+}
+
 const raiseEpoch = `-- name: RaiseEpoch :execrows
 UPDATE users SET epoch = epoch + 1 WHERE tenant_id = $1 AND id = $2
 `
@@ -512,31 +556,4 @@ func (q *Queries) RaiseEpoch(ctx context.Context, arg RaiseEpochParams) (int64, 
 		return 0, err
 	}
 	return result.RowsAffected()
-}
-
-const userCount = `-- name: UserCount :many
-SELECT CAST(COALESCE(SUM(users), 0) AS BIGINT) FROM user_counts WHERE tenant_id = $1
-`
-
-func (q *Queries) UserCount(ctx context.Context, tenantID string) ([]int64, error) {
-	rows, err := q.db.QueryContext(ctx, userCount, tenantID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []int64
-	for rows.Next() {
-		var column_1 int64
-		if err := rows.Scan(&column_1); err != nil {
-			return nil, err
-		}
-		items = append(items, column_1)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }

@@ -81,7 +81,7 @@ func ofSome() map[string]part {
 		"ManyEvents":       testManyEvents,
 		"PutUser":          testPutUser,
 		"Users":            testUsers,
-		"CountUsers":       testCountUsers,
+		"Counts":           testCounts,
 		"Nobody":           testNobody,
 		"DeleteUser":       testDeleteUser,
 		"PutIdentity":      testPutIdentity,

@@ -92,41 +92,6 @@ func testUsers(t *testing.T, s auth.Store) {
 	}
 }
 
-// testCountUsers adds and deletes users at once, and corrects a number that is wrong.
-func testCountUsers(t *testing.T, s auth.Store) {
-	added(t, s, newWorld("demo"))
-	added(t, s, newWorld("other"))
-	race(func(i int) {
-		u := auth.User{Tenant: "demo", ID: auth.UserID(fmt.Sprint(100 + i))}
-		add := func(tx auth.Writes) error { return tx.AddUser(u, nil) }
-		if err := s.Write(t.Context(), add); err != nil {
-			t.Error(err)
-		}
-		if err := s.Write(t.Context(), add); !errors.Is(err, auth.ErrExists) {
-			t.Errorf("again: got %v, want ErrExists", err)
-		}
-		if i%2 == 0 {
-			return
-		}
-		drop := func(tx auth.Tx) error { return tx.DeleteUser("demo", u.ID, at(20)) }
-		if err := s.Update(t.Context(), drop); err != nil {
-			t.Error(err)
-		}
-	})
-	const left = 1 + racers/2
-	for _, step := range []struct{ wrong, count, missing int }{{0, left, 0}, {-2, left - 2, 2}, {2, left, 0}} {
-		if step.wrong != 0 {
-			write(t, s, func(tx auth.Writes) error { return tx.CorrectUsers("demo", step.wrong) })
-		}
-		n := read(t, s, func(r auth.Reads) (int, error) { return r.CountUsers("demo", nil) })
-		other := read(t, s, func(r auth.Reads) (int, error) { return r.CountUsers("other", nil) })
-		missing := read(t, s, auth.Reads.MiscountedUsers)
-		if n != step.count || other != 1 || missing["demo"] != step.missing || len(missing) != min(step.missing, 1) {
-			t.Errorf("%+v: got %d, of another tenant %d, and missing %v", step, n, other, missing)
-		}
-	}
-}
-
 // testNobody looks for whom nobody is, and finds nothing of those who were read in their place.
 func testNobody(t *testing.T, s auth.Store) {
 	added(t, s, live("demo"))
