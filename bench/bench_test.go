@@ -83,7 +83,7 @@ func TestEverythingIsMeasuredOnSQLite(t *testing.T) {
 }
 
 func TestWrongAnswerIsAnError(t *testing.T) {
-	s, err := newSite(1, false)
+	s, err := newSite(1, false, patientWait)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,18 +18,17 @@ type growth struct {
 }
 
 func (p plan) growths(ctx context.Context, sizes []int) (_ *growth, err error) {
-	g := &growth{bench: &bench{plan: p, ctx: ctx}, sizes: sizes}
-	g.note("building and starting")
-	if g.site, err = newSite(p.users, p.postgres); err != nil {
+	b, err := p.begin(ctx, patientWait)
+	if err != nil {
 		return nil, err
 	}
+	g := &growth{bench: b, sizes: sizes}
 	defer func() {
 		for _, p := range g.places {
 			err = errors.Join(err, p.server.stop())
 		}
 		err = errors.Join(err, g.close())
 	}()
-	g.kernel = g.hasher.Kernel()
 	for _, size := range sizes {
 		if err := g.place(size); err != nil {
 			return nil, err
@@ -55,23 +54,14 @@ func (p plan) growths(ctx context.Context, sizes []int) (_ *growth, err error) {
 
 // place starts a server on a database of the given size of each kind.
 func (g *growth) place(size int) error {
-	name := fmt.Sprintf("%d users", size)
-	d, dsn, err := g.sqliteIn(fmt.Sprintf("grown%d", size))
+	databases, err := g.databases(fmt.Sprintf("grown%d", size))
 	if err != nil {
 		return err
 	}
-	databases := []database{{"SQLite, " + name, d.config}}
-	dsns := []string{dsn}
-	if g.plan.postgres {
-		d, dsn, err := g.postgreSQLIn(fmt.Sprintf("grown%d", size))
-		if err != nil {
-			return err
-		}
-		databases, dsns = append(databases, database{"PostgreSQL, " + name, d.config}), append(dsns, dsn)
-	}
-	for i, d := range databases {
+	for _, d := range databases {
+		d.name += fmt.Sprintf(", %d users", size)
 		began := time.Now()
-		if err := grow(dsns[i], size-g.plan.users); err != nil {
+		if err := grow(d.dsn, size-g.plan.users); err != nil {
 			return fmt.Errorf("%s: %w", d.name, err)
 		}
 		g.note("%s: filled in %v", d.name, time.Since(began).Round(time.Second))
@@ -80,7 +70,7 @@ func (g *growth) place(size int) error {
 			return err
 		}
 		postmaster := 0
-		if strings.HasPrefix(dsns[i], "postgres:") {
+		if strings.HasPrefix(d.dsn, "postgres:") {
 			postmaster = g.site.postgres.PID()
 		}
 		g.places = append(g.places, &place{database: d, server: server, parties: spending(server, postmaster)})

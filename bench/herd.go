@@ -33,34 +33,27 @@ const (
 )
 
 func (p plan) herds(ctx context.Context, size int) (_ *herds, err error) {
-	h := &herds{bench: &bench{plan: p, ctx: ctx}, size: size}
-	h.note("building and starting")
-	if h.site, err = newSite(p.users, p.postgres); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, h.close()) }()
-	h.kernel, h.wait = h.hasher.Kernel(), 450*time.Millisecond // the default
-	d, dsn, err := h.sqliteIn("herded")
+	b, err := p.begin(ctx, usualWait)
 	if err != nil {
 		return nil, err
 	}
-	d.name = "SQLite"
-	if err := h.gather(d, dsn); err != nil {
+	defer func() { err = errors.Join(err, b.close()) }()
+	h := &herds{bench: b, size: size}
+	databases, err := b.databases("herded")
+	if err != nil {
 		return nil, err
 	}
-	if !p.postgres {
-		return h, nil
+	for _, d := range databases {
+		if err := h.gather(d); err != nil {
+			return nil, err
+		}
 	}
-	if d, dsn, err = h.postgreSQLIn("herded"); err != nil {
-		return nil, err
-	}
-	d.name = "PostgreSQL"
-	return h, h.gather(d, dsn)
+	return h, nil
 }
 
 // gather measures on one database.
-func (h *herds) gather(d database, dsn string) (err error) {
-	if err := grow(dsn, h.size); err != nil {
+func (h *herds) gather(d database) (err error) {
+	if err := grow(d.dsn, h.size); err != nil {
 		return err
 	}
 	server, err := h.start(h.program, "serve", "--config", d.config)

@@ -45,14 +45,13 @@ const (
 
 // overloads measures the curve on each database.
 func (p plan) overloads(ctx context.Context, shares []float64) (_ *overload, err error) {
-	o := &overload{bench: &bench{plan: p, ctx: ctx}, shares: shares}
-	o.note("building and starting")
-	if o.site, err = newSite(p.users, p.postgres); err != nil {
+	b, err := p.begin(ctx, usualWait)
+	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, o.close()) }()
-	o.kernel, o.wait = o.hasher.Kernel(), 450*time.Millisecond // the default
-	databases, err := o.databases()
+	defer func() { err = errors.Join(err, b.close()) }()
+	o := &overload{bench: b, shares: shares}
+	databases, err := b.databases("overload")
 	if err != nil {
 		return nil, err
 	}

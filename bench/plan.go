@@ -54,15 +54,24 @@ type bench struct {
 	ctx context.Context
 }
 
-func (p plan) carryOut(ctx context.Context) (_ *results, err error) {
+// begin builds and starts what a measurement needs. close takes it away.
+func (p plan) begin(ctx context.Context, wait time.Duration) (_ *bench, err error) {
 	b := &bench{plan: p, ctx: ctx}
 	b.note("building and starting")
-	if b.site, err = newSite(p.users, p.postgres); err != nil {
+	if b.site, err = newSite(p.users, p.postgres, wait); err != nil {
+		return nil, err
+	}
+	b.kernel = b.hasher.Kernel()
+	return b, nil
+}
+
+func (p plan) carryOut(ctx context.Context) (_ *results, err error) {
+	b, err := p.begin(ctx, patientWait)
+	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	b.kernel = b.hasher.Kernel()
-	databases, err := b.databases()
+	databases, err := b.databases("rates")
 	if err != nil {
 		return nil, err
 	}
@@ -76,14 +85,15 @@ func (b *bench) note(format string, args ...any) {
 	fmt.Fprintf(b.progress, "bench: "+format+"\n", args...)
 }
 
-func (b *bench) databases() ([]database, error) {
-	makers := []func() (database, error){b.sqlite}
+// databases makes one of each kind.
+func (b *bench) databases(name string) ([]database, error) {
+	makers := []func(name string) (database, error){b.sqlite}
 	if b.plan.postgres {
 		makers = append(makers, b.postgreSQL)
 	}
 	var all []database
 	for _, m := range makers {
-		d, err := m()
+		d, err := m(name)
 		if err != nil {
 			return nil, err
 		}

@@ -30,18 +30,18 @@ type scale struct {
 
 // scaleouts measures each number of nodes with mostConns connections in all.
 func (p plan) scaleouts(ctx context.Context, nodes []int) (_ *scaleout, err error) {
-	s := &scaleout{bench: &bench{plan: p, ctx: ctx}}
-	s.note("building and starting")
-	if s.site, err = newSite(p.users, true); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	s.kernel = s.hasher.Kernel()
-	d, dsn, err := s.postgreSQLIn("PostgreSQL")
+	p.postgres = true
+	b, err := p.begin(ctx, patientWait)
 	if err != nil {
 		return nil, err
 	}
-	db, err := sql.Open("pgx", dsn)
+	defer func() { err = errors.Join(err, b.close()) }()
+	s := &scaleout{bench: b}
+	d, err := b.postgreSQL("scaled")
+	if err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("pgx", d.dsn)
 	if err != nil {
 		return nil, err
 	}

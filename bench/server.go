@@ -30,15 +30,21 @@ type site struct {
 	dir      string
 	program  string
 	users    int
-	wait     time.Duration // for a slot of the hash
+	wait     time.Duration // of logins for their turn
 	hasher   *passhash.Hasher
 	encoded  string         // hash of the password, which all users have
 	postgres *pgtest.Server // nil without PostgreSQL
 }
 
+// How long logins wait for their turn: as they do by default, and as is due to closed loops, which do not overload a server.
+const (
+	usualWait   = 450 * time.Millisecond
+	patientWait = answerLimit
+)
+
 // newSite builds and starts what a run needs. close takes it away.
-func newSite(users int, withPostgres bool) (_ *site, err error) {
-	s := &site{users: users, wait: answerLimit} // closed loops do not overload a server
+func newSite(users int, withPostgres bool, wait time.Duration) (_ *site, err error) {
+	s := &site{users: users, wait: wait}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -79,48 +85,34 @@ func (s *site) close() error {
 // database is a migrated and seeded database, and the configuration of its server.
 type database struct {
 	name   string // as in the report
+	dsn    string
 	config string // file
 }
 
-// sqlite makes a database in a file.
-func (s *site) sqlite() (database, error) {
-	d, _, err := s.sqliteIn("SQLite")
-	return d, err
+// sqlite makes a database in a file of that name.
+func (s *site) sqlite(name string) (database, error) {
+	return s.prepare("SQLite", name, "sqlite:"+filepath.Join(s.dir, name+".db"))
 }
 
-// postgreSQL makes a database on the server of the run.
-func (s *site) postgreSQL() (database, error) {
-	d, _, err := s.postgreSQLIn("PostgreSQL")
-	return d, err
-}
-
-// sqliteIn makes a database in a file of that name, and returns its dsn, too.
-func (s *site) sqliteIn(name string) (d database, dsn string, err error) {
-	dsn = "sqlite:" + filepath.Join(s.dir, name+".db")
-	d, err = s.prepare(name, dsn)
-	return d, dsn, err
-}
-
-// postgreSQLIn makes a database of that name, and returns its dsn, too.
-func (s *site) postgreSQLIn(name string) (d database, dsn string, err error) {
-	if dsn, err = s.postgres.Create(strings.ToLower(name)); err != nil {
-		return d, "", err
+// postgreSQL makes a database of that name on the server of the run.
+func (s *site) postgreSQL(name string) (database, error) {
+	dsn, err := s.postgres.Create(name)
+	if err != nil {
+		return database{}, err
 	}
-	d, err = s.prepare(name+"-pg", dsn)
-	d.name = name
-	return d, dsn, err
+	return s.prepare("PostgreSQL", name+"-pg", dsn)
 }
 
 // prepare migrates a database, seeds it by a first start of the server and settles it.
-func (s *site) prepare(name, dsn string) (database, error) {
-	return s.prepareWith(name, dsn, seedOf(s.users, s.encoded))
+func (s *site) prepare(name, file, dsn string) (database, error) {
+	return s.prepareWith(name, file, dsn, seedOf(s.users, s.encoded))
 }
 
 // prepareWith is prepare with a seed file of this text.
-func (s *site) prepareWith(name, dsn, seedText string) (database, error) {
+func (s *site) prepareWith(name, file, dsn, seedText string) (database, error) {
 	config := fmt.Sprintf("listen: 127.0.0.1:0\npublic_url: http://127.0.0.1\ndatabase: %q\nmaster_key: %s\nhash: {wait: %s}\n", dsn, masterKey, s.wait)
-	d := database{name, filepath.Join(s.dir, name+".yaml")}
-	first, seed := filepath.Join(s.dir, name+"-first.yaml"), filepath.Join(s.dir, "seed.yaml")
+	d := database{name, dsn, filepath.Join(s.dir, file+".yaml")}
+	first, seed := filepath.Join(s.dir, file+"-first.yaml"), filepath.Join(s.dir, "seed.yaml")
 	for path, text := range map[string]string{
 		d.config: config, first: config + fmt.Sprintf("seed: %q\n", seed), seed: seedText,
 	} {

@@ -30,29 +30,22 @@ type swept struct {
 const sweepLimit = 10 * time.Minute
 
 func (p plan) sweeps(ctx context.Context, expired int) (_ *sweeping, err error) {
-	s := &sweeping{bench: &bench{plan: p, ctx: ctx}, expired: expired}
-	s.note("building and starting")
-	if s.site, err = newSite(p.users, p.postgres); err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	s.kernel = s.hasher.Kernel()
-	d, dsn, err := s.sqliteIn("swept")
+	b, err := p.begin(ctx, patientWait)
 	if err != nil {
 		return nil, err
 	}
-	d.name = "SQLite"
-	if err := s.sweep(d, dsn); err != nil {
+	defer func() { err = errors.Join(err, b.close()) }()
+	s := &sweeping{bench: b, expired: expired}
+	databases, err := b.databases("swept")
+	if err != nil {
 		return nil, err
 	}
-	if !p.postgres {
-		return s, nil
+	for _, d := range databases {
+		if err := s.sweep(d); err != nil {
+			return nil, err
+		}
 	}
-	if d, dsn, err = s.postgreSQLIn("swept"); err != nil {
-		return nil, err
-	}
-	d.name = "PostgreSQL"
-	return s, s.sweep(d, dsn)
+	return s, nil
 }
 
 // ended says what makes copies of rows differ whose time is over. Their ends lie in 1970.
@@ -69,12 +62,12 @@ func ended(blob string) []copied {
 }
 
 // sweep measures on one database, with nothing to be swept and then while something is.
-func (s *sweeping) sweep(d database, dsn string) (err error) {
-	quiet, err := s.expire(d, dsn)
+func (s *sweeping) sweep(d database) (err error) {
+	quiet, err := s.expire(d)
 	if err != nil {
 		return err
 	}
-	db, err := sql.Open(driverOf(dsn))
+	db, err := sql.Open(driverOf(d.dsn))
 	if err != nil {
 		return err
 	}
@@ -114,7 +107,7 @@ func driverOf(dsn string) (driver, source string) {
 }
 
 // expire measures with nothing to be swept, stops the server and fills the database with rows whose time is over.
-func (s *sweeping) expire(d database, dsn string) (quiet [2]load, err error) {
+func (s *sweeping) expire(d database) (quiet [2]load, err error) {
 	server, err := s.start(s.program, "serve", "--config", d.config)
 	if err != nil {
 		return quiet, err
@@ -127,7 +120,7 @@ func (s *sweeping) expire(d database, dsn string) (quiet [2]load, err error) {
 		return quiet, err
 	}
 	s.note("%s: making %d rows of each of %d kinds", d.name, s.expired, len(ended("?")))
-	return quiet, multiply(dsn, s.expired, ended)
+	return quiet, multiply(d.dsn, s.expired, ended)
 }
 
 // challenge has a server make a challenge, to be copied.

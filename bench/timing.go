@@ -81,13 +81,13 @@ func (k kind) addresses(route, samples int) []string {
 }
 
 func (p plan) timings(ctx context.Context, samples int) (_ *timing, err error) {
-	t := &timing{bench: &bench{plan: p, ctx: ctx}, samples: samples}
-	t.note("building and starting")
-	if t.site, err = newSite(0, false); err != nil {
+	p.users, p.postgres = 0, false
+	b, err := p.begin(ctx, patientWait)
+	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, t.close()) }()
-	t.kernel = t.hasher.Kernel()
+	defer func() { err = errors.Join(err, b.close()) }()
+	t := &timing{bench: b, samples: samples}
 	config, err := t.populate()
 	if err != nil {
 		return nil, err
@@ -181,7 +181,7 @@ func (t *timing) populate() (config string, err error) {
 		}
 	}
 	dsn := "sqlite:" + filepath.Join(t.dir, "timing.db")
-	d, err := t.prepareWith("timing", dsn, text.String())
+	d, err := t.prepareWith("timing", "timing", dsn, text.String())
 	if err != nil {
 		return "", err
 	}
