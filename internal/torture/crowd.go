@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,11 +34,10 @@ type client struct {
 	crowd   *crowd
 	pending *call        // the latest one, when it was not answered
 	since   auth.EventID // all events of the user come after it
-	turned  int          // how often in a row a server said that it cannot do its work now
+	turned  int          // how often in a row a server said in calm conditions that it cannot do its work now
 }
 
-// mostTurned is how often in a row that may be in calm conditions: a machine that is slow now and then is no fault, and one call without any
-// other answer is.
+// mostTurned is how often in a row that may be: a machine that is slow now and then is no fault, and one call without any answer is.
 const mostTurned = 5
 
 func newCrowd(n int, seed uint64, l limits) *crowd {
@@ -114,6 +112,7 @@ func (s *script) resetCount() int {
 // make makes calls at the same time, each at a node of its own.
 func (c *client) make(ctx context.Context, calls []call) {
 	answers := make([]answer, len(calls))
+	calm := c.crowd.calm.Load()
 	first := c.IntN(len(c.crowd.nodes))
 	begun := c.crowd.now()
 	var all sync.WaitGroup
@@ -128,19 +127,17 @@ func (c *client) make(ctx context.Context, calls []call) {
 		}
 	}
 	c.pending = nil
-	if !slices.ContainsFunc(answers, func(a answer) bool { return a.class == lost }) {
-		c.turned = 0
-	}
 	for i, a := range answers {
-		if a.class == lost {
-			c.pending = &calls[i]
-			if c.turned++; !a.away {
-				c.turned = mostTurned
-			}
-			if c.crowd.calm.Load() && c.turned >= mostTurned {
-				c.breaks("a call was not answered in calm conditions%s\n%s", a.detail, c.crowd.faults())
-			}
+		if a.class != lost {
+			continue
 		}
+		c.pending = &calls[i]
+		if c.turned++; calm && (!a.away || c.turned >= mostTurned) {
+			c.breaks("a call was not answered in calm conditions%s\n%s", a.detail, c.crowd.faults())
+		}
+	}
+	if c.pending == nil || !calm {
+		c.turned = 0
 	}
 	c.observe(calls, answers, begun, c.crowd.now(), slack+2*c.crowd.skew)
 	if k := calls[0].kind; (k == askCode || k == askRecovery) && answers[0].class == ok {
