@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +9,9 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"countersign/internal/auth"
 	"countersign/internal/jose"
@@ -60,18 +61,25 @@ func (c evidenceVerify) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	var d evidenceDocument
-	strict := json.NewDecoder(bytes.NewReader(text))
-	strict.DisallowUnknownFields()
-	if err := strict.Decode(&d); err != nil {
-		return errors.New("the file is not evidence of version 1")
-	}
-	lines, err := d.verify(string(keys))
+	lines, err := verifyEvidence(text, keys)
 	if err != nil {
-		return fmt.Errorf("the evidence does not hold: %w", err)
+		return err
 	}
 	_, err = fmt.Fprintln(w.stdout, strings.Join(lines, "\n"))
 	return err
+}
+
+// verifyEvidence returns what a document proves by the keys. Nothing may stand in it twice, or beside it.
+func verifyEvidence(text, keys []byte) ([]string, error) {
+	var d evidenceDocument
+	if json.Unmarshal(text, &d, json.RejectUnknownMembers(true)) != nil {
+		return nil, errors.New("the file is not evidence of version 1")
+	}
+	lines, err := d.verify(keys)
+	if err != nil {
+		return nil, fmt.Errorf("the evidence does not hold: %w", err)
+	}
+	return lines, nil
 }
 
 func readFileOr(name string, standard io.Reader) ([]byte, error) {
@@ -83,7 +91,7 @@ func readFileOr(name string, standard io.Reader) ([]byte, error) {
 
 // verify follows the chain: our key signed the certificate, the certificate holds the device's key, and that key signed the answer; and so
 // did, if the certificate has one, the device's passkey when it approved. Nothing that stands beside the signatures is believed.
-func (d evidenceDocument) verify(jwks string) ([]string, error) {
+func (d evidenceDocument) verify(jwks []byte) ([]string, error) {
 	if d.Version != 1 {
 		return nil, fmt.Errorf("its version is %d; this program reads 1", d.Version)
 	}
@@ -161,11 +169,11 @@ func (d evidenceDocument) verifyPasskey(certificate jose.Claims) error {
 }
 
 // publishedKeys reads a server's key set, which has keys of several algorithms.
-func publishedKeys(jwks string) (*jose.Set, error) {
+func publishedKeys(jwks []byte) (*jose.Set, error) {
 	var raw struct {
-		Keys []json.RawMessage `json:"keys"`
+		Keys []jsontext.Value `json:"keys"`
 	}
-	if json.Unmarshal([]byte(jwks), &raw) != nil || len(raw.Keys) == 0 {
+	if json.Unmarshal(jwks, &raw) != nil || len(raw.Keys) == 0 {
 		return nil, errors.New("the key set is none")
 	}
 	var keys []jose.PublicKey

@@ -28,13 +28,13 @@ const (
 // It is in the page itself, so that no visit is told to whoever keeps an image; and it is what it says, since it is read to its end.
 func CheckLogo(uri string) error {
 	var read func([]byte) (image.Config, error)
-	text := ""
-	for media, decode := range map[string]func([]byte) (image.Config, error){"image/png": readPNG, "image/jpeg": readJPEG} {
-		if rest, ok := strings.CutPrefix(uri, "data:"+media+";base64,"); ok {
-			read, text = decode, rest
-		}
-	}
-	if read == nil {
+	head, text, _ := strings.Cut(uri, ",")
+	switch head {
+	case "data:image/png;base64":
+		read = readPNG
+	case "data:image/jpeg;base64":
+		read = readJPEG
+	default:
 		return errors.New("must begin with data:image/png;base64, or data:image/jpeg;base64,")
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(text)
@@ -64,6 +64,9 @@ func readPNG(raw []byte) (image.Config, error) {
 }
 
 func readJPEG(raw []byte) (image.Config, error) {
+	if !bytes.HasPrefix(raw, []byte("\xff\xd8\xff")) { // the decoder would skip what is no marker
+		return image.Config{}, image.ErrFormat
+	}
 	config, err := jpeg.DecodeConfig(bytes.NewReader(raw))
 	if err == nil && config.Width <= maxLogoSide && config.Height <= maxLogoSide {
 		_, err = jpeg.Decode(bytes.NewReader(raw))

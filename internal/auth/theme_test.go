@@ -3,9 +3,11 @@ package auth_test
 import (
 	"bytes"
 	"encoding/base64"
+	"errors"
 	"image"
 	"image/jpeg"
 	"image/png"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -47,4 +49,28 @@ func TestLogo(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", name, err, tt.want)
 		}
 	}
+}
+
+// FuzzCheckLogo looks for a logo that panics, or is accepted and is more in a page than an image.
+func FuzzCheckLogo(f *testing.F) {
+	var small, photo bytes.Buffer
+	if err := errors.Join(png.Encode(&small, image.NewGray(image.Rect(0, 0, 3, 2))), jpeg.Encode(&photo, image.NewGray(image.Rect(0, 0, 9, 9)), nil)); err != nil {
+		f.Fatal(err)
+	}
+	for _, media := range []string{"image/png", "image/jpeg", "image/svg+xml"} {
+		f.Add(media, small.Bytes())
+		f.Add(media, photo.Bytes())
+	}
+	f.Fuzz(func(t *testing.T, media string, raw []byte) {
+		uri := "data:" + media + ";base64," + base64.StdEncoding.EncodeToString(raw)
+		if auth.CheckLogo(uri) != nil {
+			return
+		}
+		if media != "image/png" && media != "image/jpeg" || len(raw) > 24<<10 {
+			t.Errorf("%s of %d bytes is accepted", media, len(raw))
+		}
+		if kind := http.DetectContentType(raw); kind != media {
+			t.Errorf("%s is accepted as %s", kind, media)
+		}
+	})
 }

@@ -81,6 +81,27 @@ func FuzzParsePublic(f *testing.F) {
 	})
 }
 
+// FuzzParseSet looks for a key set that panics, or is accepted and is not what it is bounded to be.
+func FuzzParseSet(f *testing.F) {
+	key := fixedKey(f).Public().String()
+	for _, seed := range []string{keySet(key), keySet(key, key), keySet(key, `{}`), keySet(), `{"keys":null}`, `{"keys":[[]],"keys":[]}`, key, ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		set, err := jose.ParseSet(text, "")
+		if err != nil {
+			return
+		}
+		again, err := jose.ParseSet(string(set.JWKS()), "")
+		if err != nil || string(again.JWKS()) != string(set.JWKS()) || set.Alg() == "" {
+			t.Errorf("ParseSet(%s): %v", set.JWKS(), err)
+		}
+		if strings.Contains(string(set.JWKS()), `"d":`) {
+			t.Errorf("%s is not public", set.JWKS())
+		}
+	})
+}
+
 // FuzzVerifyOwn looks for a token that brings its key and panics, is refused without a reason, or is accepted although go-jose would not
 // accept it under that key.
 func FuzzVerifyOwn(f *testing.F) {

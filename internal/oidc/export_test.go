@@ -14,3 +14,8 @@ func StatusOf(c auth.Code) int {
 }
 
 func WriteError(w *httpx.Response, err error) { writeError(w, err) }
+
+func ReadClaims(text string) (in auth.AuthorizationRequest, ok bool) {
+	ok = readClaims(text, &in)
+	return in, ok
+}
