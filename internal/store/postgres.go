@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -52,7 +53,7 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 		duplicate: postgresCode("23505"), // unique_violation
 		orphan:    postgresCode("23503"), // foreign_key_violation
 		goose:     goose.DialectPostgres,
-		adapt:     func(text string) string { return text },
+		adapt:     func(text string) string { return strings.ReplaceAll(text, byManager, "") },
 		locker:    advisoryLock{patience},
 		versions:  "SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('goose_db_version')",
 	}}

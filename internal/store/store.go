@@ -371,7 +371,7 @@ type dialect struct {
 	detach func(ctx context.Context, query string) context.Context
 
 	goose    goose.Dialect
-	adapt    func(string) string // what becomes of a text of SQL that names collations
+	adapt    func(string) string // what becomes of a text of SQL that names collations, as PostgreSQL does, or an index, as SQLite does
 	locker   lock.SessionLocker  // keeps two processes from migrating at once; may be nil
 	versions string              // a query for the number of tables that hold the schema's version
 }
