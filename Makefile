@@ -42,7 +42,7 @@ torture: ## what was answered stays so, whatever breaks
 
 torture-long: ## the same for a night, on a machine that allows everything; writes the table of docs/reliability.md
 	scripts/setup
-	go test ./internal/passhash/argon2 -run '^$$' -fuzz '^FuzzKey$$' -fuzztime 10000000x -fuzzminimizetime 10x -timeout 0
+	scripts/fuzz 10000000x FuzzKey
 	go run ./internal/torture -long -all -markdown docs/reliability.md
 
 race: ## every test under the race detector

@@ -3,12 +3,14 @@ package oidc_test
 import (
 	"testing"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"countersign/internal/oidc"
 )
 
-// FuzzReadClaims looks for a claims parameter (OIDC Core §5.5) that panics, is read although it is no object, or loses a claim that it asks for.
+// FuzzReadClaims looks for a claims parameter (OIDC Core §5.5) that panics, is read although it is no object, or has a claim lost that it asks
+// for, or asked for twice.
 func FuzzReadClaims(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `null`, `[]`, ``, `{"id_token":null,"userinfo":{}}`, `{"id_token":{"email":null,"acr":{"values":["a","b"],"essential":true},"sub":{"value":"17"}}}`,
@@ -30,6 +32,17 @@ func FuzzReadClaims(f *testing.F) {
 				t.Errorf("%q asks for %q twice, or for a claim that is always there", text, c.Name)
 			}
 			names[c.Name] = true
+		}
+		var asked struct {
+			IDToken map[string]jsontext.Value `json:"id_token"`
+		}
+		if err := json.Unmarshal([]byte(text), &asked); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+		for name := range asked.IDToken {
+			if name != "sub" && name != "acr" && !names[name] {
+				t.Errorf("%q asks for %q, which is lost", text, name)
+			}
 		}
 	})
 }
