@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"context"
 	"net/netip"
 	"testing"
 	"time"
@@ -138,4 +139,35 @@ func TestCallerWithoutAnAddressIsNotLimitedByIt(t *testing.T) {
 		_, err := s.AuthenticateClient(t.Context(), credentials("app", "wrong"), auth.Via{Address: netip.Addr{}})
 		wantCode(t, err, auth.CodeUnknownClient)
 	}
+}
+
+// racedStore is at a row that others change: the first writes find it changed since it was read.
+type racedStore struct {
+	auth.Store
+	races int
+}
+
+func (s *racedStore) Write(ctx context.Context, fn func(auth.Writes) error) error {
+	if s.races > 0 {
+		s.races--
+		return auth.ErrRaced
+	}
+	return s.Store.Write(ctx, fn)
+}
+
+// TestRequestThatIsRacedCountsOnce: a refresh that others outrun reads again, which is no request more of the user.
+func TestRequestThatIsRacedCountsOnce(t *testing.T) {
+	t.Parallel()
+	e := limited(t, 100, 2)
+	token := authenticate(t, e, "ada").RefreshToken
+	s := e.Another(t, func(c *auth.Config) { c.Store = &racedStore{Store: e.Store, races: 3} })
+	set, err := s.Refresh(t.Context(), e.App(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if set, err = s.Refresh(t.Context(), e.App(), set.RefreshToken); err != nil {
+		t.Errorf("the second: %v", err)
+	}
+	_, err = s.Refresh(t.Context(), e.App(), set.RefreshToken)
+	wantCode(t, err, auth.CodeThrottled)
 }

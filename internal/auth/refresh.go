@@ -51,14 +51,16 @@ func (s *Service) Refresh(ctx context.Context, by Actor, token string, scopes ..
 	if !ok {
 		return TokenSet{}, refuse(CodeInvalidRefresh)
 	}
-	for {
+	for charged := false; ; charged = true {
 		now := s.now()
 		live, err := s.readRefresh(ctx, by, sha256.Sum256(secret[:]), now)
 		if err != nil {
 			return TokenSet{}, err
 		}
-		if err := s.chargeUser(by.Tenant, live.User.ID, now); err != nil {
-			return TokenSet{}, err
+		if !charged {
+			if err := s.chargeUser(by.Tenant, live.User.ID, now); err != nil {
+				return TokenSet{}, err
+			}
 		}
 		next, nextHash := s.tokenOf(sealRefresh, s.successor(secret))
 		replay := !live.Token.RotatedAt.IsZero()
