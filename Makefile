@@ -1,6 +1,9 @@
 # Two commands do everything on a fresh machine: make run, make test.
 
-STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.7.0
+# The Go that go.mod names, fetched like any module, also where `go env` says "local": older ones have known vulnerabilities.
+export GOTOOLCHAIN ?= $(shell sed -n 's/^toolchain //p' go.mod)
+
+STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 .PHONY: run build sbom vulnerabilities test check scripts clients torture torture-long bench race generate fuzz
 
@@ -13,13 +16,14 @@ build: ## the program, static and stripped
 sbom: build ## what the program is made of, as CycloneDX: countersign.cdx.json
 	go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 bin -json -std -output countersign.cdx.json countersign
 
-vulnerabilities: ## known ones in what the program calls; asks the Go vulnerability database
-	go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+vulnerabilities: ## known ones in what is called of the modules and of Go itself
+	scripts/vulnerabilities
 
 test: ## every test, on SQLite and PostgreSQL; installs what it needs first
 	scripts/setup
 	go vet -tags postgres ./...
 	$(STATICCHECK) -tags postgres ./...
+	scripts/vulnerabilities
 	go test -count=1 -tags postgres -timeout 40m ./...
 	$(MAKE) torture
 	scripts/fuzz 20000x

@@ -2,6 +2,8 @@ module countersign
 
 go 1.26.0
 
+toolchain go1.27.3
+
 require (
 	github.com/alecthomas/kong v1.17.0
 	github.com/boombuler/barcode v1.1.0
