@@ -110,7 +110,7 @@ func (w writes) DeleteIdentity(t auth.TenantID, ref auth.IdentityRef) error {
 		return w.h.fail(w.ctx, verb, err)
 	}
 	n, err := w.q.DropIdentity(w.ctx, sqlc.DropIdentityParams{TenantID: string(t), Type: string(ref.Type), ID: ref.ID})
-	if err := w.replaced(verb, n, err); err != nil || ref.Type != auth.Corporate {
+	if err := w.dropped(verb, n, err); err != nil || ref.Type != auth.Corporate {
 		return err
 	}
 	return w.raise(verb, t, auth.Counts{Organizations: -1})

@@ -44,7 +44,7 @@ func connectPostgres(ctx context.Context, dsn string, o Options) (*Store, error)
 	writing := make(lane, max(1, conns-max(1, conns/4)))
 	s := &Store{options: o, reader: db, writer: db, conns: make(lane, conns), writing: writing, patience: patience, guard: g, dialect: dialect{
 		view:      &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
-		retryable: postgresCode("40001", "40P01"), // serialization_failure, deadlock_detected
+		retryable: lostRace,
 		lost:      connectionLost,
 		silent:    func(err error) bool { return errors.Is(err, errSilent) || stopped(err) },
 		detach:    detachShort,
@@ -112,6 +112,12 @@ func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
 		config.RuntimeParams["application_name"] = "countersign"
 	}
 	return config, nil
+}
+
+// lostRace reports whether a transaction may be run again since another was in its way. PostgreSQL finds that by itself, but for rows that were
+// added below one which is then deleted.
+func lostRace(err error) bool {
+	return postgresCode("40001", "40P01")(err) || errors.Is(err, errOvertaken) // serialization_failure, deadlock_detected
 }
 
 // postgresCode returns a function that reports whether an error has one of the SQLSTATE codes.

@@ -238,7 +238,7 @@ func (w writes) DeleteUser(t auth.TenantID, id auth.UserID, at time.Time) error 
 		}
 	}
 	n, err := w.q.DropUser(w.ctx, sqlc.DropUserParams{TenantID: tenant, ID: user})
-	if err := w.replaced(verb, n, err); err != nil {
+	if err := w.dropped(verb, n, err); err != nil {
 		return err
 	}
 	if err := w.raise(verb, t, auth.Counts{Users: -1}); err != nil {

@@ -229,6 +229,19 @@ func (w writes) replaced(verb string, n int64, err error) error {
 	return w.h.fail(w.ctx, verb, err)
 }
 
+// errOvertaken keeps a row from being deleted that another transaction has given a child meanwhile. The next try finds that, too.
+var errOvertaken = errors.New("a row that refers to it was added meanwhile")
+
+// dropped judges the deletion of a row that has to be there, after that of all that refer to it.
+func (w writes) dropped(verb string, n int64, err error) error {
+	if err != nil && w.h.store.dialect.orphan(err) {
+		err = fmt.Errorf("%s: %w: %w", verb, errOvertaken, err)
+		w.h.doom(err)
+		return err
+	}
+	return w.replaced(verb, n, err)
+}
+
 // moved judges a compare-and-swap by the number of rows it changed. When it changed none, exists tells whether there is a row at all.
 func moved[K any](w writes, verb string, n int64, err error, exists func() ([]K, error)) (bool, error) {
 	if err != nil {
