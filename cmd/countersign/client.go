@@ -27,6 +27,9 @@ type clientList struct {
 // Run lists.
 func (c clientList) Run(w *world) error {
 	return c.do(w, "tenant "+c.Tenant, func(_ context.Context, s *auth.Service) error {
+		if !hasTenant(s, c.Tenant) {
+			return auth.ErrNotFound
+		}
 		for _, k := range s.Clients(auth.TenantID(c.Tenant)) {
 			fmt.Fprintln(w.stdout, clientLine(k))
 		}

@@ -17,6 +17,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"countersign/internal/auth"
+	"countersign/internal/passhash"
+	"countersign/internal/store"
 )
 
 // Config is the configuration of `countersign serve`, a YAML file; these comments are its manual. An unknown key is an error with its
@@ -108,6 +110,8 @@ func readConfig(path string, env []string) (Config, error) {
 	d.KnownFields(true)
 	if err := d.Decode(&c); err != nil && !errors.Is(err, io.EOF) {
 		return c, fmt.Errorf("%s: %s", path, unreadable(err))
+	} else if err == nil && !errors.Is(d.Decode(new(yaml.Node)), io.EOF) {
+		return c, fmt.Errorf("%s: has a second document, which begins with ---; one is allowed", path)
 	}
 	if v := lookup(env, envDatabase); v != "" {
 		c.Database = v
@@ -125,7 +129,7 @@ func (c *Config) fill() {
 		c.Listen = "127.0.0.1:8080"
 	}
 	if c.Issuer == "" && c.PublicURL != "" {
-		c.Issuer = strings.TrimSuffix(c.PublicURL, "/") + "/cis/oidc"
+		c.Issuer = c.ownIssuer()
 	}
 	if c.Hash.MemoryKiB == 0 {
 		c.Hash.MemoryKiB = 19456
@@ -156,6 +160,9 @@ func (c *Config) fill() {
 	}
 }
 
+// ownIssuer is the issuer unless another is given.
+func (c Config) ownIssuer() string { return strings.TrimSuffix(c.PublicURL, "/") + "/cis/oidc" }
+
 // problem is one thing that keeps the server from starting, with the setting that mends it.
 type problem struct {
 	setting string
@@ -170,23 +177,17 @@ func (c Config) problems() []problem {
 	add := func(setting, format string, args ...any) {
 		all = append(all, problem{setting, fmt.Sprintf(format, args...)})
 	}
-	if c.Database == "" {
-		add("database", "missing; sqlite:FILE or postgres://… (or "+envDatabase+")")
-	} else if !c.InsecureDatabase && exposed(c.Database) {
-		add("database", "a server on another machine needs sslmode=verify-full in the URL, or insecure_database: true")
-	}
+	c.databaseProblems(add)
 	if c.MasterKey == "" {
 		add("master_key", "missing; make one with `openssl rand -base64 32` and give it here or in %s", envMasterKey)
-	} else if _, err := c.masterKeys(); err != nil {
+	} else if keys, err := decodeKeys(c.MasterKey); err != nil {
 		add("master_key", "%v", err)
+	} else if _, err := ringOf(keys); err != nil {
+		add("master_key", "%v", err)
+	} else if _, err := c.masterKeys(); err != nil {
+		add("former_master_keys", "%v", err)
 	}
-	if u, err := url.Parse(c.PublicURL); c.PublicURL == "" {
-		add("public_url", "missing; the https URL that clients use")
-	} else if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		add("public_url", "is not an http or https URL")
-	} else if u.Scheme == "http" && !isLoopbackHost(u.Hostname()) {
-		add("public_url", "is plain http; only a loopback address may be")
-	}
+	c.urlProblems(add)
 	proxies, err := c.proxies()
 	if err != nil {
 		add("trusted_proxies", "%v", err)
@@ -212,6 +213,12 @@ func (c Config) problems() []problem {
 		add("ops_listen", "%s is not loopback; the operators' listener has no authentication", c.OpsListen)
 	}
 	all = append(all, c.Messages.problems()...)
+	c.limitProblems(add)
+	return all
+}
+
+// limitProblems judges numbers and times.
+func (c Config) limitProblems(add func(setting, format string, args ...any)) {
 	for name, n := range map[string]int{
 		"refused_per_minute": c.RefusedPerMinute, "refused_per_hour": c.RefusedPerHour, "max_connections": c.MaxConnections,
 		"sms_per_hour": c.SMSPerHour, "sms_per_day": c.SMSPerDay,
@@ -223,30 +230,62 @@ func (c Config) problems() []problem {
 	if c.DatabaseWait < 50*time.Millisecond {
 		add("database_wait", "is below 50ms, in which no database can be relied on to answer")
 	}
-	return all
-}
-
-// exposed reports whether a PostgreSQL URL leads off this machine without a verified certificate (security A-143).
-func exposed(database string) bool {
-	u, err := url.Parse(database)
-	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
-		return false // not PostgreSQL, or refused when it is opened
+	if c.ShutdownLimit < 0 {
+		add("shutdown_limit", "is negative")
 	}
-	host := firstOf(u.Query().Get("host"), u.Hostname())
-	local := host == "" || strings.HasPrefix(host, "/") || isLoopbackHost(host)
-	return !local && u.Query().Get("sslmode") != "verify-full"
+	if hasher, err := passhash.New(c.hashing("")); err != nil {
+		add("hash", "%v", err)
+	} else {
+		hasher.Close()
+	}
 }
 
-func (c Config) masterKeys() ([][]byte, error) {
+// databaseProblems judges where the database is (security A-143).
+func (c Config) databaseProblems(add func(setting, format string, args ...any)) {
+	if c.Database == "" {
+		add("database", "missing; sqlite:FILE or postgres://… (or "+envDatabase+")")
+	} else if !c.InsecureDatabase && store.Unverified(c.Database) {
+		add("database", "a server on another machine needs sslmode=verify-full in the URL, or insecure_database: true")
+	}
+}
+
+// urlProblems judges where clients reach the server, and what it calls itself: paths are added to both (RFC 8414 §2).
+func (c Config) urlProblems(add func(setting, format string, args ...any)) {
+	if c.PublicURL == "" {
+		add("public_url", "missing; the https URL that clients use")
+	}
+	for _, s := range []struct{ setting, text string }{{"public_url", c.PublicURL}, {"issuer", c.Issuer}} {
+		if s.text == "" || s.setting == "issuer" && s.text == c.ownIssuer() {
+			continue
+		}
+		switch u, err := url.Parse(s.text); {
+		case err != nil || u.Hostname() == "" || (u.Scheme != "https" && u.Scheme != "http"):
+			add(s.setting, "is not an http or https URL")
+		case u.Scheme == "http" && !isLoopbackHost(u.Hostname()):
+			add(s.setting, "is plain http; only a loopback address may be")
+		case u.User != nil || strings.ContainsAny(s.text, "?#"):
+			add(s.setting, "has a user name, a query or a fragment; want one without")
+		}
+	}
+}
+
+func decodeKeys(texts ...string) ([][]byte, error) {
 	var keys [][]byte
-	for _, text := range append([]string{c.MasterKey}, c.FormerMasterKeys...) {
+	for _, text := range texts {
 		key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
 		if err != nil {
 			return nil, errors.New("is not base64; make one with `openssl rand -base64 32`")
 		}
 		keys = append(keys, key)
 	}
-	_, err := ringOf(keys)
+	return keys, nil
+}
+
+func (c Config) masterKeys() ([][]byte, error) {
+	keys, err := decodeKeys(append([]string{c.MasterKey}, c.FormerMasterKeys...)...)
+	if err == nil {
+		_, err = ringOf(keys)
+	}
 	return keys, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,7 +131,7 @@ func (c tenantWebhook) Run(w *world) error {
 	to := c.URL
 	if to == "none" {
 		to = ""
-	} else if u, err := url.Parse(to); err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || (u.Scheme != "https" && u.Scheme != "http") {
+	} else if u, err := url.Parse(to); err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || (u.Scheme != "https" && u.Scheme != "http") {
 		return fmt.Errorf("%q: want an http or https URL without a name and password, or none", to)
 	}
 	var key []byte
@@ -166,11 +167,19 @@ type keyList struct {
 // Run lists.
 func (c keyList) Run(w *world) error {
 	return c.do(w, "tenant "+c.Tenant, func(_ context.Context, s *auth.Service) error {
+		if !hasTenant(s, c.Tenant) {
+			return auth.ErrNotFound
+		}
 		for _, k := range s.APIKeys(auth.TenantID(c.Tenant)) {
 			fmt.Fprintf(w.stdout, "%s  since %s  %s\n", k.ID, k.CreatedAt.Format(time.RFC3339), ended("revoked", k.RevokedAt))
 		}
 		return nil
 	})
+}
+
+// hasTenant keeps a list of nothing from being taken for a tenant that has nothing.
+func hasTenant(s *auth.Service, id string) bool {
+	return slices.ContainsFunc(s.Tenants(), func(t auth.Tenant) bool { return string(t.ID) == id })
 }
 
 func ended(word string, at time.Time) string {

@@ -14,6 +14,7 @@ import (
 // unreadable says what a configuration holds that it cannot, and which setting may have been meant.
 func unreadable(err error) string {
 	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "yaml: "), "unmarshal errors:\n  ")
+	text = strings.ReplaceAll(text, "into time.Duration", "into a time; want one with its unit, as in 15s")
 	unknown := regexp.MustCompile(`field (\S+) not found in type (main\.\w+|struct .*)`)
 	return unknown.ReplaceAllStringFunc(text, func(found string) string {
 		name := unknown.FindStringSubmatch(found)[1]

@@ -24,8 +24,12 @@ func (c migrateCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	if config.Database == "" {
-		return errors.New("database: missing; sqlite:FILE or postgres://…")
+	var refused error
+	config.databaseProblems(func(setting, format string, args ...any) {
+		refused = fmt.Errorf("%s: %s", setting, fmt.Sprintf(format, args...))
+	})
+	if refused != nil {
+		return refused
 	}
 	from, to, err := store.Migrate(w.ctx, config.Database, store.Options{})
 	if err != nil {

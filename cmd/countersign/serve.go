@@ -78,11 +78,7 @@ func (c Config) settings(w *world) (settings, error) {
 		listen: c.Listen, ops: c.OpsListen, publicURL: strings.TrimSuffix(c.PublicURL, "/"), issuer: c.Issuer, database: c.Database,
 		maxConns: c.MaxConnections, patience: c.DatabaseWait, keys: keys, mode: modeLive, limits: c.limits(), smsLimits: c.smsLimits(),
 		proxies: proxies, shutdownLimit: c.ShutdownLimit, steady: systemClock(), log: w.stderr, messages: messages, webhooks: webhooks,
-		hash: passhash.Config{
-			Params: passhash.Params{Memory: c.Hash.MemoryKiB, Time: c.Hash.Passes, Threads: 1}, Slots: c.Hash.Slots, Wait: c.Hash.Wait,
-			Beside: c.MaxConnections,
-			Kernel: lookup(w.env, envKernel),
-		},
+		hash: c.hashing(lookup(w.env, envKernel)),
 	}
 	if c.TLS.Certificate != "" {
 		pair, err := tls.LoadX509KeyPair(c.TLS.Certificate, c.TLS.Key)
@@ -92,6 +88,14 @@ func (c Config) settings(w *world) (settings, error) {
 		s.certificate = &pair
 	}
 	return s, nil
+}
+
+// hashing is how passwords are hashed.
+func (c Config) hashing(kernel string) passhash.Config {
+	return passhash.Config{
+		Params: passhash.Params{Memory: c.Hash.MemoryKiB, Time: c.Hash.Passes, Threads: 1}, Slots: c.Hash.Slots, Wait: c.Hash.Wait,
+		Beside: max(c.MaxConnections, 0), Kernel: kernel,
+	}
 }
 
 func applySeedFile(ctx context.Context, service *auth.Service, path string) error {

@@ -23,6 +23,9 @@ type webhookConfig struct {
 func (c webhookConfig) networks() ([]netip.Prefix, error) {
 	list, err := networks(c.Allow)
 	for _, p := range list {
+		if p.Addr().Is4In6() && p.Bits() >= 96 { // as the guard of webhooks reads it
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
 		if widest := map[bool]int{true: 8, false: 7}[p.Addr().Is4()]; p.Bits() < widest {
 			return nil, fmt.Errorf("%q is wider than /%d; name your own networks", p, widest)
 		}

@@ -22,6 +22,7 @@ var migrations embed.FS
 // Migrate brings the schema of the database that dsn names up to date and returns the versions before and after. Several processes may
 // do so at once. A schema that is newer than this binary knows stays as it is, and is an error unless it leaves room for this one.
 func Migrate(ctx context.Context, dsn string, o Options) (from, to int64, err error) {
+	o.Migrate = true
 	s, err := connect(ctx, dsn, o)
 	if err != nil {
 		return 0, 0, err

@@ -3,11 +3,13 @@ package store
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -101,10 +103,33 @@ func setStop(after time.Duration) string {
 // stopped reports whether the server has stopped a statement.
 func stopped(err error) bool { return postgresCode("57014")(err) } // query_canceled
 
+// Unverified reports whether dsn names a PostgreSQL server on another machine that would be reached without a verified certificate, be it one of
+// several, or one that the environment names. What cannot be read is for Open to refuse.
+func Unverified(dsn string) bool {
+	if !namesPostgres(dsn) {
+		return false
+	}
+	config, err := postgresConfig(dsn)
+	if err != nil {
+		return false
+	}
+	open := func(host string, t *tls.Config) bool {
+		addr, err := netip.ParseAddr(host)
+		local := strings.HasPrefix(host, "/") || host == "localhost" || err == nil && addr.IsLoopback()
+		return !local && (t == nil || t.InsecureSkipVerify)
+	}
+	return open(config.Host, config.TLSConfig) || slices.ContainsFunc(config.Fallbacks, func(f *pgconn.FallbackConfig) bool {
+		return open(f.Host, f.TLSConfig)
+	})
+}
+
 // postgresConfig reads a URL. Its errors say nothing of what they are about, since a URL that cannot be read cannot be relieved of its
-// password either.
+// password either; but for TLS, which the library names apart.
 func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(dsn)
+	if err != nil && strings.Contains(err.Error(), "failed to configure TLS") {
+		return nil, fmt.Errorf("the URL's sslmode, or a file that it names for TLS: %w", errors.Unwrap(err))
+	}
 	if err != nil {
 		return nil, errors.New("the URL is not valid: special characters in user name and password must be percent-encoded")
 	}

@@ -23,8 +23,8 @@ import (
 // sqliteFloor is the first SQLite without the bug by which two connections could corrupt a write-ahead log.
 const sqliteFloor = "3.51.3"
 
-// OpenSQLite opens the database in a file, which it makes if need be, readable by its owner alone. Only one process may have it open,
-// but for those that say Options.Beside; a second is refused. The rest is as with Open.
+// OpenSQLite opens the database in a file, which it makes with Options.Migrate if need be, readable by its owner alone. Only one process may
+// have it open, but for those that say Options.Beside; a second is refused. The rest is as with Open.
 func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	s, err := connectSQLite(ctx, path, o)
 	if err != nil {
@@ -37,6 +37,9 @@ func OpenSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 func connectSQLite(ctx context.Context, path string, o Options) (*Store, error) {
 	if err := notFile(path); err != nil {
 		return nil, err
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !o.Migrate {
+		return nil, fmt.Errorf("there is no file %q: correct its name, or run countersign migrate, which makes it", path)
 	}
 	s, err := lockSQLite(ctx, path, o)
 	if err != nil {

@@ -87,7 +87,7 @@ func connect(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
 		return connectSQLite(ctx, path, o)
 	}
-	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
+	if namesPostgres(dsn) {
 		s, err := connectPostgres(ctx, dsn, o)
 		return s, advised(err)
 	}
@@ -95,6 +95,10 @@ func connect(ctx context.Context, dsn string, o Options) (*Store, error) {
 		return nil, errors.New("database: want sqlite:FILE or postgres://…")
 	}
 	return connectSQLite(ctx, dsn, o)
+}
+
+func namesPostgres(dsn string) bool {
+	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
 }
 
 // Ping reports whether the database answers.
