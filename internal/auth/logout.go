@@ -190,11 +190,12 @@ func (s *Service) endLogin(ctx context.Context, by Actor, u User, now time.Time)
 	})
 }
 
-// noteLogouts writes the events of sessions that were ended, leaving out those that had run out by themselves, and counts them.
+// noteLogouts writes the events of sessions that were ended, leaving out those that had run out by themselves, and counts them. What only
+// an organization's suspension held up had not: it would have been alive again.
 func (s *Service) noteLogouts(w Writes, by Actor, u User, ended []Session, now time.Time) (int, error) {
 	var events []Event
 	for _, session := range ended {
-		session.EndedAt = time.Time{}
+		session.EndedAt, session.Org = time.Time{}, IdentityRef{}
 		if !(LiveSession{Session: session, User: u}).alive(now) {
 			continue
 		}

@@ -106,7 +106,9 @@ func (s *Service) FrontSessions(ctx context.Context, by Actor, id UserID) ([]Ses
 			some, err = r.SessionsOf(by.Tenant, id, surface, sessionBatch)
 			all = append(all, some...)
 		}
-		all = slices.DeleteFunc(all, func(session Session) bool { return !LiveSession{Session: session, User: a.User}.alive(now) })
+		all = slices.DeleteFunc(all, func(session Session) bool {
+			return !LiveSession{Session: session, User: a.User, Memberships: a.Memberships}.alive(now)
+		})
 		return err
 	})
 	if err != nil {
