@@ -37,6 +37,11 @@ func consentOf(r Reads, t TenantID, id UserID, client ClientID) (Consent, error)
 	return Consent{}, err
 }
 
+// covers reports whether the user has allowed every scope.
+func (c Consent) covers(scope string) bool {
+	return !slices.ContainsFunc(strings.Fields(scope), func(one string) bool { return !slices.Contains(c.Scopes, one) })
+}
+
 // asksConsent reports whether the user has to allow what the client asks for, and has not on this page.
 func (s *Service) asksConsent(ctx context.Context, p *page) (bool, error) {
 	in := p.state.Request
@@ -53,7 +58,7 @@ func (s *Service) asksConsent(ctx context.Context, p *page) (bool, error) {
 		given, err = consentOf(r, p.by.Tenant, p.session.User.ID, p.client.ID)
 		return err
 	})
-	return slices.ContainsFunc(strings.Fields(in.scope()), func(scope string) bool { return !slices.Contains(given.Scopes, scope) }), err
+	return !given.covers(in.scope()), err
 }
 
 // consent keeps what the user has just allowed, beside what they had before.

@@ -132,3 +132,34 @@ func TestThirdPartyGetsNoPasswords(t *testing.T) {
 	refusedWith(t, "front", second(e.LoginFront(t.Context(), auth.Via{}, frontLogin())), auth.CodeClientRefused)
 	refusedWith(t, "grant", second(e.PasswordGrant(t.Context(), e.App(), byEmail("ada", authtest.Password), nil)), auth.CodeClientRefused)
 }
+
+// TestCodeOfARevokedConsent: a code that was on its way when the user's word was taken back gives nothing any more.
+func TestCodeOfARevokedConsent(t *testing.T) {
+	t.Parallel()
+	other := auth.Actor{Tenant: authtest.Demo, Client: "other"}
+	for name, tt := range map[string]struct {
+		setup func(*auth.Setup)
+		in    auth.AuthorizationRequest
+	}{
+		"somebody else's":       {withThirdParty, asking([]string{"openid", "email"})},
+		"the tenant's, offline": {withFront, asking([]string{"openid", "offline_access"}, "consent")},
+	} {
+		e := authtest.New(t, tt.setup)
+		redeem := func(code string) error {
+			_, err := e.Redeem(t.Context(), e.App(), auth.Redemption{Code: code, RedirectURI: frontCallback, Verifier: verifier})
+			return err
+		}
+		b := &tab{}
+		code := b.authorize(t, e, tt.in)
+		if err := e.RevokeConsent(t.Context(), other, authtest.Ada, "app"); err != nil {
+			t.Fatal(err)
+		}
+		refusedWith(t, name, redeem(code), auth.CodeInvalidCode)
+		if n := count(events(t, e), "token_refused invalid_code"); n != 1 {
+			t.Errorf("%s: got %d events of the refusal, want 1: %v", name, n, events(t, e))
+		}
+		if err := redeem(b.authorize(t, e, tt.in)); err != nil {
+			t.Errorf("%s, allowed again: %v", name, err)
+		}
+	}
+}

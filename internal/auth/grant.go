@@ -178,13 +178,21 @@ func (s *Service) Redeem(ctx context.Context, by Actor, in Redemption) (TokenSet
 		if !g.UsedAt.IsZero() && g.Client == by.Client {
 			return TokenSet{}, s.revokeGrant(ctx, by, g, live, now)
 		}
-		if no := g.refuses(by, in, live, now); no != nil {
+		client, err := s.clientOf(by)
+		if err != nil {
+			return TokenSet{}, err
+		}
+		if no := g.refuses(client, by, in, live, now); no != nil {
 			return TokenSet{}, s.refuseToken(ctx, by, Bearer{LiveSession: live}, no)
 		}
 		set, err := s.redeemed(ctx, by, g, live, now)
-		if !errors.Is(err, ErrRaced) {
-			return set, err
+		switch {
+		case errors.Is(err, ErrRaced):
+			continue
+		case CodeOf(err) == CodeInvalidCode:
+			err = s.refuseToken(ctx, by, Bearer{LiveSession: live}, err)
 		}
+		return set, err
 	}
 }
 
@@ -208,10 +216,10 @@ func (s *Service) readGrant(ctx context.Context, by Actor, hash TokenHash) (Gran
 }
 
 // refuses says why a grant that was not used is not redeemed. Each single mismatch is enough (B-42, B-43).
-func (g Grant) refuses(by Actor, in Redemption, live LiveSession, now time.Time) *Error {
+func (g Grant) refuses(c *Client, by Actor, in Redemption, live LiveSession, now time.Time) *Error {
 	switch {
 	case g.Client != by.Client, g.Key != "" && g.Key != by.Holds, g.RedirectURI != in.RedirectURI && !in.AnyRedirect, !proves(in.Verifier, g.Challenge),
-		!now.Before(g.ExpiresAt), !live.alive(now), !live.stands(g.Org):
+		!now.Before(g.ExpiresAt), !live.alive(now), !g.Org.IsZero() && !c.acts(live.Memberships, g.Org):
 		return refuse(CodeInvalidCode)
 	case now.Before(live.LockedUntil):
 		return &Error{Code: CodeLocked, RetryAfter: live.LockedUntil.Sub(now)}
@@ -238,10 +246,15 @@ func (s *Service) revokeGrant(ctx context.Context, by Actor, g Grant, live LiveS
 	e := s.event(by, EventTokenRevoked, now)
 	e.User, e.Session, e.Reason = live.User.ID, g.Session, CodeReusedCode.String()
 	err := s.store.Write(ctx, func(w Writes) error {
-		if _, err := w.EndSession(g.Tenant, g.Session, now, e.Reason); err != nil && !errors.Is(err, ErrNotFound) {
+		ended, err := w.EndSession(g.Tenant, g.Session, now, e.Reason)
+		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
-		return w.AddEvents(e)
+		said := e
+		if !ended { // it had ended before, perhaps by an earlier return of the code
+			said.Kind = EventTokenRefused
+		}
+		return w.AddEvents(said)
 	})
 	return orRefuse(err, CodeReusedCode)
 }
@@ -282,14 +295,7 @@ func (s *Service) redeemed(ctx context.Context, by Actor, g Grant, live LiveSess
 	}
 	e := s.event(by, EventTokenIssued, now)
 	e.User, e.Session, e.Reason = live.User.ID, session.ID, "code"
-	err = s.store.Write(ctx, func(w Writes) error {
-		if first, err := w.UseGrant(g.Hash, now); err != nil || !first {
-			return errors.Join(err, raced(first))
-		}
-		// The row of the browser's session is taken, so that whoever ends it meanwhile either finds this client or keeps it out.
-		if alive, err := w.TouchSession(g.Tenant, g.Browser, live.Session.SeenAt); err != nil || !alive {
-			return errors.Join(err, raced(alive))
-		}
+	return set, s.spendGrant(ctx, client, g, live, now, func(w Writes) error {
 		if err := w.AddSession(session); err != nil {
 			return err
 		}
@@ -303,5 +309,34 @@ func (s *Service) redeemed(ctx context.Context, by Actor, g Grant, live LiveSess
 		}
 		return w.AddEvents(e)
 	})
-	return set, err
+}
+
+// spendGrant uses a grant up and writes what it gives. What needs the user's consent is looked at once more, with which nobody can take the
+// consent back meanwhile.
+//
+// Errors: CodeInvalidCode without the consent; ErrRaced.
+func (s *Service) spendGrant(ctx context.Context, c *Client, g Grant, live LiveSession, now time.Time, rows func(Writes) error) error {
+	spend := func(w Writes) error {
+		if first, err := w.UseGrant(g.Hash, now); err != nil || !first {
+			return errors.Join(err, raced(first))
+		}
+		// The row of the browser's session is taken, so that whoever ends it meanwhile either finds this client or keeps it out.
+		if alive, err := w.TouchSession(g.Tenant, g.Browser, live.Session.SeenAt); err != nil || !alive {
+			return errors.Join(err, raced(alive))
+		}
+		return rows(w)
+	}
+	if !c.ThirdParty && !slices.Contains(strings.Fields(g.Scope), scopeOffline) {
+		return s.store.Write(ctx, spend)
+	}
+	return s.store.Update(ctx, func(tx Tx) error {
+		given, err := consentOf(tx, g.Tenant, live.User.ID, g.Client)
+		if err == nil && !given.covers(g.Scope) {
+			err = refuse(CodeInvalidCode)
+		}
+		if err != nil {
+			return err
+		}
+		return spend(tx)
+	})
 }

@@ -23,6 +23,18 @@ func entered(t *testing.T, e *authtest.Env) string {
 	return got.Code
 }
 
+// TestCodeOfALostApplication: a code is not redeemed for an organization that has been taken out of the application since.
+func TestCodeOfALostApplication(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t, withFront)
+	code := entered(t, e)
+	if err := e.RemoveOrganizationApps(t.Context(), e.Admin(), enginesID, []string{"app"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := e.Redeem(t.Context(), e.App(), auth.Redemption{Code: code, RedirectURI: frontCallback})
+	refusedWith(t, "redeemed", err, auth.CodeInvalidCode)
+}
+
 // TestFrontSessionsOfAnOrganization: sessions of tokens for an organization are listed, counted and in the events like others.
 func TestFrontSessionsOfAnOrganization(t *testing.T) {
 	t.Parallel()
@@ -37,5 +49,23 @@ func TestFrontSessionsOfAnOrganization(t *testing.T) {
 	n, err := e.EndFrontSessions(t.Context(), e.App(), authtest.Charles)
 	if logouts := count(events(t, e), "logout"); err != nil || n != 2 || logouts != 2 {
 		t.Errorf("ended %d with %d events, %v, want 2", n, logouts, err)
+	}
+}
+
+// TestReusedCodeIsRevokedOnce: only what ends something says that it did; each later return of the code is a refusal.
+func TestReusedCodeIsRevokedOnce(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t, withFront)
+	in := auth.Redemption{Code: browserCode(t, e, []string{"openid"}), RedirectURI: frontCallback, Verifier: verifier}
+	if _, err := e.Redeem(t.Context(), e.App(), in); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		_, err := e.Redeem(t.Context(), e.App(), in)
+		refusedWith(t, "again", err, auth.CodeReusedCode)
+	}
+	seen := events(t, e)
+	if revoked, refused := count(seen, "token_revoked reused_code"), count(seen, "token_refused reused_code"); revoked != 1 || refused != 2 {
+		t.Errorf("got %d revocations and %d refusals, want 1 and 2: %v", revoked, refused, seen)
 	}
 }
