@@ -117,13 +117,14 @@ func (p pages) write(w *httpx.Response, status int, target string, v view) error
 	return err
 }
 
-// origin is a redirect URI as a source of form-action: browsers hold redirects after a form to it.
+// origin is a redirect URI as a source of form-action: browsers hold redirects after a form to it. An IPv6 address cannot be one (CSP 3
+// §2.3.1, host-char), so its scheme stands for it.
 func origin(uri string) string {
 	u, err := url.Parse(uri)
 	switch {
 	case err != nil || u.Scheme == "":
 		return ""
-	case u.Host == "":
+	case u.Host == "", strings.Contains(u.Hostname(), ":"):
 		return u.Scheme + ":"
 	}
 	return u.Scheme + "://" + u.Host

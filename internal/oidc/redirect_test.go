@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"countersign/internal/auth"
 	"countersign/internal/httpx/httpxtest"
 )
 
@@ -225,6 +226,24 @@ func TestAnswersAreNobodyElses(t *testing.T) {
 		}
 		if got := r.Header().Get("Access-Control-Allow-Origin"); got != "" {
 			t.Errorf("%s: for origin %q", title, got)
+		}
+	}
+}
+
+// TestFormActionOfAddresses: a policy cannot name an IPv6 address (CSP 3 §2.3.1, host-char), and a browser that is given one does not follow
+// the redirect after the form.
+func TestFormActionOfAddresses(t *testing.T) {
+	t.Parallel()
+	for uri, want := range map[string]string{
+		callback:                       "https://app.example",
+		"http://127.0.0.1:5000/native": "http://127.0.0.1:5000",
+		"http://[::1]:5000/native":     "http:",
+		"com.example.app:/cb":          "com.example.app:",
+	} {
+		s := serve(t, registered, client(0, func(c *auth.ClientSetup) { c.RedirectURIs = []string{uri} }))
+		policy := s.browser(t).ask("redirect_uri", uri).Header().Get("Content-Security-Policy")
+		if _, got, _ := strings.Cut(policy, "form-action 'self' "); got != want {
+			t.Errorf("%s: got %q, want %q", uri, got, want)
 		}
 	}
 }
