@@ -197,7 +197,7 @@ func (s *Service) Authorize(ctx context.Context, in AuthorizationRequest, b Brow
 	p := &page{client: client, by: Actor{Tenant: client.Tenant, Client: client.ID, Via: via}, browser: b, now: s.now()}
 	in.Hint, in.Subject = "", s.hinted(in, client, p.now)
 	p.state = authorizing{Request: in, BegunAt: p.now}
-	if p.session, err = s.browserSession(ctx, p.by, b.Session(client.Tenant), p.now); err != nil {
+	if err := s.arrive(ctx, p); err != nil {
 		return Authorization{}, err
 	}
 	return s.proceed(ctx, p)

@@ -161,7 +161,7 @@ func (s *Service) Enter(ctx context.Context, in Entry, b Browser, via Via) (Auth
 	if err != nil {
 		return out, err
 	}
-	if p.session, err = s.browserSession(ctx, p.by, b.Session(client.Tenant), p.now); err != nil {
+	if err := s.arrive(ctx, p); err != nil {
 		return out, err
 	}
 	err = s.let(ctx, p, entered, e.MFA || client.SecondFactor)
@@ -204,8 +204,8 @@ func (s *Service) readEntry(ctx context.Context, p *page, text string) (Bearer, 
 
 // let uses an entry up and gives the browser its session; CodeFactorsUnmet, after that, when the user has to prove another factor.
 func (s *Service) let(ctx context.Context, p *page, entered Bearer, second bool) error {
-	former := p.session.Session
-	stays := second && former.ID != "" && former.User == entered.User.ID && former.acr() == ACRMFA
+	former := p.former
+	stays := second && p.loggedIn() && former.User == entered.User.ID && former.acr() == ACRMFA
 	session := s.newSession(p.by, entered.User, SurfaceBrowser, entered.Session.Methods[0], p.now)
 	session.Methods, session.AuthAt, session.Epoch = entered.Session.Methods, entered.Session.AuthAt, entered.Session.Epoch
 	text, hash := s.newToken(sealBrowser)

@@ -17,24 +17,28 @@ type page struct {
 	by      Actor
 	browser Browser
 	state   authorizing
-	session Bearer // of the browser; no Token.Hash: none that is alive
-	secret  string // of a session that was opened on the way
-	sent    bool   // a code is on its way
+	session Bearer  // of the browser; no Token.Hash: none that is alive, or its user is locked
+	former  Session // of the browser when it came, of a locked user too: a new login takes its place
+	secret  string  // of a session that was opened on the way
+	sent    bool    // a code is on its way
 	now     time.Time
 }
 
 func (p *page) loggedIn() bool { return p.session.Session.ID != "" }
 
-// browserSession finds the live session of a browser; none is no error. A locked user has none.
-func (s *Service) browserSession(ctx context.Context, by Actor, text string, now time.Time) (Bearer, error) {
-	b, err := s.anyBrowser(ctx, by, text, now)
-	if err != nil || now.Before(b.LockedUntil) {
-		return Bearer{}, err
+// arrive finds the live session of the page's browser; none is no error. A locked user can do nothing with theirs.
+func (s *Service) arrive(ctx context.Context, p *page) error {
+	b, err := s.anyBrowser(ctx, p.by, p.browser.Session(p.client.Tenant), p.now)
+	if err != nil {
+		return err
 	}
-	return b, nil
+	if p.former = b.Session; !p.now.Before(b.LockedUntil) {
+		p.session = b
+	}
+	return nil
 }
 
-// anyBrowser is browserSession for what a locked user may do too.
+// anyBrowser finds the live session of a browser, of a locked user too, who may log out; none is no error.
 func (s *Service) anyBrowser(ctx context.Context, by Actor, text string, now time.Time) (Bearer, error) {
 	secret, ok := s.openToken(sealBrowser, text)
 	if !ok {
@@ -167,10 +171,11 @@ func (s *Service) Answer(ctx context.Context, in PageAnswer, b Browser, via Via)
 	if in.Cancel {
 		return out, refuse(CodeAccessDenied)
 	}
-	if p.session, err = s.browserSession(ctx, p.by, b.Session(p.client.Tenant), p.now); err != nil {
+	if err := s.arrive(ctx, p); err != nil {
 		return out, err
 	}
 	step, err := s.take(ctx, p, in)
+	out.Session = p.secret // of a login that may have been good though what came after it was not
 	var no *Error
 	if errors.As(err, &no) && step != StepDone {
 		shown, err := s.show(p, step)
@@ -182,7 +187,6 @@ func (s *Service) Answer(ctx context.Context, in PageAnswer, b Browser, via Via)
 	}
 	next, err := s.proceed(ctx, p)
 	if err != nil {
-		out.Session = p.secret
 		return out, err
 	}
 	return next, nil
@@ -226,7 +230,7 @@ func (s *Service) logIn(ctx context.Context, p *page, in PageAnswer) error {
 	session := s.newSession(p.by, u, SurfaceBrowser, MethodPassword, now)
 	text, hash := s.newToken(sealBrowser)
 	token := Token{Tenant: u.Tenant, Hash: hash, Session: session.ID, Kind: TokenBrowser, IssuedAt: now}
-	former := p.session.Session
+	former := p.former
 	err = s.admit(ctx, a, in.Password, session, string(TokenBrowser), func(w Writes) error {
 		if former.ID != "" {
 			if err := s.succeed(w, former, session, now); err != nil {

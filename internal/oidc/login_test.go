@@ -165,6 +165,17 @@ func TestUnmetFactors(t *testing.T) {
 	}
 }
 
+// TestLoginThatDoesNotDo: the client gets no code from a login that is not all it wants, but the user is logged in, and the browser has the
+// session that was opened in the place of the one before.
+func TestLoginThatDoesNotDo(t *testing.T) {
+	t.Parallel()
+	s := serve(t, registered)
+	b := s.browser(t)
+	page := b.ask("acr_values", "mfa", "prompt", "login")
+	wantError(t, b.send(page, "identifier", "charles", "password", authtest.Password), "unmet_authentication_requirements")
+	code(t, b.ask("prompt", "none"))
+}
+
 // TestMethodsThatAreOff: an application without passwords says so on the login page, and one without codes by SMS has no second factor.
 func TestMethodsThatAreOff(t *testing.T) {
 	t.Parallel()
