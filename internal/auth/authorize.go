@@ -120,7 +120,7 @@ func (s *Service) redirectClient(ctx context.Context, id ClientID, uri string) (
 	err := s.lookup(ctx, func(d *directory) error {
 		c := d.clients[id]
 		if c == nil || !c.DisabledAt.IsZero() || c.Kind != ClientApplication || !c.redirects(uri) {
-			return refuse(CodeRedirectInvalid)
+			return refuseField(CodeRedirectInvalid, "redirect_uri")
 		}
 		client = c
 		return d.open(c.Tenant)

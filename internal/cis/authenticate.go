@@ -76,7 +76,7 @@ func (a *API) authenticatePassword(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	kind, value, err := in.identifier()
+	kind, value, err := in.identifier("username, identifier and user_id")
 	if err != nil {
 		return err
 	}
@@ -91,8 +91,8 @@ func (a *API) authenticatePassword(c *call) error {
 	return c.w.JSON(http.StatusOK, tokensOf(set))
 }
 
-// identifier reads who is meant from whichever of the three ways was used.
-func (in passwordRequest) identifier() (auth.IdentifierKind, string, error) {
+// identifier reads who is meant from whichever of the three ways was used; members are those that the call has.
+func (in passwordRequest) identifier(members string) (auth.IdentifierKind, string, error) {
 	ways := 0
 	for _, v := range []string{in.Username, in.Identifier, in.UserID} {
 		if v != "" {
@@ -100,10 +100,8 @@ func (in passwordRequest) identifier() (auth.IdentifierKind, string, error) {
 		}
 	}
 	switch {
-	case ways == 0:
-		return "", "", invalid("username", "is required")
-	case ways > 1:
-		return "", "", invalid("username", "excludes identifier and user_id")
+	case ways != 1:
+		return "", "", oneWay(ways, members)
 	case in.UserID != "":
 		return auth.ByUserID, in.UserID, nil
 	case in.Identifier != "" && in.IdentifierType == "":
@@ -133,6 +131,14 @@ func invalid(field, detail string) error {
 		Status: http.StatusBadRequest, Message: "the request is not valid",
 		Fields: []httpx.Field{{In: "body", Name: field, Detail: field + " " + detail}},
 	}
+}
+
+// oneWay is what is wrong with a request that names its user in no way, or in several.
+func oneWay(ways int, members string) error {
+	if ways == 0 {
+		return invalid("one of "+members, "is required")
+	}
+	return invalid("only one of "+members, "may be there")
 }
 
 type sessionRequest struct {

@@ -51,7 +51,8 @@ func (a *API) startBiometrics(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	kind, value, err := passwordRequest{Identifier: in.Identifier, IdentifierType: in.IdentifierType, UserID: in.UserID}.identifier()
+	who := passwordRequest{Identifier: in.Identifier, IdentifierType: in.IdentifierType, UserID: in.UserID}
+	kind, value, err := who.identifier("identifier and user_id")
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,17 @@ func writeWire(w *httpx.Response, entry wire, s shape, resetToken string) {
 			return
 		}
 	}
-	reply(w, entry.status, numericBody{entry.message, entry.status, entry.name, resetToken})
+	var message any = entry.message
+	if entry.listed() {
+		message = []string{entry.message}
+	}
+	reply(w, entry.status, numericBody{message, entry.status, entry.name, resetToken})
+}
+
+// listed reports whether the message is a list in the numeric shape, though only one thing is wrong: what is wrong with a member of the
+// request is one, whoever found it, since clients decode it as a list (contract/cis §4).
+func (e wire) listed() bool {
+	return e.status == http.StatusBadRequest && (e.name == "system_invalid_input" || strings.HasPrefix(e.name, "auth_password_"))
 }
 
 func writeInvalid(w *httpx.Response, e *httpx.Invalid, s shape) {

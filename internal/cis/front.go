@@ -46,7 +46,7 @@ func (a *API) loginPassword(c *call) error {
 	if err := c.decode(&in); err != nil {
 		return err
 	}
-	kind, value, err := resetRequest{Email: in.Email, Username: in.Username, PhoneNumber: in.PhoneNumber}.identifier()
+	kind, value, err := resetRequest{Email: in.Email, Username: in.Username, PhoneNumber: in.PhoneNumber}.identifier(anyName)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package cis
 
 import (
 	"net/http"
-	"strings"
 
 	"countersign/internal/auth"
 	"countersign/internal/seal"
@@ -21,8 +20,14 @@ type resetRequest struct {
 	IgnoreMFA   bool        `json:"ignore_mfa"`
 }
 
-// identifier reads who is meant: exactly one way must be used.
-func (in resetRequest) identifier() (auth.IdentifierKind, string, error) {
+// anyName are the members that name a user where all may be used; a link by e-mail is not for a number.
+const (
+	anyName  = "username, email and phone_number"
+	linkName = "username and email"
+)
+
+// identifier reads who is meant: exactly one way must be used, of the members that the call has.
+func (in resetRequest) identifier(members string) (auth.IdentifierKind, string, error) {
 	var kind auth.IdentifierKind
 	value, ways := "", 0
 	for k, v := range map[auth.IdentifierKind]string{
@@ -32,22 +37,19 @@ func (in resetRequest) identifier() (auth.IdentifierKind, string, error) {
 			kind, value, ways = k, v, ways+1
 		}
 	}
-	switch {
-	case ways == 0:
-		return "", "", invalid("username", "is required")
-	case ways > 1:
-		return "", "", invalid("username", "excludes other identifiers")
+	if ways != 1 {
+		return "", "", oneWay(ways, members)
 	}
 	return kind, value, nil
 }
 
 // resetOf decodes a request that names a user in one of several ways.
-func (c *call) resetOf() (resetRequest, auth.ResetRequest, error) {
+func (c *call) resetOf(members string) (resetRequest, auth.ResetRequest, error) {
 	var in resetRequest
 	if err := c.decode(&in); err != nil {
 		return in, auth.ResetRequest{}, err
 	}
-	kind, value, err := in.identifier()
+	kind, value, err := in.identifier(members)
 	return in, auth.ResetRequest{
 		Kind: kind, Identifier: value, Redirect: in.RedirectURI, Previous: in.Previous, Trusted: in.IgnoreMFA,
 	}, err
@@ -55,7 +57,7 @@ func (c *call) resetOf() (resetRequest, auth.ResetRequest, error) {
 
 // sendResetLink is POST /v1/auth/password/reset/email/link of contract/cis §1.3.
 func (a *API) sendResetLink(c *call) error {
-	_, in, err := c.resetOf()
+	_, in, err := c.resetOf(linkName)
 	if err != nil {
 		return err
 	}
@@ -68,7 +70,7 @@ func (a *API) sendResetLink(c *call) error {
 
 // makeResetLink is POST /v1/auth/password/reset/link of contract/cis §1.3.
 func (a *API) makeResetLink(c *call) error {
-	_, in, err := c.resetOf()
+	_, in, err := c.resetOf(linkName)
 	if err != nil {
 		return err
 	}
@@ -143,7 +145,7 @@ func (c *call) resetToken(t auth.ResetToken) error {
 
 // validateOldPassword is POST /v1/auth/password/reset/password/validate of contract/cis §1.3. It is for apps: they have no client token.
 func (a *API) validateOldPassword(c *call) error {
-	in, who, err := c.resetOf()
+	in, who, err := c.resetOf(anyName)
 	if err != nil {
 		return err
 	}
@@ -176,10 +178,6 @@ func (a *API) resetPassword(c *call) error {
 		var entry auth.Entry
 		email, entry, err = a.auth.ResetAndEnter(c.r.Context(), c.via(), in.ResetToken, in.NewPassword, in.front())
 		next = a.entryURL(entry)
-	}
-	if entry := wireOf(auth.CodeOf(err)); strings.HasPrefix(entry.name, "auth_password_") {
-		c.w.Code = auth.CodeOf(err).String()
-		return c.w.JSON(entry.status, numericBody{Message: []string{entry.message}, ErrorCode: entry.status, Name: entry.name})
 	}
 	if err != nil {
 		return err
