@@ -142,7 +142,7 @@ func (a *app) makeOutbox() (err error) {
 		return fmt.Errorf("messages: %w", err)
 	}
 	a.hooks = webhook.New(webhook.Config{Now: a.now(), Allow: a.webhooks})
-	a.outbox = outbox.New(outbox.Config{Service: a.auth, Messages: a.texts, Webhooks: a.hooks, Logger: a.logger})
+	a.outbox = outbox.New(outbox.Config{Service: a.auth, Messages: a.texts, Webhooks: a.hooks, Logger: a.logger, CarryFor: notify.LongestTry})
 	return nil
 }
 

@@ -50,7 +50,7 @@ type MessagesSMTP struct {
 	// Username and Password are for AUTH PLAIN or LOGIN. COUNTERSIGN_SMTP_PASSWORD goes before the file. Default: no AUTH.
 	Username string `yaml:"username"`
 	Password string `yaml:"password"`
-	// Timeout bounds the sending of one e-mail. Default: 30s.
+	// Timeout bounds the sending of one e-mail, at most 30s as all of these. Default: 30s.
 	Timeout time.Duration `yaml:"timeout"`
 }
 

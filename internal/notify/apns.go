@@ -68,9 +68,7 @@ func (a *APNs) problems(add func(setting, format string, args ...any)) {
 			add("push.apns.url", "is not an https URL")
 		}
 	}
-	if a.Limit < 0 {
-		add("push.apns.timeout", "is negative")
-	}
+	limitProblem("push.apns.timeout", a.Limit, add)
 }
 
 type apns struct {

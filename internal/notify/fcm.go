@@ -3,7 +3,10 @@ package notify
 import (
 	"bytes"
 	"context"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -51,13 +54,27 @@ func (f *FCM) account() (serviceAccount, error) {
 		return a, errors.New("is not of type service_account")
 	case a.Project == "" || a.Email == "" || a.TokenURI == "":
 		return a, errors.New("lacks project_id, client_email or token_uri")
-	case !strings.Contains(a.PrivateKey, "PRIVATE KEY"):
-		return a, errors.New("lacks private_key")
+	case !isRSA(a.PrivateKey):
+		return a, errors.New("lacks private_key, or it is no RSA key in PEM")
 	}
 	if reason := problemOf(a.TokenURI); reason != "" {
 		return a, fmt.Errorf("token_uri %s", reason)
 	}
 	return a, nil
+}
+
+// isRSA reports whether a text is a key that access tokens can be asked for with.
+func isRSA(text string) bool {
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return false
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	}
+	_, ok := key.(*rsa.PrivateKey)
+	return err == nil && ok
 }
 
 func (f *FCM) problems(add func(setting, format string, args ...any)) {
@@ -71,15 +88,14 @@ func (f *FCM) problems(add func(setting, format string, args ...any)) {
 			add("push.fcm.url", "%s", reason)
 		}
 	}
-	if f.Limit < 0 {
-		add("push.fcm.timeout", "is negative")
-	}
+	limitProblem("push.fcm.timeout", f.Limit, add)
 }
 
 type fcm struct {
 	*client
 	url    string
 	source jwt.Config
+	turn   chan struct{} // of the one who fetches a token
 
 	mu    sync.Mutex
 	token oauth2.TokenSource // nil: to be made
@@ -97,6 +113,7 @@ func newFCM(f FCM, c Config) *fcm {
 	}
 	return &fcm{
 		client: newClient("push.fcm", f.Limit, c), url: base + "/v1/projects/" + url.PathEscape(account.Project) + "/messages:send",
+		turn: make(chan struct{}, 1),
 		source: jwt.Config{
 			Email: account.Email, PrivateKey: []byte(account.PrivateKey), PrivateKeyID: account.KeyID, TokenURL: account.TokenURI,
 			Scopes: []string{fcmScope},
@@ -104,19 +121,44 @@ func newFCM(f FCM, c Config) *fcm {
 	}
 }
 
-// bearer returns an access token of ours at Google. It is fetched once an hour, by whoever comes first; the others wait.
-func (f *fcm) bearer() (string, error) {
+// bearer returns an access token of ours at Google. It is fetched once an hour, by whoever comes first; the others wait, each no longer than its
+// own try may take.
+func (f *fcm) bearer(ctx context.Context) (string, error) {
+	select {
+	case f.turn <- struct{}{}:
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	type outcome struct {
+		token *oauth2.Token
+		err   error
+	}
+	got := make(chan outcome, 1)
+	go func() { // the library knows no context; what comes after the end of ours is good for the next
+		defer func() { <-f.turn }()
+		t, err := f.tokens().Token()
+		got <- outcome{t, err}
+	}()
+	select {
+	case o := <-got:
+		if o.err != nil {
+			return "", o.err
+		}
+		return o.token.AccessToken, nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// tokens is where access tokens come from.
+func (f *fcm) tokens() oauth2.TokenSource {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.token == nil {
 		limited := &http.Client{Transport: f.http.Transport, CheckRedirect: f.http.CheckRedirect, Timeout: f.limit}
 		f.token = f.source.TokenSource(context.WithValue(context.Background(), oauth2.HTTPClient, limited))
 	}
-	t, err := f.token.Token()
-	if err != nil {
-		return "", err
-	}
-	return t.AccessToken, nil
+	return f.token
 }
 
 func (f *fcm) forget() {
@@ -136,7 +178,10 @@ func (f *fcm) carry(ctx context.Context, l letter) error {
 	if err != nil {
 		return permanent("%s: the message cannot be written", f.what)
 	}
-	token, err := f.bearer()
+	token, err := f.bearer(ctx)
+	if ctx.Err() != nil {
+		return broken(ctx, f.what, ctx.Err())
+	}
 	if err != nil { // its text may quote what the other side said
 		return retryable("%s: no access token was given to the service account", f.what)
 	}

@@ -211,9 +211,7 @@ func (h HTTP) problems(setting string, add func(setting, format string, args ...
 			add(setting+".success", "%d is no status of success", status)
 		}
 	}
-	if h.Limit < 0 {
-		add(setting+".timeout", "is negative")
-	}
+	limitProblem(setting+".timeout", h.Limit, add)
 	if h.Username != "" && h.Secret.IsZero() {
 		add(setting+".secret", "missing; username needs it")
 	}

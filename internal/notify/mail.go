@@ -291,9 +291,7 @@ func (s SMTP) problems(add func(setting, format string, args ...any)) {
 	if s.Port < 0 || s.Port > 65535 {
 		add("smtp.port", "is no port")
 	}
-	if s.Limit < 0 {
-		add("smtp.timeout", "is negative")
-	}
+	limitProblem("smtp.timeout", s.Limit, add)
 	switch s.TLS {
 	case "", tlsStart, tlsImplicit:
 	case tlsNone:

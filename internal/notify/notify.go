@@ -84,6 +84,19 @@ func (c Config) Problems() []Problem {
 	return all
 }
 
+// LongestTry bounds what a setting may allow one try: no more is left to it by those who call Carry.
+const LongestTry = 30 * time.Second
+
+// limitProblem judges how long one exchange may take.
+func limitProblem(setting string, limit time.Duration, add func(setting, format string, args ...any)) {
+	switch {
+	case limit < 0:
+		add(setting, "is negative")
+	case limit > LongestTry:
+		add(setting, "is beyond %s, in which every try ends", LongestTry)
+	}
+}
+
 // carrier makes one try with a message whose words are made.
 type carrier interface {
 	carry(ctx context.Context, l letter) error

@@ -2,6 +2,7 @@ package notify_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/hmac"
@@ -245,6 +246,44 @@ func TestFCMAnswers(t *testing.T) {
 	want{false, "push.fcm: no access token was given"}.check(t, err)
 }
 
+// TestFCMTokensHoldNobodyUp: an end of a try ends its wait for an access token, its own and another's, so that it ends before its lease does and a
+// server that stops does not wait for Google.
+func TestFCMTokensHoldNobodyUp(t *testing.T) {
+	t.Parallel()
+	asked, end := make(chan struct{}, 8), make(chan struct{})
+	tokens := servePushes(t, func(w http.ResponseWriter, _ *http.Request) {
+		asked <- struct{}{}
+		<-end
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"access_token":"at-1","expires_in":3600,"token_type":"Bearer"}`)
+	})
+	account, _ := fcmAccount(t, tokens.url)
+	p := servePushes(t, status(200))
+	addRoots(t, p.roots, tokens)
+	s := sender(t, notify.Config{Roots: p.roots, FCM: &notify.FCM{Account: account, URL: p.url, Limit: notify.LongestTry}})
+	ctx, cancel := context.WithCancel(t.Context())
+	outcomes := make(chan error, 3)
+	for range 3 {
+		go func() {
+			outcomes <- s.Carry(ctx, "p", "demo", push(auth.PushAddress{Service: auth.PushFCM, Token: "d"}))
+		}()
+	}
+	<-asked
+	cancel()
+	for range 3 {
+		if err := <-outcomes; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want that it was ended", err)
+		}
+	}
+	close(end) // the token that came late serves the next
+	if err := s.Carry(t.Context(), "p", "demo", push(auth.PushAddress{Service: auth.PushFCM, Token: "d"})); err != nil {
+		t.Error(err)
+	}
+	if len(asked) != 0 {
+		t.Errorf("%d more tokens were asked for", len(asked))
+	}
+}
+
 func TestSignedArrives(t *testing.T) {
 	t.Parallel()
 	p := servePushes(t, status(204))
@@ -297,6 +336,18 @@ func TestPushProblems(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
+	}
+	account := `{"type":"service_account","project_id":"p","client_email":"e","token_uri":"https://t.test","private_key":"PRIVATE KEY"}`
+	for _, c := range []struct {
+		config notify.Config
+		want   string
+	}{
+		{notify.Config{FCM: &notify.FCM{Account: seal.NewSecret(account)}}, "messages.push.fcm.account_file: lacks private_key, or it is no RSA key"},
+		{notify.Config{From: "a@b.ch", SMTP: &notify.SMTP{Host: "h", Limit: time.Minute}}, "messages.smtp.timeout: is beyond 30s"},
+	} {
+		if _, err := notify.New(c.config); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("got %v, want %s", err, c.want)
+		}
 	}
 	s := sender(t, notify.Config{})
 	checkGone(t, s.Carry(t.Context(), "p", "demo", push(auth.PushAddress{Service: auth.PushFCM, Token: "d"})), false)

@@ -44,9 +44,7 @@ func (s *Signed) problems(add func(setting, format string, args ...any)) {
 	if s.key() == nil {
 		add("push.signed.secret", "want whsec_ and 24 to 64 bytes in base64")
 	}
-	if s.Limit < 0 {
-		add("push.signed.timeout", "is negative")
-	}
+	limitProblem("push.signed.timeout", s.Limit, add)
 }
 
 type signed struct {

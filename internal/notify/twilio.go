@@ -115,9 +115,7 @@ func (t Twilio) problems(add func(setting, format string, args ...any)) {
 	case !isNumber(t.From) && !isSenderName(t.From):
 		add("sms.twilio.from", "want a number in E.164, or an alphanumeric sender of at most 11 characters")
 	}
-	if t.Limit < 0 {
-		add("sms.twilio.timeout", "is negative")
-	}
+	limitProblem("sms.twilio.timeout", t.Limit, add)
 	if t.URL != "" {
 		if reason := problemOf(t.URL); reason != "" {
 			add("sms.twilio.url", "%s", reason)

@@ -96,9 +96,7 @@ func (w *WebPush) problems(add func(setting, format string, args ...any)) {
 			add("push.web.hosts", "%q is no host", host)
 		}
 	}
-	if w.Limit < 0 {
-		add("push.web.timeout", "is negative")
-	}
+	limitProblem("push.web.timeout", w.Limit, add)
 }
 
 // webPusher is a WebPush that is ready.
