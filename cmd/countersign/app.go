@@ -340,11 +340,20 @@ func (a *app) serve(ctx context.Context) error {
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.shutdownLimit)
 	defer cancel()
 	for _, s := range servers {
-		err = errors.Join(err, s.Shutdown(end))
+		err = errors.Join(err, a.shut(end, s))
 	}
 	stopWork()
 	workers.Wait()
 	a.logger.Info("stopped")
+	return err
+}
+
+// shut lets the running requests of a server finish, and cuts off those that have not by the end of ctx: what they stand on is closed next.
+func (a *app) shut(ctx context.Context, s *http.Server) error {
+	err := s.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errors.Join(fmt.Errorf("shutdown_limit: requests that had not ended after %s were cut off", a.shutdownLimit), s.Close())
+	}
 	return err
 }
 

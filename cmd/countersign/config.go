@@ -77,7 +77,8 @@ type Config struct {
 	// SMSPerHour and SMSPerDay bound what all tenants together send, on all servers. Default: 10000 and 50000.
 	SMSPerHour int `yaml:"sms_per_hour"`
 	SMSPerDay  int `yaml:"sms_per_day"`
-	// ShutdownLimit is how long running requests get when the server is told to stop. Default: 15s.
+	// ShutdownLimit is how long running requests get when the server is told to stop; who takes longer is cut off, and the exit status is 1.
+	// Messages and webhooks that are under way get ten more seconds. Default: 15s.
 	ShutdownLimit time.Duration `yaml:"shutdown_limit"`
 	// Messages says how people get SMS, e-mails and pushes. Default: none are sent.
 	Messages Messages `yaml:"messages"`
