@@ -59,4 +59,4 @@ DELETE FROM challenges WHERE (tenant_id, id) IN (
     WHERE CAST(CASE WHEN c.ended_at = 0 THEN c.expires_at ELSE c.ended_at END AS BIGINT) < sqlc.arg(before)
         AND NOT (c.purpose = 'confirm' AND c.status = 'approved')
     ORDER BY CAST(CASE WHEN c.ended_at = 0 THEN c.expires_at ELSE c.ended_at END AS BIGINT) LIMIT sqlc.arg(n)
-);
+) AND +CASE WHEN ended_at = 0 THEN expires_at ELSE ended_at END < sqlc.arg(before); -- see SweepAnswers

@@ -18,4 +18,4 @@ WHERE tenant_id = sqlc.arg(tenant_id) AND type = sqlc.arg(type) AND id = sqlc.ar
 DELETE FROM links WHERE (tenant_id, type, id) IN (
     SELECT l.tenant_id, l.type, l.id FROM links l
     WHERE l.status <> 'CHALLENGE_COMPLETED' AND l.updated_at < sqlc.arg(before) ORDER BY l.updated_at LIMIT sqlc.arg(n)
-);
+) AND +updated_at < sqlc.arg(before); -- see SweepAnswers

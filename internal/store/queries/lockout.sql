@@ -18,4 +18,4 @@ WHERE tenant_id = sqlc.arg(tenant_id) AND subject = sqlc.arg(subject) AND factor
 DELETE FROM attempts WHERE (tenant_id, subject, factor) IN (
     SELECT a.tenant_id, a.subject, a.factor FROM attempts a
     WHERE a.expires_at < sqlc.arg(before) AND a.expires_at <> 0 ORDER BY a.expires_at LIMIT sqlc.arg(n)
-);
+) AND +expires_at < sqlc.arg(before) AND expires_at <> 0; -- see SweepAnswers

@@ -35,4 +35,4 @@ SELECT id FROM outbox WHERE tenant_id = $1 AND id = $2;
 DELETE FROM outbox WHERE (tenant_id, id) IN (
     SELECT p.tenant_id, p.id FROM outbox p
     WHERE p.status = sqlc.arg(status) AND p.settled_at < sqlc.arg(before) ORDER BY p.settled_at LIMIT sqlc.arg(n)
-);
+) AND status || '' = sqlc.arg(status) AND +settled_at < sqlc.arg(before); -- see SweepAnswers

@@ -19,4 +19,4 @@ RETURNING *;
 -- name: SweepParties :execrows
 DELETE FROM parties WHERE (tenant_id, session_id) IN (
     SELECT p.tenant_id, p.session_id FROM parties p WHERE p.ends_at < sqlc.arg(before) ORDER BY p.ends_at LIMIT sqlc.arg(n)
-);
+) AND +ends_at < sqlc.arg(before); -- see SweepAnswers

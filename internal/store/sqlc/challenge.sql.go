@@ -563,7 +563,7 @@ DELETE FROM challenges WHERE (tenant_id, id) IN (
     WHERE CAST(CASE WHEN c.ended_at = 0 THEN c.expires_at ELSE c.ended_at END AS BIGINT) < $1
         AND NOT (c.purpose = 'confirm' AND c.status = 'approved')
     ORDER BY CAST(CASE WHEN c.ended_at = 0 THEN c.expires_at ELSE c.ended_at END AS BIGINT) LIMIT $2
-)
+) AND +CASE WHEN ended_at = 0 THEN expires_at ELSE ended_at END < $1
 `
 
 type SweepChallengesParams struct {

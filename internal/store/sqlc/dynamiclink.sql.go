@@ -163,7 +163,7 @@ const sweepLinks = `-- name: SweepLinks :execrows
 DELETE FROM links WHERE (tenant_id, type, id) IN (
     SELECT l.tenant_id, l.type, l.id FROM links l
     WHERE l.status <> 'CHALLENGE_COMPLETED' AND l.updated_at < $1 ORDER BY l.updated_at LIMIT $2
-)
+) AND +updated_at < $1
 `
 
 type SweepLinksParams struct {

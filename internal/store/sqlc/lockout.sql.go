@@ -143,7 +143,7 @@ const sweepAttempts = `-- name: SweepAttempts :execrows
 DELETE FROM attempts WHERE (tenant_id, subject, factor) IN (
     SELECT a.tenant_id, a.subject, a.factor FROM attempts a
     WHERE a.expires_at < $1 AND a.expires_at <> 0 ORDER BY a.expires_at LIMIT $2
-)
+) AND +expires_at < $1 AND expires_at <> 0
 `
 
 type SweepAttemptsParams struct {

@@ -101,7 +101,7 @@ const sweepAnswers = `-- name: SweepAnswers :execrows
 DELETE FROM answers WHERE (tenant_id, key_id, operation, ref) IN (
     SELECT a.tenant_id, a.key_id, a.operation, a.ref FROM answers a
     WHERE a.expires_at < $1 AND a.expires_at <> 0 ORDER BY a.expires_at LIMIT $2
-)
+) AND +expires_at < $1 AND expires_at <> 0
 `
 
 type SweepAnswersParams struct {
@@ -109,6 +109,8 @@ type SweepAnswersParams struct {
 	N      int32
 }
 
+// As that of parcels, and other sweeps of rows that are written anew, this repeats the condition: see ClaimParcels. The sign keeps it from the
+// index, in which the sub-select has found all that there is to find.
 func (q *Queries) SweepAnswers(ctx context.Context, arg SweepAnswersParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, sweepAnswers, arg.Before, arg.N)
 	if err != nil {

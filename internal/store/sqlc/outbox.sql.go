@@ -240,7 +240,7 @@ const sweepParcels = `-- name: SweepParcels :execrows
 DELETE FROM outbox WHERE (tenant_id, id) IN (
     SELECT p.tenant_id, p.id FROM outbox p
     WHERE p.status = $1 AND p.settled_at < $2 ORDER BY p.settled_at LIMIT $3
-)
+) AND status || '' = $1 AND +settled_at < $2
 `
 
 type SweepParcelsParams struct {

@@ -104,7 +104,7 @@ func (q *Queries) Party(ctx context.Context, arg PartyParams) ([]Party, error) {
 const sweepParties = `-- name: SweepParties :execrows
 DELETE FROM parties WHERE (tenant_id, session_id) IN (
     SELECT p.tenant_id, p.session_id FROM parties p WHERE p.ends_at < $1 ORDER BY p.ends_at LIMIT $2
-)
+) AND +ends_at < $1
 `
 
 type SweepPartiesParams struct {
