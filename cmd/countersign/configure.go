@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -131,8 +130,8 @@ func (c tenantWebhook) Run(w *world) error {
 	to := c.URL
 	if to == "none" {
 		to = ""
-	} else if u, err := url.Parse(to); err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return fmt.Errorf("%q: want an http or https URL without a name and password, or none", to)
+	} else if err := auth.CheckReceiver(to); err != nil {
+		return fmt.Errorf("the URL %w; none is for nowhere", err)
 	}
 	var key []byte
 	if c.Key != "" {

@@ -1,11 +1,13 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -221,9 +223,20 @@ func (l ClientLogout) check() error {
 	if l.URI == "" {
 		return nil
 	}
-	u, err := url.Parse(l.URI)
-	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || strings.Contains(l.URI, "#") {
-		return errors.New("back-channel logout URI: must be one of https or http, without fragment and user")
+	if err := CheckReceiver(l.URI); err != nil {
+		return fmt.Errorf("back-channel logout URI: %w", err)
+	}
+	return nil
+}
+
+// CheckReceiver says why a text is no URL that could ever be called to tell something. The error does not repeat it, for some carry a token.
+func CheckReceiver(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || strings.Contains(text, "#") {
+		return errors.New("must be one of https or http, without fragment and user")
+	}
+	if port, err := strconv.ParseUint(cmp.Or(u.Port(), "443"), 10, 16); err != nil || port == 0 {
+		return errors.New("must have a port from 1 to 65535, or none")
 	}
 	return nil
 }

@@ -126,6 +126,9 @@ var badFiles = []struct {
 	{"same programme key", tenant("    programme_keys: [s3cr3t, s3cr3t]\n"), 4, []string{"same programme key", "line 4"}},
 	{"bad webhook", tenant("    webhook: {url: 'ftp://x/?s3cr3t'}\n"), 4, []string{"http: or https:"}},
 	{"webhook without host", tenant("    webhook: {url: 'http:///x'}\n"), 4, []string{"absolute URI"}},
+	{"webhook with a port alone", tenant("    webhook: {url: 'https://:443/s3cr3t'}\n"), 4, []string{"must be one of https or http"}},
+	{"webhook with a user", tenant("    webhook: {url: 'https://s3cr3t@x.example'}\n"), 4, []string{"without fragment and user"}},
+	{"webhook with a port beyond all", tenant("    webhook: {url: 'https://x.example:99999/s3cr3t'}\n"), 4, []string{"a port from 1 to 65535"}},
 
 	{"bad application id", tenant("    applications: [{id: 'a b', name: A}]\n"), 4, []string{`"a b"`, "letters, digits"}},
 	{"no application name", tenant("    applications: [{id: a}]\n"), 4, []string{"application:", "no name"}},

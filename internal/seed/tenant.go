@@ -34,7 +34,14 @@ func (r *reader) tenant(n *yaml.Node) auth.TenantSetup {
 		may("api_keys", list(r, "api_keys", &t.APIKeys, r.apiKey)),
 		may("programme_keys", list(r, "programme_keys", &t.ProgrammeKeys, r.programmeKey)),
 		may("webhook", func(n *yaml.Node) {
-			r.object(n, "webhook", need("url", r.uri("webhook url", &t.Tenant.Webhook.URL, "http", "https")))
+			r.object(n, "webhook", need("url", func(n *yaml.Node) {
+				r.uri("webhook url", &t.Tenant.Webhook.URL, "http", "https")(n)
+				if to := t.Tenant.Webhook.URL; to != "" {
+					if err := auth.CheckReceiver(to); err != nil {
+						r.fail(n.Line, "webhook url: found text of another form; it %v", err)
+					}
+				}
+			}))
 		}),
 		may("applications", list(r, "applications", &t.Applications, u.application)),
 		may("clients", list(r, "clients", &t.Clients, r.client)),
