@@ -41,7 +41,9 @@ func (s *Service) AuthenticateClient(ctx context.Context, in ClientCredentials, 
 		in.ID = ClientID(jose.Claimed(in.Assertion, "sub"))
 	}
 	stranger := Actor{Via: via}
-	if c := s.dir.Load().clients[in.ID]; c == nil || s.settings(c.Tenant).RateLimits {
+	c := s.dir.Load().clients[in.ID]
+	charged := c == nil || s.settings(c.Tenant).RateLimits
+	if charged {
 		if err := s.charge(stranger); err != nil {
 			return Actor{}, err
 		}
@@ -65,7 +67,7 @@ func (s *Service) AuthenticateClient(ctx context.Context, in ClientCredentials, 
 		err = s.spendAssertion(ctx, by, *spent)
 		proved = err == nil
 	}
-	if proved {
+	if proved && charged {
 		s.refund(stranger)
 	}
 	if err != nil {

@@ -244,3 +244,23 @@ func TestClientSecretsAreThrottledByAddress(t *testing.T) { // A-115
 		}
 	}
 }
+
+// TestUnlimitedClientsBuyNoGuesses: a client that is not limited gives nothing back that it was not charged, and so no more guesses at the
+// secrets of others from its address.
+func TestUnlimitedClientsBuyNoGuesses(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t, func(s *auth.Setup) { s.Tenants[1].Tenant.Settings.RateLimits = false })
+	s := e.Another(t, func(c *auth.Config) { c.Limits = []auth.Limit{perMinute(2)} })
+	try := func(id auth.ClientID, secret string) auth.Code {
+		_, err := s.AuthenticateClient(t.Context(), credentials(id, secret), auth.Via{Address: customer})
+		return codeOf(err)
+	}
+	for i, want := range []auth.Code{auth.CodeUnknownClient, auth.CodeUnknownClient, auth.CodeThrottled} {
+		if got := try("app", "wrong"); got != want {
+			t.Errorf("guess %d: got %v, want %v", i+1, got, want)
+		}
+		if got := try("rival-app", "test secret of rival-app"); got != none {
+			t.Errorf("the client that is not limited: got %v", got)
+		}
+	}
+}
