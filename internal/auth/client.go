@@ -192,6 +192,12 @@ func (c *Client) audience(resource string) (string, error) {
 	return "", refuseField(CodeInvalidTarget, "resource")
 }
 
+// covers reports whether the client may still have tokens for what was granted: for an audience, and for an organization of the user's if
+// there is one.
+func (c *Client) covers(audience string, ms []Membership, org IdentityRef) bool {
+	return (audience == DefaultAudience || c.serves(audience)) && (org.IsZero() || c.acts(ms, org))
+}
+
 // TokenLimits are how long tokens live.
 type TokenLimits struct {
 	Access  time.Duration // access and ID tokens

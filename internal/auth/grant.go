@@ -219,7 +219,7 @@ func (s *Service) readGrant(ctx context.Context, by Actor, hash TokenHash) (Gran
 func (g Grant) refuses(c *Client, by Actor, in Redemption, live LiveSession, now time.Time) *Error {
 	switch {
 	case g.Client != by.Client, g.Key != "" && g.Key != by.Holds, g.RedirectURI != in.RedirectURI && !in.AnyRedirect, !proves(in.Verifier, g.Challenge),
-		!now.Before(g.ExpiresAt), !live.alive(now), !g.Org.IsZero() && !c.acts(live.Memberships, g.Org):
+		!now.Before(g.ExpiresAt), !live.alive(now), !c.covers(g.Audience, live.Memberships, g.Org):
 		return refuse(CodeInvalidCode)
 	case now.Before(live.LockedUntil):
 		return &Error{Code: CodeLocked, RetryAfter: live.LockedUntil.Sub(now)}

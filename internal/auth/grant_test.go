@@ -69,3 +69,40 @@ func TestReusedCodeIsRevokedOnce(t *testing.T) {
 		t.Errorf("got %d revocations and %d refusals, want 1 and 2: %v", revoked, refused, seen)
 	}
 }
+
+// TestResourceTakenFromItsClient: neither a code nor a refresh gives tokens for a resource that is no longer the client's.
+func TestResourceTakenFromItsClient(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t, withFront)
+	in := asking([]string{"openid", "offline_access"}, "consent")
+	in.Resource = authtest.Resource
+	b := &tab{}
+	set, code := b.admitted(t, e, in), b.authorize(t, e, in)
+	redeem := func() error {
+		_, err := e.Redeem(t.Context(), e.App(), auth.Redemption{Code: code, RedirectURI: frontCallback, Verifier: verifier})
+		return err
+	}
+	own := func(resources ...string) {
+		t.Helper()
+		err := e.ChangeClient(t.Context(), authtest.Demo, "app", func(c auth.ClientSetup) (auth.ClientSetup, error) {
+			c.Resources = resources
+			return c, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	own("https://else.example")
+	refusedWith(t, "code", redeem(), auth.CodeInvalidCode)
+	refusedWith(t, "refresh", second(e.Refresh(t.Context(), e.App(), set.RefreshToken)), auth.CodeInvalidRefresh)
+	if got, err := e.Introspect(t.Context(), e.App(), set.RefreshToken); err != nil || got.Active {
+		t.Errorf("introspected: got %+v, %v", got, err)
+	}
+	own(authtest.Resource)
+	if err := redeem(); err != nil {
+		t.Errorf("code, with the resource again: %v", err)
+	}
+	if _, err := e.Refresh(t.Context(), e.App(), set.RefreshToken); err != nil {
+		t.Errorf("refresh, with the resource again: %v", err)
+	}
+}

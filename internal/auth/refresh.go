@@ -96,11 +96,11 @@ func narrowed(granted string, asked []string) (string, error) {
 	return strings.Join(slices.DeleteFunc(all, func(scope string) bool { return !slices.Contains(asked, scope) }), " "), nil
 }
 
-// refreshable reports whether the token's family, its session and the organization that it is for are in force for its client; one that was
-// rotated is no exception.
+// refreshable reports whether the token's family, its session, and the resource and the organization that it is for are in force for its
+// client; one that was rotated is no exception.
 func (l LiveRefresh) refreshable(c *Client, now time.Time) bool {
 	return l.RevokedAt.IsZero() && l.alive(now) && now.Before(l.Token.ExpiresAt) && now.Before(l.FamilyEndsAt) &&
-		(l.Token.Org.IsZero() || c.acts(l.Memberships, l.Token.Org))
+		c.covers(l.Token.Audience, l.Memberships, l.Token.Org)
 }
 
 // successor derives the next refresh token's secret, so that a replay inside the window can return the same one without storing it.
