@@ -218,6 +218,9 @@ func (c Config) problems() []problem {
 	return all
 }
 
+// leastWait is how long a database gets at the least.
+const leastWait = 50 * time.Millisecond
+
 // limitProblems judges numbers and times.
 func (c Config) limitProblems(add func(setting, format string, args ...any)) {
 	for name, n := range map[string]int{
@@ -228,8 +231,8 @@ func (c Config) limitProblems(add func(setting, format string, args ...any)) {
 			add(name, "is negative")
 		}
 	}
-	if c.DatabaseWait < 50*time.Millisecond {
-		add("database_wait", "is below 50ms, in which no database can be relied on to answer")
+	if c.DatabaseWait < leastWait {
+		add("database_wait", "is below %s, in which no database can be relied on to answer", leastWait)
 	}
 	if c.ShutdownLimit < 0 {
 		add("shutdown_limit", "is negative")

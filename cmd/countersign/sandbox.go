@@ -81,6 +81,10 @@ func (c sandboxCommand) Run(w *world) error {
 func (c sandboxCommand) secured() (*tls.Certificate, error) {
 	const open = "%s is not a loopback address: the sandbox's codes and clock are open to whoever reaches it"
 	switch {
+	case !isAddress(c.Listen):
+		return nil, fmt.Errorf("--listen: %q is no address; want ADDRESS:PORT, as in 127.0.0.1:8080", c.Listen)
+	case c.Wait != 0 && c.Wait < leastWait:
+		return nil, fmt.Errorf("--wait: is below %s, in which no database can be relied on to answer", leastWait)
 	case !isLoopback(c.Listen) && !c.Expose:
 		return nil, fmt.Errorf(open+" (--expose lets your own network)", c.Listen)
 	case c.Ops != "" && !isLoopback(c.Ops):

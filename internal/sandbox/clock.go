@@ -20,6 +20,31 @@ func (c *Clock) Advance(d time.Duration) { c.ahead.Add(int64(d)) }
 // Set moves the clock to t.
 func (c *Clock) Set(t time.Time) { c.ahead.Store(int64(time.Until(t))) }
 
+// farthest is how far from the machine's time a caller may move the clock: beyond it, sums of times would overflow before long.
+const farthest = 100 * 365 * 24 * time.Hour
+
+// advance is Advance for a caller, and reports whether the clock was moved.
+func (c *Clock) advance(d time.Duration) bool {
+	for {
+		ahead := time.Duration(c.ahead.Load())
+		if d > farthest-ahead || d < -farthest-ahead {
+			return false
+		}
+		if c.ahead.CompareAndSwap(int64(ahead), int64(ahead+d)) {
+			return true
+		}
+	}
+}
+
+// set is Set for a caller, and reports whether the clock was moved.
+func (c *Clock) set(t time.Time) bool {
+	if time.Until(t).Abs() > farthest {
+		return false
+	}
+	c.Set(t)
+	return true
+}
+
 // Reset makes the clock show the machine's time again.
 func (c *Clock) Reset() { c.ahead.Store(0) }
 
@@ -57,16 +82,22 @@ func (a *API) moveClock(c *call) error {
 		if err != nil {
 			return badRequest("advance is not a duration such as 30m, 1h30m or -24h")
 		}
-		a.Clock.Advance(d)
+		if !a.Clock.advance(d) {
+			return tooFar()
+		}
 	default:
 		t, err := time.Parse(time.RFC3339, in.Set)
 		if err != nil {
 			return badRequest("set is not a time such as 2027-01-01T00:00:00Z")
 		}
-		a.Clock.Set(t)
+		if !a.Clock.set(t) {
+			return tooFar()
+		}
 	}
 	return a.showClock(c)
 }
+
+func tooFar() error { return badRequest("the clock stays within a hundred years of the machine's") }
 
 // reset brings everything back to the seed: what is stored, what is throttled, the faults, and the clock, which shows the machine's
 // time again. The clock goes first, so that nothing in the starting state is from the future.

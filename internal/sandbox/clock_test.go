@@ -54,6 +54,11 @@ func TestMoveTheClock(t *testing.T) {
 		{"POST", `{"advance":48}`, 400, "2027-06-01"},
 		{"POST", `{"advance":"1h"`, 400, "2027-06-01"},
 		{"POST", `{"advance":"` + strings.Repeat("1", 5000) + `h"}`, 400, "2027-06-01"},
+		{"POST", `{"set":"9999-01-01T00:00:00Z"}`, 400, "2027-06-01"},
+		{"POST", `{"set":"0001-01-01T00:00:00Z"}`, 400, "2027-06-01"},
+		{"POST", `{"advance":"2500000h"}`, 400, "2027-06-01"},
+		{"POST", `{"advance":"-2500000h"}`, 400, "2027-06-01"},
+		{"POST", `{"advance":"876000h"}`, 400, "2027-06-01"}, // and what the clock is ahead already
 		{"DELETE", "", 405, "2027-06-01"},
 	} {
 		r := httpxtest.Call{Method: tt.method, Path: "/sandbox/clock", Body: tt.body}.Do(h)

@@ -206,6 +206,9 @@ func newFault(in faultBody) (*fault, error) {
 	if in.Status == 0 && in.Delay == "" {
 		return nil, badRequest("give a status to answer with, or a delay, or both")
 	}
+	if (in.Status == http.StatusNoContent || in.Status == http.StatusNotModified) && in.Body != nil {
+		return nil, badRequest("an answer with %d has no body", in.Status)
+	}
 	if in.Status == 0 && (in.ErrorCode != "" || in.Message != "" || in.Body != nil || len(in.Headers) > 0) {
 		return nil, badRequest("without a status the endpoint answers itself, late: errorCode, message, body and headers need a status")
 	}

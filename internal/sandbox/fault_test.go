@@ -193,6 +193,8 @@ func TestFaultsThatAreRefused(t *testing.T) {
 		{`{"method":"POST","path":"/multi/logout","status":500,"errorCode":"X"}`, "no body"},
 		{`{"method":"POST","path":"/multi/login_with_password","status":403,"errorCode":"X"}`, "no body"},
 		{`{"method":"POST","path":"/multi/logout","status":204,"errorCode":"X"}`, "no refusal"},
+		{`{"method":"POST","path":"/multi/logout","status":204,"body":{}}`, "an answer with 204 has no body"},
+		{`{"method":"GET","path":"/cis/v1/users","status":304,"body":"x"}`, "an answer with 304 has no body"},
 		{`{"method":"POST","path":"/simulate/api/x","status":404,"errorCode":"X"}`, "no errorCode"},
 		{`{"method":"POST","path":"/multi/logout","status":500,"headers":{"content-length":"1"}}`, "Content-Length"},
 		{`{"method":"POST","path":"/multi/logout","status":500,"headers":{"x":"a\r\nb: c"}}`, "headers"},
