@@ -45,14 +45,18 @@ func (s *Service) StartTransaction(ctx context.Context, by Actor, kind Identifie
 		if no != nil {
 			return "", no, s.noteUnsent(tx, by, c, no, nil, now)
 		}
-		if _, err := tx.CancelChallenges(c.Tenant, c.Subject, c.Purpose, now); err != nil {
+		prior, err := s.prior(tx, c)
+		if err != nil {
+			return "", nil, err
+		}
+		if err := s.endChallenge(tx, prior, ChallengeIsCancelled, now); err != nil {
 			return "", nil, err
 		}
 		n, err := rand.Int(rand.Reader, big.NewInt(otpCodes))
 		if err != nil {
 			return "", nil, err
 		}
-		c.ID, c.Version, c.Status, c.CreatedAt, c.SentAt = newChallengeID(), 1, ChallengePending, now, now
+		c.ID, c.Version, c.Status, c.CreatedAt, c.SentAt = newChallengeID(), 1, ChallengePending, prior.followed(now), now
 		c.Target, c.Approval, c.ExpiresAt = fmt.Sprintf("%0*d", otpDigits, n), a.Text, now.Add(TransactionFor)
 		c.Digest = s.bound(by, PurposeTransaction, "")
 		if err := tx.AddChallenge(c); err != nil {

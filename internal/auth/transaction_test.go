@@ -36,7 +36,6 @@ func TestTransactionTakesItsOwnCodeAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := func(text string) string {
-		e.Clock.Advance(time.Second) // of two of one moment neither is the former
 		challenge, err := e.StartTransaction(t.Context(), e.App(), auth.ByUserID, string(authtest.Ada), auth.Proposal{Text: text})
 		if err != nil {
 			t.Fatal(err)
@@ -71,5 +70,32 @@ func TestTransactionTakesItsOwnCodeAlone(t *testing.T) {
 	e.Clock.Advance(auth.TransactionFor + time.Second)
 	if _, err := answer(late); !errors.Is(err, auth.CodeWrongOTP) {
 		t.Errorf("late: got %v", err)
+	}
+}
+
+// TestLatestTransactionCounts: also one of the same moment as the former, or begun after the clock was set back or by a node whose clock is
+// behind.
+func TestLatestTransactionCounts(t *testing.T) {
+	t.Parallel()
+	for _, passes := range []time.Duration{0, -time.Second, time.Second} {
+		e := authtest.New(t)
+		key, err := e.RegisterTOTP(t.Context(), e.App(), adaOn(t, e), "", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		challenge := ""
+		for range 8 { // the id, which is random, does not decide
+			e.Clock.Advance(passes)
+			challenge, err = e.StartTransaction(t.Context(), e.App(), auth.ByUserID, string(authtest.Ada), auth.Proposal{})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		in := auth.TOTPLogin{
+			Kind: auth.ByUserID, Identifier: string(authtest.Ada), Code: auth.TransactionCode(t, key.Secret, challenge, e.Clock.Now()),
+		}
+		if _, err := e.AuthenticateTransaction(t.Context(), e.App(), in); err != nil {
+			t.Errorf("after %v: got %v", passes, err)
+		}
 	}
 }
