@@ -37,7 +37,7 @@ func contactChannel(kind IdentifierKind) (Channel, Purpose) {
 // own finds where an address or number of the user of a session stands, and says why they may not prove it. A new one changes what codes
 // go to, so that who has a second factor must have used one in the session (A-078, B-20).
 //
-// Verdicts: CodeIdentifierInvalid, CodePhoneInvalid, CodePhoneCountry, CodeEmailDomain, CodeAlreadyVerified, CodeLocked,
+// Verdicts: CodeInvalidToken, CodeIdentifierInvalid, CodePhoneInvalid, CodePhoneCountry, CodeEmailDomain, CodeAlreadyVerified, CodeLocked,
 // CodeStepUpRequired; with Settings.RevealAccounts CodeUserExists.
 func (s *Service) own(tx Tx, by Actor, live LiveSession, kind IdentifierKind, value string, now time.Time) (ownContact, *Error, error) {
 	o := ownContact{kind: kind, value: value}
@@ -46,6 +46,9 @@ func (s *Service) own(tx Tx, by Actor, live LiveSession, kind IdentifierKind, va
 		return o, refuseField(CodeIdentifierInvalid, string(kind)), nil
 	}
 	o.canonical = canonical
+	if no, err := s.outlived(tx, live, now); err != nil || no != nil {
+		return o, no, err
+	}
 	if o.account, err = tx.AccountByUser(by.Tenant, live.User.ID); err != nil {
 		return o, nil, err
 	}

@@ -2,7 +2,9 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"slices"
+	"time"
 )
 
 // AuthenticateUserToken lets the bearer of a user's access token in: the user and the client that it was issued for (contract/cis §0.2,
@@ -57,8 +59,13 @@ func (l LiveSession) multifactor() bool {
 // mayRefactor says why the bearer of a session may not add, replace or take away a way for its user to prove. A user who has one already
 // must have used a second factor in the session, or a password alone would do (A-078, B-20). owns is whether the user has one that is
 // not looked for here.
+//
+// Verdicts: CodeInvalidToken, CodeLocked, CodeStepUpRequired.
 func (s *Service) mayRefactor(r Reads, live LiveSession, account Account, owns bool) (*Error, error) {
 	now := s.now()
+	if no, err := s.outlived(r, live, now); err != nil || no != nil {
+		return no, err
+	}
 	if account.Attempts.locked(now) {
 		return &Error{Code: CodeLocked, RetryAfter: account.Attempts.LockedUntil.Sub(now)}, nil
 	}
@@ -75,4 +82,14 @@ func (s *Service) mayRefactor(r Reads, live LiveSession, account Account, owns b
 		return refuse(CodeStepUpRequired), nil
 	}
 	return nil, nil
+}
+
+// outlived says that the session of a bearer who was let in has ended meanwhile: a change of password that throws a stranger out leaves
+// nothing that they are just about to bind. Verdict: CodeInvalidToken.
+func (s *Service) outlived(r Reads, live LiveSession, now time.Time) (*Error, error) {
+	present, err := r.Session(live.Session.Tenant, live.Session.ID)
+	if errors.Is(err, ErrNotFound) || err == nil && !present.bearable(now) {
+		return refuse(CodeInvalidToken), nil
+	}
+	return nil, err
 }
