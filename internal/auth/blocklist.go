@@ -3,6 +3,8 @@ package auth
 import (
 	"slices"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // commonWords are the stems that the most used passwords are made of. A password that is nothing but these, digits and repetitions is
@@ -50,7 +52,7 @@ func ownWords(u User) []string {
 	host, _, _ := strings.Cut(domain, ".")
 	words := []string{u.Email, local, host, u.Username, strings.TrimPrefix(u.Phone, "+"), u.Profile.FirstName, u.Profile.LastName}
 	for i, w := range words {
-		words[i] = strings.ToLower(w)
+		words[i] = strings.ToLower(norm.NFC.String(w))
 	}
 	return words
 }

@@ -43,7 +43,7 @@ const levelSpecials = "!@#$%^&*"
 // check reports whether a new password of the user is acceptable; its errors are CodePasswordTooShort, CodePasswordTooLong and
 // CodePasswordTooSimple.
 func (p PasswordPolicy) check(password seal.Secret, u User) error {
-	text := password.Reveal()
+	text := string(normalised(password)) // what is hashed
 	length := utf8.RuneCountInString(text)
 	switch {
 	case length < p.MinLength && (p.Level == 0 || p.Level >= 2), length == 0:

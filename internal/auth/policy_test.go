@@ -49,6 +49,8 @@ func TestPasswordPolicies(t *testing.T) { // A-001 A-005 A-006
 		{"nist 14", auth.PolicyNIST(), "gloxinia vapour", none},
 		{"nist 15", auth.PolicyNIST(), "gloxinia vapou", auth.CodePasswordTooShort},
 		{"nist code points", auth.PolicyNIST(), strings.Repeat("\u00e9\u00e8\u00ea\u00eb\u00e0", 3), none},
+		{"nist code points that compose", auth.PolicyNIST(), strings.Repeat("e\u0301e\u0300e\u0302e\u0308a\u0300", 2), auth.CodePasswordTooShort},
+		{"nist 256 that compose", auth.PolicyNIST(), strings.Repeat("gloxini\u0308a vapour ", 16), none},
 		{"nist 256", auth.PolicyNIST(), strings.Repeat("gloxin\u00efa vapour ", 16), none},
 		{"nist 257", auth.PolicyNIST(), strings.Repeat("gloxin\u00efa vapour ", 16) + "s", auth.CodePasswordTooLong},
 		{"nist asks for no classes", auth.PolicyNIST(), "correct giraffe battery", none},
@@ -90,6 +92,20 @@ func TestPasswordIsDue(t *testing.T) {
 		}
 		if got != tt.want {
 			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestPolicyLooksAtWhatIsHashed: a password is judged in the form in which it is compared, and so are the user's own names, however either
+// was typed.
+func TestPolicyLooksAtWhatIsHashed(t *testing.T) {
+	t.Parallel()
+	composed, parted := "m\u00fcllerj\u00f6rgsohn", "mu\u0308llerjo\u0308rgsohn"
+	for _, name := range []string{composed, parted} {
+		for _, password := range []string{composed + "-1", parted + "-1"} {
+			if got := codeOf(auth.PolicyNIST().Check(password, auth.User{Username: name})); got != auth.CodePasswordTooSimple {
+				t.Errorf("%+q of %+q: got %v", password, name, got)
+			}
 		}
 	}
 }
