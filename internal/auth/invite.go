@@ -2,7 +2,6 @@ package auth
 
 import (
 	"context"
-	"time"
 
 	"countersign/internal/seal"
 )
@@ -130,11 +129,14 @@ func (s *Service) acceptInvite(tx Tx, by Actor, a *Account, c Challenge, phone s
 		return err
 	}
 	if phone != "" && phone != a.User.Phone {
-		u := &a.User
-		u.Phone, u.PhoneVerifiedAt, u.UpdatedAt = phone, time.Time{}, p.SetAt
-		if err := taken(s.putUser(tx, *u)); err != nil {
+		e := &edit{by: by, now: p.SetAt, before: a.User, person: Person{User: a.User}}
+		if no := e.name(ByPhone, &e.person.User.Phone, &phone); no != nil {
+			return no
+		}
+		if err := s.putEdited(tx, e); err != nil {
 			return err
 		}
+		a.User = e.person.User
 	}
 	if err := s.verifyEmail(tx, by, c, a.User, p.SetAt); err != nil {
 		return err

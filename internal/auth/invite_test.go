@@ -3,6 +3,7 @@ package auth_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -319,4 +320,37 @@ func TestRepeatedInviteProof(t *testing.T) {
 	}
 	wantCode(t, call("b", sentCode), none)
 	wantReplay(call("b", sentCode), 200)
+}
+
+// TestInviteThatReplacesANumber: who reads the mailbox and gives another number than the user's verified one is told of to both, and codes to
+// it prove nothing for a while, as after any such change.
+func TestInviteThatReplacesANumber(t *testing.T) {
+	t.Parallel()
+	const former, given = "+35699111222", "+35699111333"
+	e := invited(t, func(s *auth.Setup) {
+		for i := range s.Tenants[0].Users {
+			if u := &s.Tenants[0].Users[i]; u.ID == authtest.NoPass {
+				u.Phone, u.PhoneVerified = former, true
+			}
+		}
+	})
+	invite(t, e)
+	in := proof(sentCode)
+	in.Phone = &auth.PhoneNumber{Country: "+356", Number: "99111333"}
+	if _, err := e.ConsumeInvite(t.Context(), e.Key(), in); err != nil {
+		t.Fatal(err)
+	}
+	a, err := e.User(t.Context(), e.App(), authtest.NoPass)
+	if now := e.Clock.Now(); err != nil || a.User.Phone != given || !a.User.PhoneVerifiedAt.IsZero() ||
+		!a.User.PhoneChangedAt.Equal(now) || a.User.EmailVerifiedAt.IsZero() {
+		t.Errorf("got %+v, %v", a.User, err)
+	}
+	for _, to := range []string{former, "mary@example.com"} {
+		if mailed(t, e, to, auth.TemplatePhoneChanged) != 1 {
+			t.Errorf("%s was not told", to)
+		}
+	}
+	if got := kinds(t, e, authtest.NoPass); !slices.Contains(got, auth.EventUserChanged) {
+		t.Errorf("events: got %v", got)
+	}
 }
