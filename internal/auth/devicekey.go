@@ -376,7 +376,7 @@ func (s *Service) revokeDevices(tx Tx, a Authenticator, now time.Time) error {
 			return err
 		}
 	}
-	return nil
+	return s.dropDeviceChannels(tx, User{Tenant: a.Tenant, ID: a.User}) // nothing answers for the others any more
 }
 
 // dropDeviceChannels takes the authenticators away that a device answered for.

@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -287,4 +288,39 @@ func TestDeviceCalls(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, err, tt.want)
 		}
 	}
+}
+
+// TestUnboundDeviceTakesItsChannels: when BIOMETRIC is unbound no device is left that answers for AUTHY, and the user is not taken for
+// somebody who has that.
+func TestUnboundDeviceTakesItsChannels(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t, withFactors, authtest.Settings(func(s *auth.Settings) { s.Channels = append(s.Channels, auth.ChannelAuthy) }))
+	p, token := boundPhone(t, e)
+	access, err := e.AccessToken(t.Context(), e.Key(), token, adasSelf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stepUp(t, e, access.Token)
+	if err := prove(t, e, access.Token, "123456"); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.BindDevice(t.Context(), e.Key(), access.Token, auth.ChannelAuthy); err != nil {
+		t.Fatal(err)
+	}
+	asked := p.requests(t)
+	if len(asked) != 1 {
+		t.Fatalf("got %d requests", len(asked))
+	}
+	if _, err := p.answer(t, asked[0].ID, p.claims(asked[0], auth.Approve, asked[0].Number)); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.UnbindDevice(t.Context(), e.Key(), access.Token, auth.ChannelBiometric); err != nil {
+		t.Fatal(err)
+	}
+	got, err := e.Authenticators(t.Context(), e.Key(), access.Token)
+	if want := []auth.Standing{{Channel: auth.ChannelSMS, Status: auth.AuthenticatorActive}}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+	_, err = e.StepUpDevice(t.Context(), e.Key(), login(t, e, "ada").Token, auth.ChannelAuthy)
+	wantCode(t, err, auth.CodeChannelUnbound)
 }
