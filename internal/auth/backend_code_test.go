@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"fmt"
 	"net/url"
 	"reflect"
 	"strings"
@@ -273,6 +274,41 @@ func TestLoginCodesAreBounded(t *testing.T) {
 		e.Clock.Advance(15 * time.Second)
 		_, err = e.SendLoginCode(t.Context(), e.App(), codeBy(auth.ChannelSMS, name))
 		wantCode(t, err, auth.CodeChallengeLimit)
+	}
+}
+
+// TestLoginCodesAreBoundedHoweverAskedFor: what a caller ties a code to does not make it another's that follows at once and counts anew (A-058).
+func TestLoginCodesAreBoundedHoweverAskedFor(t *testing.T) {
+	t.Parallel()
+	for name, vary := range map[string]func(n int, in *auth.CodeRequest){
+		"a request of its own": func(_ int, in *auth.CodeRequest) { in.Bound = true },
+		"another approval":     func(n int, in *auth.CodeRequest) { in.Approval = auth.Proposal{Text: fmt.Sprintf(`{"sum":"%d"}`, n)} },
+		"another address":      func(n int, in *auth.CodeRequest) { in.To = fmt.Sprintf("+3569911222%d", n) },
+	} {
+		e := authtest.New(t)
+		n := 0
+		send := func() error {
+			in := codeBy(auth.ChannelSMS, "ada")
+			vary(n, &in)
+			n++
+			return second(e.SendLoginCode(t.Context(), e.App(), in))
+		}
+		for range 3 {
+			if err := send(); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if got := codeOf(send()); got != auth.CodeTooSoon {
+				t.Errorf("%s, at once: got %v", name, got)
+			}
+			e.Clock.Advance(15 * time.Second)
+		}
+		if got := codeOf(send()); got != auth.CodeChallengeLimit {
+			t.Errorf("%s, once more: got %v", name, got)
+		}
+		e.Clock.Advance(5 * time.Minute)
+		if err := send(); err != nil {
+			t.Errorf("%s, when the latest has run out: %v", name, err)
+		}
 	}
 }
 

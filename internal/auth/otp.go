@@ -139,7 +139,8 @@ func (s *Service) sendProof(
 	}
 	same := prior.pending(now) && prior.Channel == c.Channel && prior.Target == c.Target && prior.Digest == c.Digest &&
 		prior.Approval == c.Approval
-	if no, err := s.maySend(tx, by, c, prior, same, policy, now); err != nil || no != nil {
+	follows := same || prior.precedes(c, now)
+	if no, err := s.maySend(tx, by, c, prior, follows, policy, now); err != nil || no != nil {
 		return c, no, err
 	}
 	m, withheld, no, err := s.admitSMS(tx, by, u, c, m, now)
@@ -149,7 +150,7 @@ func (s *Service) sendProof(
 	if withheld {
 		mint = unknowable
 	}
-	from, sends := prior.Version, prior.sent(same, now)
+	from, sends := prior.Version, prior.sent(follows, now)
 	if same {
 		prior.Token = c.Token
 		c = prior
@@ -185,6 +186,12 @@ func (c Challenge) followed(now time.Time) time.Time {
 	return later(now, c.CreatedAt.Add(time.Microsecond))
 }
 
+// precedes reports whether the sends of a pending challenge count against another one that voids it, though that is for another client, request,
+// approval or address: a login takes one code at a time, and whoever asks for it says what else is in it.
+func (c Challenge) precedes(next Challenge, now time.Time) bool {
+	return (next.Purpose == PurposeLoginCode || next.Purpose == PurposeLoginLink) && c.pending(now) && c.Channel == next.Channel
+}
+
 // prior is the latest challenge for the same thing: zero when there is none.
 func (s *Service) prior(r Reads, c Challenge) (Challenge, error) {
 	prior, err := r.LatestChallenge(c.Tenant, c.Subject, c.Purpose, c.Session)
@@ -195,7 +202,7 @@ func (s *Service) prior(r Reads, c Challenge) (Challenge, error) {
 }
 
 // maySend says why a code may not be sent now, if it may not.
-func (s *Service) maySend(r Reads, by Actor, c, prior Challenge, same bool, policy codePolicy, now time.Time) (*Error, error) {
+func (s *Service) maySend(r Reads, by Actor, c, prior Challenge, follows bool, policy codePolicy, now time.Time) (*Error, error) {
 	proofs, err := s.counterOf(by, c).read(r, now)
 	if err != nil {
 		return nil, err
@@ -203,9 +210,9 @@ func (s *Service) maySend(r Reads, by Actor, c, prior Challenge, same bool, poli
 	switch ready := prior.SentAt.Add(policy.Wait); {
 	case proofs.locked(now):
 		return &Error{Code: CodeChallengeLimit, RetryAfter: proofs.LockedUntil.Sub(now)}, nil
-	case same && now.Before(ready):
+	case follows && now.Before(ready):
 		return &Error{Code: CodeTooSoon, RetryAfter: ready.Sub(now)}, nil
-	case prior.sent(same, now) >= policy.Sends:
+	case prior.sent(follows, now) >= policy.Sends:
 		end := prior.ExpiresAt
 		if c.Channel == ChannelEmail {
 			end = prior.SentAt.Add(mailPause)
@@ -215,12 +222,12 @@ func (s *Service) maySend(r Reads, by Actor, c, prior Challenge, same bool, poli
 	return s.mayMessage(r, c.Tenant, c.recipient(), now)
 }
 
-// sent is how many codes of a challenge count against another one: of the same by SMS, and by e-mail of any since the latest pause.
-func (c Challenge) sent(same bool, now time.Time) int {
+// sent is how many codes of a challenge count against another one: by SMS of one that it follows, and by e-mail of any since the latest pause.
+func (c Challenge) sent(follows bool, now time.Time) int {
 	if c.Channel == ChannelEmail {
-		same = c.Status != ChallengeApproved && now.Before(c.SentAt.Add(mailPause))
+		follows = c.Status != ChallengeApproved && now.Before(c.SentAt.Add(mailPause))
 	}
-	if !same {
+	if !follows {
 		return 0
 	}
 	return c.Sends
