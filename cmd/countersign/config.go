@@ -56,7 +56,8 @@ type Config struct {
 	FormerMasterKeys []string `yaml:"former_master_keys"`
 	// Seed is a seed file that is applied once, to an empty database. Default: none.
 	Seed string `yaml:"seed"`
-	// TrustedProxies are the addresses or networks whose X-Forwarded-For is believed. Default: none.
+	// TrustedProxies are the addresses or networks whose X-Forwarded-For is believed, none wider than a private network: whoever is among them
+	// says what address they like. Default: none.
 	TrustedProxies []string `yaml:"trusted_proxies"`
 	// Webhooks is where tenants' webhooks may lead.
 	Webhooks webhookConfig `yaml:"webhooks"`
@@ -295,17 +296,22 @@ func (c Config) masterKeys() ([][]byte, error) {
 
 func (c Config) proxies() ([]netip.Prefix, error) { return networks(c.TrustedProxies) }
 
-// networks reads addresses and networks.
+// networks reads addresses and networks of the operator's own. One that is wider than any private network is taken for a mistake.
 func networks(texts []string) ([]netip.Prefix, error) {
 	var list []netip.Prefix
 	for _, text := range texts {
-		if addr, err := netip.ParseAddr(text); err == nil {
-			list = append(list, netip.PrefixFrom(addr, addr.BitLen()))
-			continue
-		}
 		p, err := netip.ParsePrefix(text)
+		if addr, ok := netip.ParseAddr(text); ok == nil {
+			p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%q is neither an address nor a network", text)
+		}
+		if p.Addr().Is4In6() && p.Bits() >= 96 { // as those who look at an address read it
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
+		if widest := map[bool]int{true: 8, false: 7}[p.Addr().Is4()]; p.Bits() < widest {
+			return nil, fmt.Errorf("%q is wider than /%d; name your own networks", p, widest)
 		}
 		list = append(list, p)
 	}
