@@ -53,19 +53,19 @@ func (s *Service) mayPush(r Reads, c Challenge, now time.Time) (*Error, error) {
 		return &Error{Code: CodeChallengeLimit, RetryAfter: proofs.LockedUntil.Sub(now)}, nil
 	}
 	limit := s.settings(c.Tenant).Push.Limit
-	n, err := r.CountPushed(c.Tenant, c.Subject, now.Add(-limit.Window))
+	pushed, err := r.CountPushed(c.Tenant, c.Subject, limit.since(now))
 	if err != nil {
 		return nil, err
 	}
-	if n >= limit.Count {
-		return &Error{Code: CodeChallengeLimit, RetryAfter: limit.Window / time.Duration(limit.Count)}, nil
+	if pushed.Count >= limit.Count {
+		return &Error{Code: CodeChallengeLimit, RetryAfter: limit.room(pushed, now)}, nil
 	}
-	denied, err := r.CountDenied(c.Tenant, c.Subject, now.Add(-limit.Window))
+	denied, err := r.CountDenied(c.Tenant, c.Subject, limit.since(now))
 	if err != nil {
 		return nil, err
 	}
-	if denied >= maxDenials {
-		return &Error{Code: CodeChallengeLimit, RetryAfter: limit.Window}, nil
+	if denied.Count >= maxDenials {
+		return &Error{Code: CodeChallengeLimit, RetryAfter: limit.room(denied, now)}, nil
 	}
 	return s.mayMessage(r, c.Tenant, c.User, now)
 }

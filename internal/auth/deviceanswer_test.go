@@ -237,11 +237,34 @@ func TestTwoDenialsCoolOff(t *testing.T) {
 	token := login(t, e, "ada").Token
 	_, err := e.StepUpDevice(t.Context(), e.Key(), token, auth.ChannelBiometric)
 	wantCode(t, err, auth.CodeChallengeLimit)
-	e.Clock.Advance(10*time.Minute + time.Second)
+	wantRetry(t, err, 10*time.Minute)
+	e.Clock.Advance(10 * time.Minute)
 	token = login(t, e, "ada").Token
 	if _, err := e.StepUpDevice(t.Context(), e.Key(), token, auth.ChannelBiometric); err != nil {
 		t.Errorf("after the window: %v", err)
 	}
+}
+
+// TestPushLimitSaysWhen: who waits as long as the third question in ten minutes was told to wait is asked again, and not a second before.
+func TestPushLimitSaysWhen(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t, withFactors)
+	boundPhone(t, e)
+	push := func() error {
+		_, err := e.StepUpDevice(t.Context(), e.Key(), login(t, e, "ada").Token, auth.ChannelBiometric)
+		return err
+	}
+	for range 3 {
+		wantCode(t, push(), none)
+		e.Clock.Advance(2 * time.Minute)
+	}
+	for _, left := range []time.Duration{4 * time.Minute, time.Second} {
+		err := push()
+		wantCode(t, err, auth.CodeChallengeLimit)
+		wantRetry(t, err, left)
+		e.Clock.Advance(max(left-time.Second, time.Second))
+	}
+	wantCode(t, push(), none)
 }
 
 // TestReportedLogin is A-074: "this was not me" denies, is an event, and suspends where the tenant wants it.

@@ -369,6 +369,18 @@ type Limit struct {
 	Window time.Duration
 }
 
+// Tally is how many there were of what a Limit bounds, and the time of the oldest.
+type Tally struct {
+	Count  int
+	Oldest time.Time
+}
+
+// since is from when on the limit counts. What is as old as the window counts no more.
+func (l Limit) since(now time.Time) time.Time { return now.Add(time.Microsecond - l.Window) }
+
+// room is how long it takes until the oldest counts no more, which is when there is room for another one.
+func (l Limit) room(t Tally, now time.Time) time.Duration { return t.Oldest.Add(l.Window).Sub(now) }
+
 // Error is a refusal: a verdict of the rules, not a fault of the machine.
 type Error struct {
 	Code       Code

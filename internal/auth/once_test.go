@@ -67,7 +67,7 @@ func answerOf(asked auth.Asked, err error) string {
 
 func pushes(t *testing.T, e *authtest.Env, user auth.UserID) int {
 	t.Helper()
-	var n int
+	var n auth.Tally
 	err := e.Store.View(t.Context(), func(r auth.Reads) (err error) {
 		n, err = r.CountPushed(authtest.Demo, auth.SubjectOf(user), time.Time{})
 		return err
@@ -75,7 +75,7 @@ func pushes(t *testing.T, e *authtest.Env, user auth.UserID) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n
+	return n.Count
 }
 
 func wrongCodes(t *testing.T, e *authtest.Env, user auth.UserID) int {

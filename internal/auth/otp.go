@@ -240,13 +240,13 @@ func (s *Service) mayMessage(r Reads, t TenantID, id UserID, now time.Time) (*Er
 		return nil, nil
 	}
 	for _, l := range settings.MessageLimits {
-		n, err := r.CountMessages(t, id, now.Add(-l.Window))
+		sent, err := r.CountMessages(t, id, l.since(now))
 		if err != nil {
 			return nil, err
 		}
-		if n >= l.Count {
+		if sent.Count >= l.Count {
 			limits := append([]Limit{l}, settings.MessageLimits...)
-			return &Error{Code: CodeThrottled, RetryAfter: l.Window / time.Duration(l.Count), Limits: limits}, nil
+			return &Error{Code: CodeThrottled, RetryAfter: l.room(sent, now), Limits: limits}, nil
 		}
 	}
 	return nil, nil

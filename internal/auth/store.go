@@ -97,7 +97,7 @@ type Reads interface {
 	// Approval returns what a device answered to a challenge.
 	Approval(t TenantID, id ChallengeID) (Approval, error)
 	// CountDenied counts the subject's challenges that were denied on a device since the time.
-	CountDenied(t TenantID, subject Subject, since time.Time) (int, error)
+	CountDenied(t TenantID, subject Subject, since time.Time) (Tally, error)
 
 	// Challenge returns one challenge.
 	Challenge(t TenantID, id ChallengeID) (Challenge, error)
@@ -108,7 +108,7 @@ type Reads interface {
 	// OverdueChallenges lists pending challenges of all tenants that expired before the time, oldest first, at most n.
 	OverdueChallenges(now time.Time, n int) ([]Challenge, error)
 	// CountPushed counts the subject's challenges that were sent to a device since the time.
-	CountPushed(t TenantID, subject Subject, since time.Time) (int, error)
+	CountPushed(t TenantID, subject Subject, since time.Time) (Tally, error)
 
 	// Link returns one resource to be confirmed.
 	Link(t TenantID, ref LinkRef) (DynamicLink, error)
@@ -124,7 +124,7 @@ type Reads interface {
 	Miscounted() (map[TenantID]Counts, error)
 
 	// CountMessages counts the messages to the user that were begun since the time; SMS, e-mail and push together, and decoys.
-	CountMessages(t TenantID, id UserID, since time.Time) (int, error)
+	CountMessages(t TenantID, id UserID, since time.Time) (Tally, error)
 	// SMSCounts lists what was counted of a scope in windows that end after the time: the sums of all shards, by tenant, name and window.
 	SMSCounts(scope SMSScope, since time.Time) ([]SMSCount, error)
 	// Queues lists the tenants and kinds that have a parcel due and not leased.

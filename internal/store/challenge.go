@@ -105,17 +105,17 @@ func (r reads) OverdueChallenges(now time.Time, n int) ([]auth.Challenge, error)
 }
 
 // CountPushed implements auth.Reads.
-func (r reads) CountPushed(t auth.TenantID, subject auth.Subject, since time.Time) (int, error) {
+func (r reads) CountPushed(t auth.TenantID, subject auth.Subject, since time.Time) (auth.Tally, error) {
 	rows, err := r.q.CountPushed(r.ctx, sqlc.CountPushedParams{TenantID: string(t), Subject: string(subject), Since: micros(since)})
-	n, err := one(r, "count pushes", rows, err)
-	return int(n), err
+	row, err := one(r, "count pushes", rows, err)
+	return auth.Tally{Count: int(row.N), Oldest: moment(row.Oldest)}, err
 }
 
 // CountDenied implements auth.Reads.
-func (r reads) CountDenied(t auth.TenantID, subject auth.Subject, since time.Time) (int, error) {
+func (r reads) CountDenied(t auth.TenantID, subject auth.Subject, since time.Time) (auth.Tally, error) {
 	rows, err := r.q.CountDenied(r.ctx, sqlc.CountDeniedParams{TenantID: string(t), Subject: string(subject), Since: micros(since)})
-	n, err := one(r, "count denials", rows, err)
-	return int(n), err
+	row, err := one(r, "count denials", rows, err)
+	return auth.Tally{Count: int(row.N), Oldest: moment(row.Oldest)}, err
 }
 
 func linksOf(c auth.Challenge) (string, error) {

@@ -28,10 +28,10 @@ func parcel(row sqlc.Outbox) (auth.Parcel, error) {
 }
 
 // CountMessages implements auth.Reads.
-func (r reads) CountMessages(t auth.TenantID, id auth.UserID, since time.Time) (int, error) {
+func (r reads) CountMessages(t auth.TenantID, id auth.UserID, since time.Time) (auth.Tally, error) {
 	rows, err := r.q.CountMessages(r.ctx, sqlc.CountMessagesParams{TenantID: string(t), UserID: string(id), Since: micros(since)})
-	n, err := one(r, "count messages", rows, err)
-	return int(n), err
+	row, err := one(r, "count messages", rows, err)
+	return auth.Tally{Count: int(row.N), Oldest: moment(row.Oldest)}, err
 }
 
 // Queues implements auth.Reads.

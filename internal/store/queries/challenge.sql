@@ -23,7 +23,7 @@ SELECT * FROM challenges
 WHERE status = 'pending' AND expires_at <= sqlc.arg(now) ORDER BY expires_at, tenant_id, id LIMIT sqlc.arg(n);
 
 -- name: CountPushed :many
-SELECT COUNT(*) FROM challenges
+SELECT COUNT(*) AS n, CAST(COALESCE(MIN(sent_at), 0) AS BIGINT) AS oldest FROM challenges
 WHERE tenant_id = sqlc.arg(tenant_id) AND subject = sqlc.arg(subject) AND channel IN ('BIOMETRIC', 'AUTHY')
     AND sent_at >= sqlc.arg(since);
 

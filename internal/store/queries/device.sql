@@ -59,6 +59,6 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT DO NOTHING;
 
 -- name: CountDenied :many
-SELECT COUNT(*) FROM challenges
+SELECT COUNT(*) AS n, CAST(COALESCE(MIN(ended_at), 0) AS BIGINT) AS oldest FROM challenges
 WHERE tenant_id = sqlc.arg(tenant_id) AND subject = sqlc.arg(subject) AND status = 'denied' AND channel IN ('BIOMETRIC', 'AUTHY')
     AND ended_at >= sqlc.arg(since);

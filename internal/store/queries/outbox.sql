@@ -1,5 +1,5 @@
 -- name: CountMessages :many
-SELECT COUNT(*) FROM outbox
+SELECT COUNT(*) AS n, CAST(COALESCE(MIN(created_at), 0) AS BIGINT) AS oldest FROM outbox
 WHERE tenant_id = sqlc.arg(tenant_id) AND user_id = sqlc.arg(user_id) AND created_at >= sqlc.arg(since)
     AND kind NOT IN ('webhook', 'wake', 'logout');
 

@@ -166,7 +166,7 @@ func (q *Queries) Challenge(ctx context.Context, arg ChallengeParams) ([]Challen
 }
 
 const countPushed = `-- name: CountPushed :many
-SELECT COUNT(*) FROM challenges
+SELECT COUNT(*) AS n, CAST(COALESCE(MIN(sent_at), 0) AS BIGINT) AS oldest FROM challenges
 WHERE tenant_id = $1 AND subject = $2 AND channel IN ('BIOMETRIC', 'AUTHY')
     AND sent_at >= $3
 `
@@ -177,19 +177,24 @@ type CountPushedParams struct {
 	Since    int64
 }
 
-func (q *Queries) CountPushed(ctx context.Context, arg CountPushedParams) ([]int64, error) {
+type CountPushedRow struct {
+	N      int64
+	Oldest int64
+}
+
+func (q *Queries) CountPushed(ctx context.Context, arg CountPushedParams) ([]CountPushedRow, error) {
 	rows, err := q.db.QueryContext(ctx, countPushed, arg.TenantID, arg.Subject, arg.Since)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []int64
+	var items []CountPushedRow
 	for rows.Next() {
-		var count int64
-		if err := rows.Scan(&count); err != nil {
+		var i CountPushedRow
+		if err := rows.Scan(&i.N, &i.Oldest); err != nil {
 			return nil, err
 		}
-		items = append(items, count)
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

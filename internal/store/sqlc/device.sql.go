@@ -183,7 +183,7 @@ func (q *Queries) Approval(ctx context.Context, arg ApprovalParams) ([]Approval,
 }
 
 const countDenied = `-- name: CountDenied :many
-SELECT COUNT(*) FROM challenges
+SELECT COUNT(*) AS n, CAST(COALESCE(MIN(ended_at), 0) AS BIGINT) AS oldest FROM challenges
 WHERE tenant_id = $1 AND subject = $2 AND status = 'denied' AND channel IN ('BIOMETRIC', 'AUTHY')
     AND ended_at >= $3
 `
@@ -194,19 +194,24 @@ type CountDeniedParams struct {
 	Since    int64
 }
 
-func (q *Queries) CountDenied(ctx context.Context, arg CountDeniedParams) ([]int64, error) {
+type CountDeniedRow struct {
+	N      int64
+	Oldest int64
+}
+
+func (q *Queries) CountDenied(ctx context.Context, arg CountDeniedParams) ([]CountDeniedRow, error) {
 	rows, err := q.db.QueryContext(ctx, countDenied, arg.TenantID, arg.Subject, arg.Since)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []int64
+	var items []CountDeniedRow
 	for rows.Next() {
-		var count int64
-		if err := rows.Scan(&count); err != nil {
+		var i CountDeniedRow
+		if err := rows.Scan(&i.N, &i.Oldest); err != nil {
 			return nil, err
 		}
-		items = append(items, count)
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

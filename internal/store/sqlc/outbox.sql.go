@@ -74,7 +74,7 @@ func (q *Queries) ClaimParcels(ctx context.Context, arg ClaimParcelsParams) ([]O
 }
 
 const countMessages = `-- name: CountMessages :many
-SELECT COUNT(*) FROM outbox
+SELECT COUNT(*) AS n, CAST(COALESCE(MIN(created_at), 0) AS BIGINT) AS oldest FROM outbox
 WHERE tenant_id = $1 AND user_id = $2 AND created_at >= $3
     AND kind NOT IN ('webhook', 'wake', 'logout')
 `
@@ -85,19 +85,24 @@ type CountMessagesParams struct {
 	Since    int64
 }
 
-func (q *Queries) CountMessages(ctx context.Context, arg CountMessagesParams) ([]int64, error) {
+type CountMessagesRow struct {
+	N      int64
+	Oldest int64
+}
+
+func (q *Queries) CountMessages(ctx context.Context, arg CountMessagesParams) ([]CountMessagesRow, error) {
 	rows, err := q.db.QueryContext(ctx, countMessages, arg.TenantID, arg.UserID, arg.Since)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []int64
+	var items []CountMessagesRow
 	for rows.Next() {
-		var count int64
-		if err := rows.Scan(&count); err != nil {
+		var i CountMessagesRow
+		if err := rows.Scan(&i.N, &i.Oldest); err != nil {
 			return nil, err
 		}
-		items = append(items, count)
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err

@@ -133,7 +133,7 @@ func testCancelChallenges(t *testing.T, s auth.Store) {
 	}
 }
 
-// testCountPushed counts what was sent to devices, from a time on.
+// testCountPushed counts what was sent to devices, from a time on, and says when the first of them was.
 func testCountPushed(t *testing.T, s auth.Store) {
 	addChallenges(t, s,
 		auth.Challenge{ID: "1", Subject: "me", Channel: auth.ChannelBiometric, SentAt: at(2)},
@@ -141,13 +141,18 @@ func testCountPushed(t *testing.T, s auth.Store) {
 		auth.Challenge{ID: "3", Subject: "me", Channel: auth.ChannelSMS, SentAt: at(3)},
 		auth.Challenge{ID: "4", Subject: "other", Channel: auth.ChannelAuthy, SentAt: at(3)},
 	)
-	for day, want := range map[int]int{1: 2, 2: 2, 3: 1, 4: 0} {
-		got := read(t, s, func(r auth.Reads) (int, error) { return r.CountPushed("demo", "me", at(day)) })
-		if got != want {
-			t.Errorf("since day %d: got %d, want %d", day, got, want)
+	for day, want := range map[int]auth.Tally{
+		1: {Count: 2, Oldest: at(2)}, 2: {Count: 2, Oldest: at(2)}, 3: {Count: 1, Oldest: at(3)}, 4: {},
+	} {
+		got := read(t, s, func(r auth.Reads) (auth.Tally, error) { return r.CountPushed("demo", "me", at(day)) })
+		if got.Count != want.Count || !got.Oldest.Equal(want.Oldest) {
+			t.Errorf("since day %d: got %v, want %v", day, got, want)
 		}
 	}
 }
+
+// counted is a tally's count alone.
+func counted(n auth.Tally, err error) (int, error) { return n.Count, err }
 
 // testLinks registers a resource and replaces it by its version.
 func testLinks(t *testing.T, s auth.Store) {

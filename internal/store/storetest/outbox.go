@@ -166,9 +166,12 @@ func testCountMessages(t *testing.T, s auth.Store) {
 		}
 		return tx.AddParcels(all...)
 	})
-	for day, want := range map[int]int{1: 3, 2: 2, 3: 1, 4: 0} {
-		if got := read(t, s, func(r auth.Reads) (int, error) { return r.CountMessages("demo", "17", at(day)) }); got != want {
-			t.Errorf("since day %d: got %d, want %d", day, got, want)
+	for day, want := range map[int]auth.Tally{
+		1: {Count: 3, Oldest: at(1)}, 2: {Count: 2, Oldest: at(2)}, 3: {Count: 1, Oldest: at(3)}, 4: {},
+	} {
+		got := read(t, s, func(r auth.Reads) (auth.Tally, error) { return r.CountMessages("demo", "17", at(day)) })
+		if got.Count != want.Count || !got.Oldest.Equal(want.Oldest) {
+			t.Errorf("since day %d: got %v, want %v", day, got, want)
 		}
 	}
 }

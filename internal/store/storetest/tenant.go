@@ -32,10 +32,10 @@ type state struct {
 	Challenge      auth.Challenge
 	Latest         auth.Challenge
 	Pending        []auth.Challenge
-	Pushed         int
+	Pushed         auth.Tally
 	Link           auth.DynamicLink
 	Parcels        []auth.Parcel
-	Messages       int
+	Messages       auth.Tally
 	Answer         auth.Answer
 	People         []auth.Person
 }
@@ -106,7 +106,7 @@ func testTenants(t *testing.T, s auth.Store) {
 			t.Errorf("%s (-want +got):\n%s", w.tenant.ID, diff)
 		}
 		if len(a.Account.Memberships) != 1 || len(a.Session.Memberships) != 1 || len(a.Authenticators) != 1 || len(a.Events) != 1 ||
-			len(a.Pending) != 1 || a.Pushed != 1 || len(a.Parcels) != 1 || a.Messages != 1 || len(a.People) != 1 ||
+			len(a.Pending) != 1 || a.Pushed.Count != 1 || len(a.Parcels) != 1 || a.Messages.Count != 1 || len(a.People) != 1 ||
 			len(a.Passkeys) != 1 || len(a.Named) != 1 {
 			t.Errorf("%s holds rows of another tenant: %+v", w.tenant.ID, a)
 		}
