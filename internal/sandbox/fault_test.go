@@ -23,6 +23,7 @@ func post(path, body string) httpxtest.Call {
 func TestFaultForms(t *testing.T) {
 	t.Parallel()
 	const login, users, password = "/multi/login_with_password", "/cis/v1/users", "/cis/v1/users/{user_id}/password"
+	const otp, link, passkey = "/cis/v1/auth/otp/send", "/cis/v1/auth/link/email/authenticate", "/cis/v1/auth/webauthn/authenticate/start"
 	for _, tt := range []struct{ path, fault, body string }{
 		{"/multi/consumers", `"status":409,"errorCode":"PAYMENT_MODEL_CONSTRAINTS_VIOLATED"`,
 			`{"errorCode":"PAYMENT_MODEL_CONSTRAINTS_VIOLATED","message":"PAYMENT_MODEL_CONSTRAINTS_VIOLATED"}`},
@@ -46,6 +47,16 @@ func TestFaultForms(t *testing.T) {
 		{users, `"status":400`, `{"message":["Bad Request"],"error_code":400,"ts_error_code":"system_invalid_input"}`},
 		{users, `"status":503`, `{"message":"Service Unavailable","error_code":503,"ts_error_code":"system_unavailable"}`},
 		{password, `"status":400,"errorCode":"auth_password_breached"`, `{"error_code":"auth_password_breached","message":"Bad Request"}`},
+		{password, `"status":403,"errorCode":"insufficient_permissions"`, `{"error_code":"insufficient_permissions","message":"Forbidden"}`},
+		{otp, `"status":400`, `{"error_code":"system_invalid_input","message":"Bad Request"}`},
+		{otp, `"status":403,"errorCode":"auth_locked","message":"Locked"`, `{"error_code":"auth_locked","message":"Locked"}`},
+		{otp, `"status":401`, `{"message":"Unauthorized","error_code":401,"ts_error_code":"auth_invalid_credentials"}`},
+		{link, `"status":400,"message":"Session not found"`, `{"error_code":"400","message":"Session not found"}`},
+		{link, `"status":409`, `{"message":"Conflict","error_code":409,"ts_error_code":"conflict"}`},
+		{passkey, `"status":400`, `{"error_code":"invalid_request","message":"Bad Request"}`},
+		{passkey, `"status":404,"errorCode":"client_not_found"`, `{"error_code":"client_not_found","message":"Not Found"}`},
+		{"/cis/v1/auth/session/authenticate", `"status":400,"errorCode":"auth_session_not_found","message":"Session not found"`,
+			`{"message":"Session not found","error_code":400,"ts_error_code":"auth_session_not_found"}`},
 		{password, `"status":500`, `{"message":"Internal Server Error","error_code":500,"ts_error_code":"system_internal_error"}`},
 		{"/oidc/token", `"status":400,"errorCode":"invalid_grant"`,
 			`{"error":"invalid_grant","error_description":"Bad Request","message":"Bad Request","error_code":400}`},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -167,19 +168,32 @@ type symbolicFault struct {
 	Message   string `json:"message"`
 }
 
-// cis is contract/cis §4, as package cis serves it: a user's password has symbolic codes, all else numeric ones with the name beside.
+// cis is contract/cis §4, as package cis serves it: users' passwords, one-time codes and passkeys have symbolic codes, links by e-mail the
+// status as a text, all else numeric ones with the name beside.
 func (f *fault) cis() any {
 	name := cmp.Or(f.ErrorCode, cisName(f.Status))
-	if len(f.segments) == 5 && f.segments[2] == "users" && f.segments[4] == "password" {
-		switch f.Status {
-		case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict:
+	switch f.Status {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusConflict:
+		switch {
+		case f.below("auth", "link"):
+			if f.Status != http.StatusConflict {
+				return symbolicFault{strconv.Itoa(f.Status), f.text()}
+			}
+		case f.below("auth", "webauthn") && name == "system_invalid_input":
+			return symbolicFault{"invalid_request", f.text()}
+		case f.below("auth", "otp"), f.below("auth", "webauthn"), f.below("users") && len(f.segments) == 5 && f.segments[4] == "password":
 			return symbolicFault{name, f.text()}
 		}
 	}
-	if f.Status == http.StatusBadRequest {
+	if f.Status == http.StatusBadRequest && (name == "system_invalid_input" || strings.HasPrefix(name, "auth_password_")) {
 		return numericFault{[]string{f.text()}, f.Status, name}
 	}
 	return numericFault{f.text(), f.Status, name}
+}
+
+// below reports whether the fault is for a call below /cis/v1 and these segments.
+func (f *fault) below(path ...string) bool {
+	return len(f.segments) > 2+len(path) && slices.Equal(f.segments[2:2+len(path)], path)
 }
 
 func cisName(status int) string {
