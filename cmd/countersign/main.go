@@ -93,7 +93,26 @@ func run(ctx context.Context, args, env []string, stdout, stderr io.Writer) (err
 	if err != nil {
 		return err
 	}
-	return command.Run(&world{ctx, env, stdout, stderr})
+	out := &output{Writer: stdout}
+	err = command.Run(&world{ctx, env, out, stderr})
+	if err == nil && out.failure != nil {
+		return fmt.Errorf("what was to be printed was not, all or in part: %w", out.failure)
+	}
+	return err
+}
+
+// output keeps the first failure to print, so that no command ends well whose answer nobody got.
+type output struct {
+	io.Writer
+	failure error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if o.failure == nil {
+		o.failure = err
+	}
+	return n, err
 }
 
 type versionCommand struct{}
