@@ -165,3 +165,32 @@ func TestParallelGuessesThroughSeveralApplications(t *testing.T) { // A-015 A-01
 		}
 	}
 }
+
+// TestLockThatAnotherPolicyHasNotWritten: failures that only the application's own policy takes for a lock are shown as one to its client, and
+// lifted by it.
+func TestLockThatAnotherPolicyHasNotWritten(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t)
+	setMethods(t, e, func(m *auth.Methods) {
+		p := auth.DefaultPasswordMethod()
+		p.Lock.Failures = 3
+		m.Password = &p
+	})
+	for range 3 { // under the tenant's policy, which lets five pass
+		wantCode(t, second(e.LoginPassword(t.Context(), e.Key(), byEmail("ada", "Wr0ng-password!"))), auth.CodeWrongPassword)
+	}
+	login := func() error {
+		return second(e.AuthenticatePassword(t.Context(), e.App(), backend("ada", authtest.Password)))
+	}
+	wantCode(t, login(), auth.CodeLocked)
+	_, all, err := e.UserAuthenticators(t.Context(), e.App(), authtest.Ada)
+	if err != nil || len(all) == 0 || all[0].Kind != auth.AuthenticatorPassword || !all[0].Locked {
+		t.Errorf("got %+v, %v, want the password first, and locked", all, err)
+	}
+	if err := e.UnlockKind(t.Context(), e.App(), authtest.Ada, auth.AuthenticatorPassword, auth.UnlockAutomatic); err != nil {
+		t.Fatal(err)
+	}
+	if err := login(); err != nil {
+		t.Errorf("unlocked: got %v", err)
+	}
+}

@@ -119,7 +119,7 @@ func (s *Service) states(r Reads, by Actor, id UserID) (Account, []Authenticator
 		if st.Subject == "" {
 			st.Subject = a.Subject
 		}
-		if st.Attempts, err = r.Attempts(by.Tenant, st.Subject, st.Kind.factor()); err != nil {
+		if st.Attempts, err = s.counter(by, st.Subject, st.Kind.factor()).read(r, now); err != nil {
 			return a, nil, err
 		}
 		st.Locked = st.Attempts.locked(now)
