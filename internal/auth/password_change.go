@@ -161,6 +161,14 @@ func orRefuse(err error, c Code) error {
 	return refuse(c)
 }
 
+// gone gives the error of a verb that does not find a user, who was read before and has been deleted since, the caller's code.
+func gone(err error, c Code) error {
+	if errors.Is(err, ErrNotFound) {
+		return refuse(c)
+	}
+	return err
+}
+
 // refuseChange writes the event of a change that was not made and returns why.
 func (s *Service) refuseChange(ctx context.Context, by Actor, id UserID, why error) error {
 	if ours(why) {
@@ -219,13 +227,13 @@ func (s *Service) addPassword(ctx context.Context, by Actor, id UserID, in NewPa
 				return refuse(CodeUserExists)
 			}
 			if err != nil {
-				return err
+				return gone(err, CodeUserNotFound)
 			}
 		}
 		if err := tx.AddPassword(p); errors.Is(err, ErrExists) {
 			return refuse(CodePasswordExists)
 		} else if err != nil {
-			return err
+			return gone(err, CodeUserNotFound)
 		}
 		return tx.AddEvents(e)
 	})
@@ -269,7 +277,7 @@ func (s *Service) ReplacePassword(ctx context.Context, by Actor, id UserID, in N
 	return s.update(ctx, by, func(tx Tx) error {
 		fresh, err := tx.AccountByUser(by.Tenant, id)
 		if err != nil {
-			return err
+			return gone(err, CodeUserNotFound)
 		}
 		next.Version = fresh.Password.Version + 1
 		if swapped, err := tx.SwapPassword(next, fresh.Password.Version, true, true); err != nil || !swapped {

@@ -237,7 +237,7 @@ func (s *Service) admit(ctx context.Context, a *attempt, password seal.Secret, s
 	return s.settle(ctx, a, succeeded, func(w Writes) error {
 		if u.Status == UserPending {
 			if _, err := w.ActivateUser(u.Tenant, u.ID, now); err != nil {
-				return err
+				return gone(err, CodeWrongPassword)
 			}
 		}
 		if rehashed != nil {

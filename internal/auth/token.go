@@ -252,6 +252,9 @@ func (s *Service) AccessToken(ctx context.Context, by Actor, bearer string, ref 
 		}
 		return w.AddEvents(issued)
 	})
+	if errors.Is(err, ErrNotFound) { // the user or their membership is gone since
+		return Access{}, s.refuseToken(ctx, by, b, refuse(CodeForeignIdentity))
+	}
 	return Access{Token: text, Membership: m, SteppedUp: !t.SteppedUpAt.IsZero()}, err
 }
 
