@@ -52,7 +52,7 @@ type Config struct {
 	// MasterKey seals the secrets in the database: at least 32 random bytes in base64, made by `openssl rand -base64 32`.
 	// COUNTERSIGN_MASTER_KEY goes before the file. Needed.
 	MasterKey string `yaml:"master_key"`
-	// FormerMasterKeys still open what was sealed under them.
+	// FormerMasterKeys still open what was sealed under them, until `countersign reseal` has sealed it under MasterKey.
 	FormerMasterKeys []string `yaml:"former_master_keys"`
 	// Seed is a seed file that is applied once, to an empty database. Default: none.
 	Seed string `yaml:"seed"`

@@ -42,6 +42,7 @@ type program struct {
 	Serve       serveCommand       `cmd:"" help:"Start the server for production."`
 	Migrate     migrateCommand     `cmd:"" help:"Bring the database's schema up to date."`
 	Restored    restoredCommand    `cmd:"" help:"After a restore from a backup: end all sessions and void all codes."`
+	Reseal      resealCommand      `cmd:"" help:"After a change of the master key: seal everything under it, so that the former one can go."`
 	Check       checkCommand       `cmd:"" help:"Check configuration and data; say what is wrong and which setting it is."`
 	Tenant      tenantCommand      `cmd:"" help:"List or create tenants."`
 	Key         keyCommand         `cmd:"" help:"List, create or revoke API keys."`

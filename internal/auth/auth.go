@@ -108,7 +108,8 @@ func (a Actor) String() string {
 
 // Keys of the store's notes.
 const (
-	metaRoot  = "root"  // sealed: what every keyed hash derives from
+	metaRoot  = "root" // sealed: what every keyed hash derives from
+	rootPlace = "meta/" + metaRoot
 	metaSetup = "setup" // digest of the Setup that was applied
 )
 
@@ -155,7 +156,7 @@ func (s *Service) root(ctx context.Context) ([]byte, error) {
 	if errors.Is(err, ErrNotFound) {
 		fresh := make([]byte, 32)
 		rand.Read(fresh)
-		sealed, serr := s.ring.Seal("meta/"+metaRoot, fresh)
+		sealed, serr := s.ring.Seal(rootPlace, fresh)
 		if serr != nil {
 			return nil, serr
 		}
@@ -174,7 +175,7 @@ func (s *Service) root(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read root secret: %w", err)
 	}
-	root, err := s.ring.Open("meta/"+metaRoot, sealed)
+	root, err := s.ring.Open(rootPlace, sealed)
 	if err != nil {
 		return nil, fmt.Errorf("open root secret (is this the store's master key?): %w", err)
 	}

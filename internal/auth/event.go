@@ -49,7 +49,7 @@ const (
 	EventRoleAssigned    EventKind = "role_assigned"       // or taken from somebody
 	EventAppDeleted      EventKind = "application_deleted" // with its clients
 	EventSetup           EventKind = "setup"               // a starting state was applied
-	EventKeyRotated      EventKind = "key_rotated"         // signing key
+	EventKeyRotated      EventKind = "key_rotated"         // signing key, or with the reason master_key what was sealed under a former one
 
 	EventChallenged        EventKind = "challenged"         // a challenge began, or got another code; Note: purpose and channel
 	EventChallengeRefused  EventKind = "challenge_refused"  // none was begun, or a proof did not hold; Reason says why

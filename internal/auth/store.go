@@ -131,6 +131,8 @@ type Reads interface {
 	Queues(now time.Time) ([]Queue, error)
 	// Parcels lists parcels with their content, newest first, at most n; zero fields of the filter do not filter.
 	Parcels(f ParcelFilter, n int) ([]Parcel, error)
+	// SealedValues lists what is sealed in rows of a kind, by their columns, those after a row (nil: from the first), at most n.
+	SealedValues(kind SealedKind, after []string, n int) ([]SealedValue, error)
 	// Answer returns what a call was answered.
 	Answer(k OnceKey) (Answer, error)
 
@@ -206,6 +208,8 @@ type Writes interface {
 	// DeleteUser deletes a user with their identifiers, password, authenticators, memberships and attempts. AddUser takes the id no more;
 	// ErrNotFound when there is none.
 	DeleteUser(t TenantID, id UserID, at time.Time) error
+	// Reseal puts another sealed value in the place of one that is as it was read, and of none else.
+	Reseal(v SealedValue, sealed []byte) error
 	// CorrectCounts raises a tenant's Counts.
 	CorrectCounts(t TenantID, by Counts) error
 	// PutUser writes what a user is and is called: everything but status, epoch and password. ids replace all of their identifiers;

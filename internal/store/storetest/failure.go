@@ -149,6 +149,7 @@ func testNothing(t *testing.T, s auth.Store) {
 		"CountUsers":    func(r auth.Reads) (int, error) { return r.CountUsers("none", nil) },
 		"Miscounted":    func(r auth.Reads) (int, error) { m, err := r.Miscounted(); return len(m), err },
 		"CountMessages": func(r auth.Reads) (int, error) { return counted(r.CountMessages("demo", "none", time.Time{})) },
+		"SealedValues":  func(r auth.Reads) (int, error) { v, err := r.SealedValues(auth.SealedTOTP, nil, 9); return len(v), err },
 		"Queues":        func(r auth.Reads) (int, error) { q, err := r.Queues(at(28)); return len(q), err },
 		"Parcels":       func(r auth.Reads) (int, error) { p, err := r.Parcels(auth.ParcelFilter{}, 9); return len(p), err },
 		"Events":        func(r auth.Reads) (int, error) { e, err := r.Events("none", "", 9); return len(e), err },

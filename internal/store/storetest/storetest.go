@@ -82,6 +82,7 @@ func ofSome() map[string]part {
 		"PutUser":          testPutUser,
 		"Users":            testUsers,
 		"Counts":           testCounts,
+		"Sealed":           testSealed,
 		"Nobody":           testNobody,
 		"DeleteUser":       testDeleteUser,
 		"PutIdentity":      testPutIdentity,
