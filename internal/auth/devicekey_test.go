@@ -147,7 +147,8 @@ func TestTicketNeedsStepUp(t *testing.T) { // B-21
 	}
 }
 
-// TestTicketBindsOnce is A-067: one device, within five minutes, while the session lives; and a newer ticket voids it.
+// TestTicketBindsOnce is A-067: one device, within five minutes, while the session lives; and a newer ticket voids it. During a lock none
+// binds, one that was issued before included.
 func TestTicketBindsOnce(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -163,6 +164,7 @@ func TestTicketBindsOnce(t *testing.T) {
 			}
 			return ticket
 		}, auth.CodeTicketInvalid},
+		"locked": {func(e *authtest.Env, ticket, _ string) string { lock(t, e, "ada"); return ticket }, auth.CodeTicketInvalid},
 		"newer": {func(e *authtest.Env, ticket, token string) string {
 			if _, err := e.IssueTicket(t.Context(), e.Key(), token); err != nil {
 				t.Error(err)

@@ -239,17 +239,31 @@ func TestPINIsSetByTicket(t *testing.T) {
 	}
 }
 
-// TestTicketsSessionHasEnded: a ticket sets no PIN after its session.
-func TestTicketsSessionHasEnded(t *testing.T) {
+// TestTicketSetsNoPIN after its session has ended, nor while its user is locked.
+func TestTicketSetsNoPIN(t *testing.T) {
 	t.Parallel()
-	e := authtest.New(t, withFactors, authtest.Settings(pins))
-	p, token := pinnedPhone(t, e)
-	issued, err := e.IssueTicket(t.Context(), e.Key(), token)
-	if err != nil {
-		t.Fatal(err)
+	for name, spoil := range map[string]func(*testing.T, *authtest.Env, string){
+		"logged out": func(t *testing.T, e *authtest.Env, token string) {
+			if err := e.Logout(t.Context(), e.Key(), token); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"locked": func(t *testing.T, e *authtest.Env, _ string) { lock(t, e, "ada") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := authtest.New(t, withFactors, authtest.Settings(pins))
+			p, token := pinnedPhone(t, e)
+			issued, err := e.IssueTicket(t.Context(), e.Key(), token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := onlyDevice(t, e).PIN
+			spoil(t, e, token)
+			wantCode(t, e.SetDevicePIN(t.Context(), p.by, p.id, issued.Text, seal.NewSecret("314159")), auth.CodeTicketInvalid)
+			if onlyDevice(t, e).PIN != before {
+				t.Error("the PIN is another one")
+			}
+		})
 	}
-	if err := e.Logout(t.Context(), e.Key(), token); err != nil {
-		t.Fatal(err)
-	}
-	wantCode(t, e.SetDevicePIN(t.Context(), p.by, p.id, issued.Text, seal.NewSecret("314159")), auth.CodeTicketInvalid)
 }
