@@ -140,7 +140,11 @@ func (s *Service) sendProof(
 	same := prior.pending(now) && prior.Channel == c.Channel && prior.Target == c.Target && prior.Digest == c.Digest &&
 		prior.Approval == c.Approval
 	follows := same || prior.precedes(c, now)
-	if no, err := s.maySend(tx, by, c, prior, follows, policy, now); err != nil || no != nil {
+	before, err := s.priorBy(tx, c, prior)
+	if err != nil {
+		return c, nil, err
+	}
+	if no, err := s.maySend(tx, by, c, before, follows, policy, now); err != nil || no != nil {
 		return c, no, err
 	}
 	m, withheld, no, err := s.admitSMS(tx, by, u, c, m, now)
@@ -150,7 +154,7 @@ func (s *Service) sendProof(
 	if withheld {
 		mint = unknowable
 	}
-	from, sends := prior.Version, prior.sent(follows, now)
+	from, sends := prior.Version, before.sent(follows, now)
 	if same {
 		prior.Token = c.Token
 		c = prior
@@ -194,11 +198,24 @@ func (c Challenge) precedes(next Challenge, now time.Time) bool {
 
 // prior is the latest challenge for the same thing: zero when there is none.
 func (s *Service) prior(r Reads, c Challenge) (Challenge, error) {
-	prior, err := r.LatestChallenge(c.Tenant, c.Subject, c.Purpose, c.Session)
+	return latest(r, c, "")
+}
+
+// priorBy is the latest challenge for the same thing over the same channel, which tells how many of its messages there were: those of another
+// channel that came between change nothing about that.
+func (s *Service) priorBy(r Reads, c, prior Challenge) (Challenge, error) {
+	if prior.ID == "" || prior.Channel == c.Channel {
+		return prior, nil
+	}
+	return latest(r, c, c.Channel)
+}
+
+func latest(r Reads, c Challenge, by Channel) (Challenge, error) {
+	found, err := r.LatestChallenge(c.Tenant, c.Subject, c.Purpose, c.Session, by)
 	if errors.Is(err, ErrNotFound) {
 		return Challenge{}, nil
 	}
-	return prior, err
+	return found, err
 }
 
 // maySend says why a code may not be sent now, if it may not.

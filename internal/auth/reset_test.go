@@ -227,3 +227,30 @@ func TestRevealingTenantTellsWhoCannotReset(t *testing.T) {
 		wantCode(t, e.StartReset(t.Context(), e.App(), c.in), c.want)
 	}
 }
+
+// TestAnotherChannelGivesNoMailsBack is A-082: three an hour, whatever codes by SMS come between.
+func TestAnotherChannelGivesNoMailsBack(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t, func(s *auth.Setup) { s.Tenants[0].Users[0].PhoneVerified = true })
+	ask := func(channel auth.Channel) {
+		startReset(t, e, auth.ResetRequest{Channel: channel, Kind: auth.ByUsername, Identifier: "ada"})
+		e.Clock.Advance(time.Minute)
+	}
+	for range 12 {
+		ask(auth.ChannelEmail)
+		ask(auth.ChannelSMS)
+	}
+	mails := func() int { return len(inbox(t, e, adaAddress)) }
+	if n := mails(); n != 3 {
+		t.Errorf("got %d e-mails, want 3", n)
+	}
+	e.Clock.Advance(time.Hour - 21*time.Minute) // the third was sent twenty minutes ago
+	ask(auth.ChannelEmail)
+	if n := mails(); n != 3 {
+		t.Errorf("got %d e-mails within the hour, want 3", n)
+	}
+	ask(auth.ChannelEmail)
+	if n := mails(); n != 4 {
+		t.Errorf("got %d e-mails after it, want 4", n)
+	}
+}

@@ -101,8 +101,8 @@ type Reads interface {
 
 	// Challenge returns one challenge.
 	Challenge(t TenantID, id ChallengeID) (Challenge, error)
-	// LatestChallenge returns the subject's newest challenge for the purpose, of the session unless that is empty.
-	LatestChallenge(t TenantID, subject Subject, p Purpose, session SessionID) (Challenge, error)
+	// LatestChallenge returns the subject's newest challenge for the purpose, of the session and by the channel unless those are empty.
+	LatestChallenge(t TenantID, subject Subject, p Purpose, session SessionID, by Channel) (Challenge, error)
 	// PendingChallenges lists pending challenges that devices answer, oldest first, at most n: of one user, or of all when id is empty.
 	PendingChallenges(t TenantID, id UserID, n int) ([]Challenge, error)
 	// OverdueChallenges lists pending challenges of all tenants that expired before the time, oldest first, at most n.

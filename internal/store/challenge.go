@@ -73,12 +73,15 @@ func (r reads) Challenge(t auth.TenantID, id auth.ChallengeID) (auth.Challenge, 
 }
 
 // LatestChallenge implements auth.Reads. Of two of the same time the one with the greater number for an id is the newer.
-func (r reads) LatestChallenge(t auth.TenantID, subject auth.Subject, p auth.Purpose, session auth.SessionID) (auth.Challenge, error) {
+func (r reads) LatestChallenge(
+	t auth.TenantID, subject auth.Subject, p auth.Purpose, session auth.SessionID, by auth.Channel,
+) (auth.Challenge, error) {
 	return r.theChallenge(r.q.LatestChallenge(r.ctx, sqlc.LatestChallengeParams{
 		TenantID:  string(t),
 		Subject:   string(subject),
 		Purpose:   string(p),
 		SessionID: string(session),
+		Channel:   string(by),
 	}))
 }
 

@@ -292,7 +292,7 @@ func TestSQLiteReadsByIndex(t *testing.T) {
 		tx.Authenticators("demo", "17")
 		tx.Events("demo", "1", 5)
 		tx.Challenge("demo", "1")
-		tx.LatestChallenge("demo", auth.SubjectOf("17"), auth.PurposeStepUp, "s")
+		tx.LatestChallenge("demo", auth.SubjectOf("17"), auth.PurposeStepUp, "s", "")
 		tx.PendingChallenges("demo", "17", 5)
 		tx.PendingChallenges("demo", "", 5)
 		tx.OverdueChallenges(at, 5)

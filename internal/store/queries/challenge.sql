@@ -1,11 +1,12 @@
 -- name: Challenge :many
 SELECT * FROM challenges WHERE tenant_id = $1 AND id = $2;
 
--- LatestChallenge takes any session when it is empty. Of two ids the longer one is the greater number.
+-- LatestChallenge takes any session, and any channel, when that is empty. Of two ids the longer one is the greater number.
 -- name: LatestChallenge :many
 SELECT * FROM challenges
 WHERE tenant_id = sqlc.arg(tenant_id) AND subject = sqlc.arg(subject) AND purpose = sqlc.arg(purpose)
     AND (CAST(sqlc.arg(session_id) AS TEXT) = '' OR session_id = CAST(sqlc.arg(session_id) AS TEXT))
+    AND (CAST(sqlc.arg(channel) AS TEXT) = '' OR channel = CAST(sqlc.arg(channel) AS TEXT))
 ORDER BY created_at DESC, LENGTH(id) DESC, id DESC LIMIT 1;
 
 -- name: PendingChallenges :many

@@ -241,6 +241,7 @@ const latestChallenge = `-- name: LatestChallenge :many
 SELECT tenant_id, id, version, purpose, channel, status, subject, user_id, session_id, token, key_id, identity_type, identity_id, target, code_hash, digest, links, failures, sends, created_at, sent_at, expires_at, ended_at, nonce, number, approval FROM challenges
 WHERE tenant_id = $1 AND subject = $2 AND purpose = $3
     AND (CAST($4 AS TEXT) = '' OR session_id = CAST($4 AS TEXT))
+    AND (CAST($5 AS TEXT) = '' OR channel = CAST($5 AS TEXT))
 ORDER BY created_at DESC, LENGTH(id) DESC, id DESC LIMIT 1
 `
 
@@ -249,15 +250,17 @@ type LatestChallengeParams struct {
 	Subject   string
 	Purpose   string
 	SessionID string
+	Channel   string
 }
 
-// LatestChallenge takes any session when it is empty. Of two ids the longer one is the greater number.
+// LatestChallenge takes any session, and any channel, when that is empty. Of two ids the longer one is the greater number.
 func (q *Queries) LatestChallenge(ctx context.Context, arg LatestChallengeParams) ([]Challenge, error) {
 	rows, err := q.db.QueryContext(ctx, latestChallenge,
 		arg.TenantID,
 		arg.Subject,
 		arg.Purpose,
 		arg.SessionID,
+		arg.Channel,
 	)
 	if err != nil {
 		return nil, err

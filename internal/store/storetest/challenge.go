@@ -47,13 +47,17 @@ func testChallenges(t *testing.T, s auth.Store) {
 		subject auth.Subject
 		purpose auth.Purpose
 		session auth.SessionID
+		by      auth.Channel
 		want    auth.ChallengeID
-	}{{me, "a", "", "100"}, {me, "a", "s2", "99"}, {me, "a", "s1", "100"}, {me, "b", "", "101"}, {phantom, "a", "", "7"}} {
+	}{
+		{me, "a", "", "", "100"}, {me, "a", "s2", "", "99"}, {me, "a", "s1", "", "100"}, {me, "b", "", "", "101"}, {phantom, "a", "", "", "7"},
+		{me, "a", "", "AUTHY", "99"}, {me, "a", "", "BIOMETRIC", "100"},
+	} {
 		got := read(t, s, func(r auth.Reads) (auth.Challenge, error) {
-			return r.LatestChallenge("demo", c.subject, c.purpose, c.session)
+			return r.LatestChallenge("demo", c.subject, c.purpose, c.session, c.by)
 		})
 		if got.ID != c.want || got.Version != 1 {
-			t.Errorf("latest of %q for %q in %q: got %q of version %d, want %q of 1", c.subject, c.purpose, c.session, got.ID, got.Version, c.want)
+			t.Errorf("latest of %q for %q in %q by %q: got %q of version %d, want %q of 1", c.subject, c.purpose, c.session, c.by, got.ID, got.Version, c.want)
 		}
 	}
 	pending := func(id auth.UserID, n int) func(auth.Reads) ([]auth.Challenge, error) {

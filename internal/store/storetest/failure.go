@@ -96,10 +96,10 @@ func testNotFoundOfChallenges(t *testing.T, s auth.Store, w world) {
 		"Challenge":           func(tx auth.Tx) error { return found(tx.Challenge("demo", "none")) },
 		"Challenge elsewhere": func(tx auth.Tx) error { return found(tx.Challenge("none", w.challenge.ID)) },
 		"LatestChallenge": func(tx auth.Tx) error {
-			return found(tx.LatestChallenge("demo", w.challenge.Subject, auth.PurposeBind, ""))
+			return found(tx.LatestChallenge("demo", w.challenge.Subject, auth.PurposeBind, "", ""))
 		},
 		"LatestChallenge of a session": func(tx auth.Tx) error {
-			return found(tx.LatestChallenge("demo", w.challenge.Subject, w.challenge.Purpose, "none"))
+			return found(tx.LatestChallenge("demo", w.challenge.Subject, w.challenge.Purpose, "none", ""))
 		},
 		"Link":         func(tx auth.Tx) error { return found(tx.Link("demo", auth.LinkRef{Type: "sends", ID: "none"})) },
 		"Answer":       func(tx auth.Tx) error { return found(tx.Answer(auth.OnceKey{Tenant: "demo", Key: "backend"})) },

@@ -88,7 +88,7 @@ func testRoundTripOfChallenges(t *testing.T, s auth.Store, w world) {
 	same(t, "Challenge", read(t, s, func(r auth.Reads) (auth.Challenge, error) { return r.Challenge("demo", "900") }), w.challenge)
 	for _, session := range []auth.SessionID{"", w.session.ID} {
 		same(t, "LatestChallenge", read(t, s, func(r auth.Reads) (auth.Challenge, error) {
-			return r.LatestChallenge("demo", w.challenge.Subject, w.challenge.Purpose, session)
+			return r.LatestChallenge("demo", w.challenge.Subject, w.challenge.Purpose, session, "")
 		}), w.challenge)
 	}
 	if !move(t, s, func(tx auth.Writes) (bool, error) { return tx.UseTicket(w.ticket.Hash, w.ticket.UsedAt) }) {

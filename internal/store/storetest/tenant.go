@@ -56,7 +56,7 @@ func stateOf(t *testing.T, s auth.Store, w world) state {
 		a.Bearer, err[7] = r.Bearer(w.token.Hash)
 		a.Refresh, err[8] = r.Refresh(w.leaf.Hash)
 		a.Challenge, err[9] = r.Challenge(tenant, "900")
-		a.Latest, err[10] = r.LatestChallenge(tenant, auth.SubjectOf("17"), auth.PurposeConfirm, "")
+		a.Latest, err[10] = r.LatestChallenge(tenant, auth.SubjectOf("17"), auth.PurposeConfirm, "", "")
 		a.Pending, err[11] = r.PendingChallenges(tenant, "17", 9)
 		a.Pushed, err[12] = r.CountPushed(tenant, auth.SubjectOf("17"), at(1))
 		a.Link, err[13] = r.Link(tenant, w.link.Ref)
