@@ -25,7 +25,7 @@ func browserScenes() []scene {
 						t.Errorf("the entry of a success: %+v, %v", out, err)
 					}
 				}
-				failuresAgree(t, e, err, 2)
+				failuresAgree(t, e, err, 2, 0)
 			},
 		},
 		{
@@ -66,7 +66,7 @@ func browserScenes() []scene {
 				return s.Answer(ctx, in, new(tab).cookies(), auth.Via{})
 			},
 			func(t *testing.T, e *authtest.Env, _ string, got any, err error) {
-				failuresAgree(t, e, err, 2)
+				failuresAgree(t, e, err, 2, 0)
 				browserAgrees(t, e, got, err)
 			},
 		},

@@ -88,8 +88,25 @@ func scenes() []scene {
 						t.Errorf("the token of a success: %v", err)
 					}
 				}
-				failuresAgree(t, e, err, 2)
+				failuresAgree(t, e, err, 2, 0)
 			},
+		},
+		{
+			"join a session",
+			func(t *testing.T, e *authtest.Env) string {
+				if err := e.EnsureKeys(t.Context(), "ES256"); err != nil {
+					t.Fatal(err)
+				}
+				session := authenticate(t, e, "ada").Session
+				fail(t, e, "ada", 2)
+				return string(session)
+			},
+			func(ctx context.Context, s *auth.Service, session string) (any, error) {
+				in := backend("ada", authtest.Password)
+				in.Session = auth.SessionID(session)
+				return s.AuthenticatePassword(ctx, auth.Actor{Tenant: authtest.Demo, Client: "app"}, in)
+			},
+			func(t *testing.T, e *authtest.Env, _ string, _ any, err error) { failuresAgree(t, e, err, 2, 1) },
 		},
 		{
 			"wrong login",
@@ -211,11 +228,12 @@ func scenes() []scene {
 	}
 }
 
-// failuresAgree checks that failures are forgotten only with the event of a login, and that both are there after a success.
-func failuresAgree(t *testing.T, e *authtest.Env, err error, before int) {
+// failuresAgree checks that failures are forgotten only with the event of a login, and that both are there after a success; so many failures
+// and logins were before.
+func failuresAgree(t *testing.T, e *authtest.Env, err error, failures, logins int) {
 	t.Helper()
-	a, in := attempts(t, e, authtest.Ada), count(events(t, e), "login pwd")
-	if (a.Failures == 0) != (in == 1) || a.Failures != 0 && a.Failures < before || err == nil && in != 1 {
+	a, in := attempts(t, e, authtest.Ada), count(events(t, e), "login pwd")-logins
+	if (a.Failures == 0) != (in == 1) || a.Failures != 0 && a.Failures < failures || err == nil && in != 1 {
 		t.Errorf("answer %v: %d failures, %d logins", err, a.Failures, in)
 	}
 }
