@@ -142,7 +142,7 @@ func (a *apns) judge(said answer) error {
 		reason = body.Reason
 	}
 	switch {
-	case said.status == http.StatusGone, reason == "BadDeviceToken", reason == "DeviceTokenNotForTopic", reason == "Unregistered":
+	case said.status == http.StatusGone, reason == "BadDeviceToken", reason == "Unregistered": // a topic that is not the token's may be our mistake
 		return gone("%s: the device's token is not good any more (%d)", a.what, said.status)
 	case said.status == http.StatusForbidden: // ExpiredProviderToken, InvalidProviderToken: about our key and not about the message
 		a.tokens.forget("")

@@ -220,7 +220,7 @@ func (f *fcm) judge(a answer) error {
 		}
 	}
 	switch {
-	case code == "UNREGISTERED", code == "SENDER_ID_MISMATCH", a.status == http.StatusNotFound:
+	case code == "UNREGISTERED": // a project that is not the token's, or that there is not, may be our mistake
 		return gone("%s: the device's token is not good any more (%d)", f.what, a.status)
 	case a.status == http.StatusUnauthorized:
 		f.forget()

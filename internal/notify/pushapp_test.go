@@ -103,7 +103,7 @@ func TestAPNsAnswers(t *testing.T) {
 		gone, permanent bool
 	}{
 		{410, `{"reason":"Unregistered"}`, true, true}, {400, `{"reason":"BadDeviceToken"}`, true, true},
-		{400, `{"reason":"DeviceTokenNotForTopic"}`, true, true}, {400, `{"reason":"PayloadEmpty"}`, false, true},
+		{400, `{"reason":"DeviceTokenNotForTopic"}`, false, true}, {400, `{"reason":"PayloadEmpty"}`, false, true},
 		{403, `{"reason":"ExpiredProviderToken"}`, false, false}, {429, `{"reason":"TooManyRequests"}`, false, false}, {503, `x`, false, false},
 	} {
 		p := servePushes(t, answered(c.status, c.body))
@@ -214,7 +214,8 @@ func TestFCMAnswers(t *testing.T) {
 		tokens          int // requests for two pushes
 	}{
 		{404, `{"error":{"details":[{"errorCode":"UNREGISTERED"}]}}`, true, true, 1},
-		{403, `{"error":{"details":[{"@type":"x"},{"errorCode":"SENDER_ID_MISMATCH"}]}}`, true, true, 1},
+		{403, `{"error":{"details":[{"@type":"x"},{"errorCode":"SENDER_ID_MISMATCH"}]}}`, false, true, 1},
+		{404, `{"error":{"status":"NOT_FOUND"}}`, false, true, 1},
 		{400, `{"error":{"details":[{"errorCode":"INVALID_ARGUMENT"}]}}`, false, true, 1},
 		{401, `{}`, false, false, 2}, {429, `{}`, false, false, 1}, {503, `x`, false, false, 1},
 	} {
