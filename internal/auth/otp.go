@@ -163,7 +163,7 @@ func (s *Service) sendProof(
 		if err := s.endChallenge(tx, prior, ChallengeIsCancelled, now); err != nil {
 			return c, nil, err
 		}
-		c.ID, c.Version, c.Status, c.Key, c.CreatedAt = newChallengeID(), 1, ChallengePending, by.Key, prior.followed(now)
+		c.ID, c.Version, c.Status, c.Key, c.CreatedAt = newChallengeID(), 1, ChallengePending, by.Key, later(c.CreatedAt, prior.followed(now))
 	}
 	proof, m := mint(c, m)
 	c.CodeHash, c.SentAt, c.ExpiresAt, c.Sends = s.codeHash(c, proof), now, ends, sends+1

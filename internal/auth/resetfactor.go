@@ -157,8 +157,12 @@ func (s *Service) begunWith(tx Tx, by Actor, c Challenge, in ResetRequest, now t
 	if err == nil && no == nil && f.user != c.User {
 		no = refuse(CodeRecoveryInvalid)
 	}
-	c.Session = f.ref
-	return c, no, err
+	if err != nil || no != nil {
+		return c, no, err
+	}
+	latest, err := s.prior(tx, c) // of any first factor: the new challenge has to be the latest of all
+	c.Session, c.CreatedAt = f.ref, latest.followed(now)
+	return c, nil, err
 }
 
 // ProveOldPassword turns a user's present password into a reset token, also one that has expired or is temporary. It is an attempt like a

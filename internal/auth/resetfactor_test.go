@@ -67,3 +67,31 @@ func TestBeginningAnewVoidsTheLink(t *testing.T) {
 		t.Errorf("the new code: %+v, %v; want one factor of two", token, err)
 	}
 }
+
+// TestSecondFactorByAClockThatIsBehind: the code of a second factor is taken, also when another node, or this one before its clock was set
+// back, made the first one later.
+func TestSecondFactorByAClockThatIsBehind(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]func(*testing.T, *authtest.Env) string{
+		"a link": func(t *testing.T, e *authtest.Env) string { return handedLink(t, e, "ada") },
+		"a code": func(t *testing.T, e *authtest.Env) string {
+			startReset(t, e, auth.ResetRequest{Channel: auth.ChannelEmail, Kind: auth.ByEmail, Identifier: adaAddress})
+			return proveReset(t, e, sentCode)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := authtest.New(t, withRedirect, func(s *auth.Setup) { s.Tenants[0].Users[0].PhoneVerified = true })
+			askTwoFactors(t, e)
+			previous := first(t, e)
+			e.Clock.Advance(-time.Second)
+			startReset(t, e, auth.ResetRequest{Channel: auth.ChannelSMS, Kind: auth.ByPhone, Identifier: adaPhone, Previous: previous})
+			token, err := e.ProveReset(t.Context(), e.App(), auth.ResetProof{
+				Channel: auth.ChannelSMS, Kind: auth.ByPhone, Identifier: adaPhone, Code: sentCode,
+			})
+			if err != nil || token.More {
+				t.Errorf("got %+v, %v; want a token of two factors", token, err)
+			}
+		})
+	}
+}
