@@ -122,6 +122,7 @@ func TestFrontLoginRefusals(t *testing.T) {
 		{func(in *auth.FrontLogin) { in.OrgID = "2001" }, auth.CodeNotMember},
 		{func(in *auth.FrontLogin) { in.Identifier = "grace" }, auth.CodePasswordExpired},
 		{func(in *auth.FrontLogin) { in.Identifier = "annie" }, auth.CodeSuspended},
+		{func(in *auth.FrontLogin) { in.Identifier = "annie" }, auth.CodeSuspended},
 	} {
 		_, err := e.LoginFront(t.Context(), auth.Via{}, frontLogin(tt.change))
 		wantCode(t, err, tt.want)
@@ -170,4 +171,69 @@ func TestEntrySucceedsASession(t *testing.T) {
 			t.Errorf("login %d: Ada has %d sessions, want %d: %v", i+1, len(ada), want, err)
 		}
 	}
+}
+
+// TestFrontLoginOfClientsThatMayNot: the page of somebody else's client has no business with the tenant's passwords, and who has to push its
+// requests does not get round it here.
+func TestFrontLoginOfClientsThatMayNot(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*auth.ClientSetup){
+		"a client of somebody else's":   func(c *auth.ClientSetup) { c.ThirdParty = true },
+		"a client that pushes requests": func(c *auth.ClientSetup) { c.RequirePAR = true },
+	} {
+		e := authtest.New(t, withFront, func(s *auth.Setup) { change(&s.Tenants[0].Clients[0]) })
+		refusedWith(t, name, second(e.LoginFront(t.Context(), auth.Via{}, frontLogin())), auth.CodeClientRefused)
+	}
+}
+
+// TestEntryOfOneFactor: where two factors are wanted, by the login or by the client, a password alone gives a session and no code. What a
+// browser has proved before counts for the same user alone, and only if it is two factors.
+func TestEntryOfOneFactor(t *testing.T) {
+	t.Parallel()
+	enter := func(e *authtest.Env, b *tab, user string, mfa bool) (auth.Authorization, error) {
+		entry, err := e.LoginFront(t.Context(), auth.Via{}, frontLogin(func(in *auth.FrontLogin) { in.Identifier, in.MFA = user, mfa }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := e.Enter(t.Context(), entry, b.cookies(), auth.Via{})
+		if got.Session != "" {
+			b.session = got.Session
+		}
+		return got, err
+	}
+	unmet := func(what string, got auth.Authorization, err error) {
+		if auth.CodeOf(err) != auth.CodeFactorsUnmet || got.Code != "" || got.Session == "" {
+			t.Errorf("%s: code %q, session %q, %v", what, got.Code, got.Session, err)
+		}
+	}
+	strict := authtest.New(t, withFront, func(s *auth.Setup) { s.Tenants[0].Clients[0].SecondFactor = true })
+	got, err := enter(strict, new(tab), "ada", false)
+	unmet("a client that wants two", got, err)
+
+	e := authtest.New(t, withFront, func(s *auth.Setup) {
+		s.Tenants[0].Users[0].Authenticators = []auth.AuthenticatorSetup{{Kind: auth.AuthenticatorSMS}}
+	})
+	b := new(tab)
+	got, err = enter(e, b, "ada", true)
+	unmet("a login that wants two", got, err)
+	got, err = enter(e, b, "ada", true)
+	unmet("a browser that has proved one", got, err)
+
+	in := asking([]string{"openid"})
+	in.ACRs = []string{auth.ACRMFA}
+	at, err := e.Authorize(t.Context(), in, b.cookies(), auth.Via{})
+	for _, code := range []string{"", "123456"} {
+		if err != nil || at.Step != auth.StepCode {
+			t.Fatalf("at %s: %v", at.Step, err)
+		}
+		at, err = e.Answer(t.Context(), auth.PageAnswer{Form: at.Form, Code: code}, b.cookies(), auth.Via{})
+	}
+	if err != nil || at.Code == "" {
+		t.Fatalf("at %s: %v", at.Step, err)
+	}
+	if got, err = enter(e, b, "ada", true); err != nil || got.Code == "" || got.Session != "" {
+		t.Errorf("a browser that has proved two: got %+v, %v", got, err)
+	}
+	got, err = enter(e, b, "charles", true)
+	unmet("another user's browser", got, err)
 }

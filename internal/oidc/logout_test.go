@@ -110,12 +110,13 @@ func TestLogoutAsks(t *testing.T) {
 	t.Parallel()
 	s := serve(t, leaving)
 	charles := s.browser(t)
-	foreign := s.redeem(t, code(t, charles.send(charles.ask(), "identifier", "charles", "password", authtest.Password))).IDToken
+	foreign := s.redeem(t, code(t, charles.send(charles.ask(), "identifier", "charles", "password", authtest.Password)))
 	for name, params := range map[string][]string{
 		"nothing":              {},
 		"a client":             {"client_id", "app"},
 		"a made-up token":      {"client_id", "app", "id_token_hint", "made.up.token"},
-		"another user's token": {"id_token_hint", foreign},
+		"another user's token": {"id_token_hint", foreign.IDToken},
+		"an access token":      {"client_id", "app", "id_token_hint", foreign.AccessToken},
 	} {
 		b, thief := s.browser(t), s.browser(t)
 		s.idToken(t, b)
@@ -193,6 +194,30 @@ func TestLogoutRefusals(t *testing.T) {
 		wantGone(t, b, b.do("GET", to, nil), bye)
 	}
 	wantPage(t, b.do("POST", endPath, url.Values{"id_token_hint": {strings.Repeat("x", 8190)}}), 413, `role="alert"`)
+}
+
+// TestLogoutOfADisabledClient: it neither ends sessions nor sends browsers anywhere (A-094, A-111).
+func TestLogoutOfADisabledClient(t *testing.T) {
+	t.Parallel()
+	s := serve(t, leaving)
+	b := s.browser(t)
+	hint := s.idToken(t, b)
+	if err := s.DisableClient(t.Context(), authtest.Demo, "app"); err != nil {
+		t.Fatal(err)
+	}
+	for _, params := range [][]string{
+		{"client_id", "app"},
+		{"client_id", "app", "post_logout_redirect_uri", bye},
+		{"id_token_hint", hint},
+		{"id_token_hint", hint, "post_logout_redirect_uri", bye},
+	} {
+		r := b.leave(params...)
+		wantPage(t, r, 400, `role="alert"`)
+		if to := r.Header().Get("Location"); to != "" {
+			t.Errorf("%v: to %q", params, to)
+		}
+	}
+	code(t, b.ask("client_id", "other", "prompt", "none"))
 }
 
 // TestLogoutWithoutAClient ends the sessions with every tenant that the browser is logged in to, and no other's.
