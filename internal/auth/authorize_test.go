@@ -38,3 +38,12 @@ func TestAuthorizationNeedsPKCE(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestPushForAnotherClient: a client pushes its own requests, whatever it says of whose they are.
+func TestPushForAnotherClient(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t, withFront)
+	in := asking([]string{"openid"})
+	in.Client = "other"
+	refusedWith(t, "another's", second(e.Push(t.Context(), e.App(), in)), auth.CodeRequestInvalid)
+}

@@ -208,3 +208,31 @@ func TestAuthenticateClient(t *testing.T) {
 		}
 	}
 }
+
+// TestClientsProveThemselvesOneWay: a secret does not help an assertion that is none, a public client is let in only where it has business, and
+// a disabled one nowhere.
+func TestClientsProveThemselvesOneWay(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t, withFront)
+	let := func(in auth.ClientCredentials) error {
+		return second(e.AuthenticateClient(t.Context(), in, auth.Via{}))
+	}
+	good := credentials("app", "test secret of app")
+	twice := good
+	twice.Assertion = "made.up.assertion"
+	refusedWith(t, "two ways", let(twice), auth.CodeUnknownClient)
+	refusedWith(t, "a public client", let(auth.ClientCredentials{ID: "other"}), auth.CodeClientRefused)
+	refusedWith(t, "a public client's secret", let(auth.ClientCredentials{ID: "other", Secret: good.Secret, Public: true}), auth.CodeUnknownClient)
+	if err := let(auth.ClientCredentials{ID: "other", Public: true}); err != nil {
+		t.Errorf("a public client where it has business: %v", err)
+	}
+	if err := let(good); err != nil {
+		t.Errorf("one way: %v", err)
+	}
+	for id, in := range map[auth.ClientID]auth.ClientCredentials{"app": good, "other": {ID: "other", Public: true}} {
+		if err := e.DisableClient(t.Context(), authtest.Demo, id); err != nil {
+			t.Fatal(err)
+		}
+		refusedWith(t, "disabled "+string(id), let(in), auth.CodeUnknownClient)
+	}
+}

@@ -242,6 +242,26 @@ func TestSessionsEnd(t *testing.T) {
 	}
 }
 
+// TestLockedUsersGetNoCode: a session that is alive is of no use while its user is locked, and neither is a code of before.
+func TestLockedUsersGetNoCode(t *testing.T) {
+	t.Parallel()
+	s := serve(t, registered, authtest.Settings(func(x *auth.Settings) {
+		x.BrowserSession = auth.SessionPolicy{IdleLimit: time.Hour, AbsoluteLimit: time.Hour}
+	}))
+	b, thief := s.browser(t), s.browser(t)
+	code(t, b.logIn(b.ask()))
+	pending := code(t, b.ask())
+	for range 5 {
+		thief.send(thief.ask(), "identifier", "ada", "password", "wrong")
+	}
+	wantError(t, b.ask("prompt", "none"), "login_required")
+	if got := s.redeem(t, pending); got.Error == "" || got.AccessToken != "" {
+		t.Errorf("a code of before: got %+v", got)
+	}
+	s.Clock.Advance(31 * time.Minute)
+	code(t, b.ask("prompt", "none"))
+}
+
 // TestHint: an ID token says who it has to be (OIDC Core §3.1.2.1).
 func TestHint(t *testing.T) {
 	t.Parallel()

@@ -123,8 +123,10 @@ func TestClientAssertions(t *testing.T) {
 			{"jti as a number", jose.Claims{"jti": 1}, 401},
 			{"a long jti", jose.Claims{"jti": strings.Repeat("x", 257)}, 401},
 		} {
-			if r := asserted(k.assertion(t, tt.changes)).Do(k); r.Code != tt.want {
-				t.Errorf("%s: %s: got %d %s, want %d", alg, tt.title, r.Code, r.Body, tt.want)
+			for _, named := range []string{"", "app"} { // as client_id, beside the assertion
+				if r := asserted(k.assertion(t, tt.changes), "client_id", named).Do(k); r.Code != tt.want {
+					t.Errorf("%s: %s of %q: got %d %s, want %d", alg, tt.title, named, r.Code, r.Body, tt.want)
+				}
 			}
 		}
 	}
