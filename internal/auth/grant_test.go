@@ -70,6 +70,34 @@ func TestReusedCodeIsRevokedOnce(t *testing.T) {
 	}
 }
 
+// TestUsedCodeOfAnotherClient: who brings a code that was another client's learns nothing and ends nothing.
+func TestUsedCodeOfAnotherClient(t *testing.T) { // B-43
+	t.Parallel()
+	e := authtest.New(t, withFront)
+	in := auth.Redemption{Code: browserCode(t, e, []string{"openid"}), RedirectURI: frontCallback, Verifier: verifier}
+	set, err := e.Redeem(t.Context(), e.App(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger := e.App()
+	stranger.Client = "other"
+	refusedWith(t, "by another client", second(e.Redeem(t.Context(), stranger, in)), auth.CodeInvalidCode)
+	if _, _, err := e.AuthenticateUserToken(t.Context(), set.AccessToken, auth.Via{}); err != nil {
+		t.Errorf("the client's own token: %v", err)
+	}
+}
+
+// TestOfflineAccessNeedsTheQuestion is OIDC Core §11: without prompt=consent it is left out, and the rest is granted.
+func TestOfflineAccessNeedsTheQuestion(t *testing.T) {
+	t.Parallel()
+	e := authtest.New(t, withFront)
+	in := auth.Redemption{Code: browserCode(t, e, []string{"openid", "offline_access"}), RedirectURI: frontCallback, Verifier: verifier}
+	set, err := e.Redeem(t.Context(), e.App(), in)
+	if err != nil || set.Scope != "openid" || set.RefreshToken != "" {
+		t.Errorf("got scope %q, refresh token %q, %v", set.Scope, set.RefreshToken, err)
+	}
+}
+
 // TestResourceTakenFromItsClient: neither a code nor a refresh gives tokens for a resource that is no longer the client's.
 func TestResourceTakenFromItsClient(t *testing.T) {
 	t.Parallel()
