@@ -66,8 +66,8 @@ func (w writes) Reseal(value auth.SealedValue, sealed []byte) error {
 		f.and(column+" = ?", value.Row[i])
 	}
 	_, err := w.h.ExecContext(w.ctx, f.text, f.args...)
-	if v.mirrors && err == nil {
-		return w.put("reseal", nil)
+	if v.mirrors {
+		return w.put("reseal", err)
 	}
 	return w.h.fail(w.ctx, "reseal", err)
 }
